@@ -1,0 +1,59 @@
+# make test | demo | lint | slow | clean-env
+# The environment is built on first use and again whenever a file it depends on changes.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+JOBS ?= 2
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.stamp
+GUI_OPENCV := opencv-python opencv-contrib-python
+
+# The processes of the tests share the cores; threads on top of that only slow them down.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help test slow demo lint env clean-env
+
+help:
+	@sed -n 1,2p Makefile
+
+test: $(STAMP)
+	$(RUN) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+slow: $(STAMP)
+	$(RUN) -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+
+demo: $(STAMP)
+	$(RUN) tools/demo.py $(DEMO_ARGS)
+
+lint: $(STAMP)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m codespell_lib
+
+env: $(STAMP)
+
+clean-env:
+	rm -rf $(VENV)
+
+# A stamp proves nothing if the interpreter was removed or the installation broken by hand.
+ifneq ($(shell $(RUN) -c 'import pytest' 2>/dev/null && echo works),works)
+.PHONY: $(STAMP)
+endif
+
+$(STAMP): requirements/pinned.txt requirements/openmmlab.txt setup.py pyproject.toml
+	@$(RUN) -m pip --version >/dev/null 2>&1 || { \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	    echo "$(PYTHON) is missing or not Python 3.10 to 3.13." \
+	      "Name one that is: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	  $(PYTHON) -m venv --clear $(VENV); }
+	$(RUN) -m pip install -r requirements/pinned.txt
+	$(RUN) -m pip install --no-deps -r requirements/openmmlab.txt
+	@# Builds of OpenCV overwrite each other; one left from an earlier installation has to go.
+	@if $(RUN) -m pip show --quiet $(GUI_OPENCV) 2>/dev/null; then \
+	  $(RUN) -m pip uninstall --yes $(GUI_OPENCV) && \
+	  $(RUN) -m pip install --no-deps --force-reinstall -c requirements/pinned.txt \
+	    opencv-python-headless; fi
+	$(RUN) -m pip install --no-deps --no-build-isolation -e .
+	@touch $(STAMP)

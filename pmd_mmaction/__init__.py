@@ -1,0 +1,15 @@
+"""Progressive Mask Distillation as a plugin of MMAction2.
+
+Importing the package registers its components with MMEngine; configs do so with
+``custom_imports=dict(imports=['pmd_mmaction'], allow_failed_imports=False)``.
+"""
+
+from pmd_mmaction import compat
+
+# Before anything that imports MMAction2's models: its released wheel cannot import them.
+compat.apply()
+
+from pmd_mmaction import datasets, hooks, models  # noqa: E402
+from pmd_mmaction.version import __version__  # noqa: E402
+
+__all__ = ['__version__', 'datasets', 'hooks', 'models']

@@ -1,0 +1,92 @@
+"""Repairs of known faults in the installed OpenMMLab stack.
+
+This package is the only place that knows of them. Each repair asks first whether its fault is
+present, and does nothing where it is not, so that a fixed upstream release simply retires it.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple
+
+from pmd_mmaction.compat import requirements
+
+
+class Repair(NamedTuple):
+    """A fault, the question whether it is present, and its repair."""
+
+    name: str
+    fault: str
+    present: Callable[[], bool]
+    repair: Callable[[], None]
+
+
+class Status(NamedTuple):
+    """What is known about one fault in this environment."""
+
+    name: str
+    fault: str
+    present: bool
+    repaired: bool
+
+
+_repaired: set[str] = set()
+
+
+def _repairs() -> tuple[Repair, ...]:
+    # Imported late: these modules need the stack, whose absence `requirements` reports better.
+    from pmd_mmaction.compat import checkpoint, cpu_launch, imports
+
+    return (
+        Repair(
+            'importlib-metadata',
+            'mmaction2 imports importlib_metadata without declaring it',
+            imports.importlib_metadata_is_missing,
+            imports.alias_importlib_metadata,
+        ),
+        Repair(
+            'drn-module',
+            'the mmaction2 wheel lacks mmaction/models/localizers/drn, which it imports',
+            imports.drn_is_missing,
+            imports.stub_drn,
+        ),
+        Repair(
+            'checkpoint-loading',
+            'mmengine cannot read its own checkpoints with torch >= 2.6',
+            checkpoint.runner_checkpoints_are_refused,
+            checkpoint.register_loader,
+        ),
+        Repair(
+            'cpu-init',
+            'mmengine launchers call torch.cuda.set_device and nccl on a machine without a GPU',
+            cpu_launch.init_needs_gpu,
+            cpu_launch.repair_init,
+        ),
+        Repair(
+            'cpu-ddp',
+            'the mmengine Runner gives DistributedDataParallel a GPU id for a model on the CPU',
+            cpu_launch.ddp_needs_gpu,
+            cpu_launch.repair_ddp,
+        ),
+    )
+
+
+def apply() -> None:
+    """Checks the stack and repairs every fault that is present. Calling it again is harmless.
+
+    Raises:
+        ImportError: If a library of the stack is missing or of an unsupported version.
+    """
+    requirements.check()
+    for item in _repairs():
+        if item.name not in _repaired and item.present():
+            item.repair()
+            _repaired.add(item.name)
+
+
+def status() -> list[Status]:
+    """Returns every known fault, whether this environment has it, and whether it is repaired."""
+    report = []
+    for item in _repairs():
+        repaired = item.name in _repaired
+        report.append(Status(item.name, item.fault, repaired or item.present(), repaired))
+    return report

@@ -1,0 +1,80 @@
+"""Distributed runs on a machine without an accelerator, with gloo instead of nccl."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import utils as dist_utils
+from mmengine.model import is_model_wrapper
+from mmengine.registry import MODEL_WRAPPERS
+from mmengine.runner import Runner
+from torch.nn.parallel import DistributedDataParallel
+
+_WRAPPER = 'MMDistributedDataParallel'
+_LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
+
+
+def _on_cpu() -> bool:
+    # Apple's mps counts as CPU here: no collective library drives it.
+    return get_device() in ('cpu', 'mps')
+
+
+@contextmanager
+def _without_set_device() -> Iterator[None]:
+    original = torch.cuda.set_device
+    torch.cuda.set_device = lambda device: None
+    try:
+        yield
+    finally:
+        torch.cuda.set_device = original
+
+
+def init_needs_gpu() -> bool:
+    """Whether mmengine's launchers set a CUDA device and this machine has none."""
+    launcher = dist_utils._init_dist_pytorch
+    return _on_cpu() and 'set_device' in launcher.__code__.co_names
+
+
+def _with_gloo(launcher: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(launcher)
+    def init(backend: str, *args: Any, **kwargs: Any) -> None:
+        with _without_set_device():
+            launcher('gloo' if backend == 'nccl' else backend, *args, **kwargs)
+
+    return init
+
+
+def repair_init() -> None:
+    """Makes every launcher skip the CUDA device and use gloo where nccl was asked for."""
+    for name in _LAUNCHERS:
+        setattr(dist_utils, name, _with_gloo(getattr(dist_utils, name)))
+
+
+def ddp_needs_gpu() -> bool:
+    """Whether the Runner hands a local GPU id to the wrapper of a model that is on the CPU."""
+    return _on_cpu() and 'LOCAL_RANK' in Runner.wrap_model.__code__.co_consts
+
+
+def repair_ddp() -> None:
+    """Makes the Runner wrap a model on the CPU without device ids."""
+    wrap_model = Runner.wrap_model
+
+    @functools.wraps(wrap_model)
+    def wrap(self: Runner, model_wrapper_cfg: dict | None, model: torch.nn.Module) -> Any:
+        if self.distributed and not is_model_wrapper(model):
+            if model_wrapper_cfg is None:
+                # What the Runner would choose.
+                model_wrapper_cfg = dict(
+                    broadcast_buffers=False,
+                    find_unused_parameters=self.cfg.get('find_unused_parameters', False),
+                )
+            wrapper = MODEL_WRAPPERS.get(model_wrapper_cfg.get('type', _WRAPPER))
+            if isinstance(wrapper, type) and issubclass(wrapper, DistributedDataParallel):
+                model_wrapper_cfg = dict(model_wrapper_cfg, device_ids=None)
+        return wrap_model(self, model_wrapper_cfg, model)
+
+    Runner.wrap_model = wrap

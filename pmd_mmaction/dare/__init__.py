@@ -1,0 +1,17 @@
+"""The difficulty table of DARE: smoothed losses per video, teacher and patch, and their file."""
+
+from pmd_mmaction.dare import table_file
+from pmd_mmaction.dare.fingerprint import dataset_fingerprint
+from pmd_mmaction.dare.layout import TableLayout
+from pmd_mmaction.dare.precision import check_precision
+from pmd_mmaction.dare.table import DifficultyTable
+from pmd_mmaction.dare.table_file import TableFileInfo
+
+__all__ = [
+    'DifficultyTable',
+    'TableFileInfo',
+    'TableLayout',
+    'check_precision',
+    'dataset_fingerprint',
+    'table_file',
+]

@@ -1,0 +1,216 @@
+"""The difficulty table: the smoothed loss of every (video, teacher, patch)."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pmd_mmaction.dare.batch import finite_values, masked_patches, video_rows
+from pmd_mmaction.dare.copies import mean_of_copies
+from pmd_mmaction.dare.layout import TableLayout
+from pmd_mmaction.dare.scratch import HEADER_BYTES, attach_scratch, create_scratch
+
+CHUNK_BYTES = 16 * 2**20
+
+
+class DifficultyTable:
+    """Smoothed loss of every (video, teacher, patch), shared by the processes of one node.
+
+    Two arrays of shape (videos, teachers, patches): `current` holds the value of the epoch in which
+    the patch was last masked, `stage` what `current` was at the end of the previous stage. Zero
+    means never masked. Made by `create` in one process and `attach` in the others.
+
+    The table takes no locks. Processes may make the same `write`, `end_stage` or `reset` at the
+    same time, since each is idempotent; between such calls and anything else that touches the same
+    rows the caller needs a barrier.
+    """
+
+    def __init__(self, layout: TableLayout, memory: mmap.mmap, path: Path | None = None) -> None:
+        """Wrap mapped memory; use `create` or `attach`."""
+        self.layout = layout
+        self._memory = memory
+        self._path = path
+        self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=HEADER_BYTES)
+        self._current, self._stage = self._bytes.view(layout.numpy_dtype).reshape(2, *layout.shape)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike | None,
+        num_videos: int,
+        num_teachers: int,
+        num_patches: int,
+        dtype: str = 'float16',
+    ) -> DifficultyTable:
+        """Create a table of zeros.
+
+        Args:
+            path: Scratch file to create for other processes to attach to; None keeps the table in
+                the memory of this process (and those it forks later).
+            num_videos: Number of videos of the data set.
+            num_teachers: Number of teachers.
+            num_patches: Number of patches of a clip.
+            dtype: ``"float16"`` or ``"float32"``.
+
+        Returns:
+            The table.
+
+        Raises:
+            ValueError: If a size or the dtype is not usable.
+            FileExistsError: If the file exists.
+            OSError: If the file system has not enough space.
+        """
+        layout = TableLayout(num_videos, num_teachers, num_patches, dtype)
+        if path is None:
+            return cls(layout, mmap.mmap(-1, HEADER_BYTES + layout.nbytes))
+        return cls(layout, create_scratch(path, layout), Path(path))
+
+    @classmethod
+    def attach(cls, path: str | os.PathLike) -> DifficultyTable:
+        """Map the table that another process of this node has created.
+
+        Args:
+            path: The scratch file.
+
+        Returns:
+            The same table: what one process writes, the others read.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not a complete scratch file.
+        """
+        return cls(*attach_scratch(path), Path(path))
+
+    def unlink(self) -> None:
+        """Remove the name of the scratch file once every process has attached.
+
+        The mapping stays valid, and the system frees the space when the last process ends, however
+        it ends. Nothing happens if the name is gone already or there never was one.
+        """
+        path, self._path = self._path, None
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of each array: (videos, teachers, patches)."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Number format of both arrays, float16 or float32."""
+        return self.layout.numpy_dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both arrays together."""
+        return self.layout.nbytes
+
+    @property
+    def current(self) -> np.ndarray:
+        """Read-only view of the newest values, (videos, teachers, patches)."""
+        return _read_only(self._current)
+
+    @property
+    def stage(self) -> np.ndarray:
+        """Read-only view of the values at the end of the previous stage, shaped as `current`."""
+        return _read_only(self._stage)
+
+    def read(self, sample_idx: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Copy the rows of some videos.
+
+        Args:
+            sample_idx: Sample index of each clip, length B, in [0, videos); repetition is allowed.
+
+        Returns:
+            The last smoothed losses and those at the end of the previous stage, each
+            (B, teachers, patches) float32 on the CPU, >= 0.
+
+        Raises:
+            IndexError: If an index is negative or too large.
+        """
+        videos = video_rows(sample_idx, self.shape[0])
+        last, stage = (array[videos].astype(np.float32) for array in (self._current, self._stage))
+        return torch.from_numpy(last), torch.from_numpy(stage)
+
+    def write(
+        self, sample_idx: Sequence[int], masked_index: torch.Tensor, smoothed: torch.Tensor
+    ) -> None:
+        """Store new smoothed losses of masked patches in `current`; other patches keep theirs.
+
+        A patch of a video that comes several times in the batch gets the mean over the copies in
+        which it was masked, so the order of the clips (and of the ranks they come from) does not
+        matter. No value depends on the one it replaces, so several processes may write the same
+        batch. Values beyond the range of the table's dtype (65504 for float16) become its limit.
+
+        Args:
+            sample_idx: Sample index of each clip, length B, in [0, videos).
+            masked_index: Masked patches of each clip, (B, M) int64, in [0, patches).
+            smoothed: Their smoothed losses, (B, teachers, M), floating, finite.
+
+        Raises:
+            IndexError: If a video or a patch lies outside of the table.
+            ValueError: If a shape is wrong, a row names a patch twice or a value is not finite. The
+                table is unchanged after any error.
+        """
+        num_videos, num_teachers, num_patches = self.shape
+        clips = video_rows(sample_idx, num_videos)
+        patches, mask = masked_patches(masked_index, len(clips), num_patches)
+        values = np.zeros((len(clips), num_teachers, num_patches))
+        smoothed = finite_values(smoothed, clips, patches, num_teachers)
+        np.put_along_axis(values, patches[:, None], smoothed, axis=2)
+
+        videos, mean, mask = mean_of_copies(clips, values, mask)
+        limit = np.finfo(self.dtype).max
+        rows = self._current[videos]
+        np.copyto(rows, mean.clip(-limit, limit), where=mask[:, None], casting='same_kind')
+        self._current[videos] = rows
+
+    def end_stage(self) -> None:
+        """Make `current` the values at the end of the previous stage."""
+        half = self.nbytes // 2
+        for start in range(0, half, CHUNK_BYTES):
+            stop = min(start + CHUNK_BYTES, half)
+            self._bytes[half + start : half + stop] = self._bytes[start:stop]
+            self._release(start, stop)
+            self._release(half + start, half + stop)
+
+    def reset(self) -> None:
+        """Set both arrays to zero: nothing was ever masked."""
+        for chunk in self.chunks():
+            array = np.frombuffer(chunk, np.uint8)
+            if array.any():  # what is zero already is not written (no dirty pages)
+                array[:] = 0
+
+    def chunks(self, size: int = CHUNK_BYTES) -> Iterator[memoryview]:
+        """Walk through the raw bytes of `current`, then `stage`, to store or to fill them.
+
+        Args:
+            size: Bytes per chunk; the last may be shorter.
+
+        Yields:
+            Writable views of the little-endian bytes, in order. The pages of a chunk leave the
+            resident memory of this process when the next one is asked for.
+        """
+        for start in range(0, self.nbytes, size):
+            stop = min(start + size, self.nbytes)
+            yield memoryview(self._bytes[start:stop])
+            self._release(start, stop)
+
+    def _release(self, start: int, stop: int) -> None:
+        """Unmap the pages of a byte range from this process; the shared data stay."""
+        if hasattr(mmap, 'MADV_DONTNEED'):
+            first = (HEADER_BYTES + start) // mmap.PAGESIZE * mmap.PAGESIZE
+            self._memory.madvise(mmap.MADV_DONTNEED, first, HEADER_BYTES + stop - first)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """View of an array that refuses to be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

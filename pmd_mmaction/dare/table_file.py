@@ -1,0 +1,222 @@
+"""The file in which a difficulty table outlives the run.
+
+Layout, all numbers little-endian:
+
+====================  =======================================================================
+8 bytes               magic ``PMDTABLE``
+uint32                version of the format, 1
+uint32                length of the header
+header                UTF-8 JSON: ``layout``, ``fingerprint``, ``counters``
+2 x the array         ``current``, then ``stage``, C order
+32 bytes              SHA-256 of everything before
+====================  =======================================================================
+
+Tables are gigabytes, so they pass in chunks in both directions. `load` reads the file twice: the
+digest stands for the whole file, and only a verified file may change the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, BinaryIO
+
+from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.dare.layout import TableLayout
+from pmd_mmaction.dare.table import CHUNK_BYTES, DifficultyTable
+
+_MAGIC = b'PMDTABLE'
+_VERSION = 1
+_PREFIX = struct.Struct('<8sII')
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_MAX_HEADER_BYTES = 2**20
+_DAMAGED = 'The file is damaged: resume from an earlier checkpoint with its own table.'
+
+
+@dataclass(frozen=True)
+class TableFileInfo:
+    """What a table file says of itself.
+
+    Attributes:
+        layout: Size and number format of the table.
+        fingerprint: Fingerprint of the data set, see `dataset_fingerprint`.
+        counters: Whatever the writer wanted to remember, for instance the epoch.
+        digest: SHA-256 of the file, 64 hex digits.
+        header_bytes: Where the arrays begin.
+    """
+
+    layout: TableLayout
+    fingerprint: dict[str, Any]
+    counters: dict[str, Any]
+    digest: str
+    header_bytes: int
+
+
+def save(
+    table: DifficultyTable,
+    path: str | os.PathLike,
+    fingerprint: dict[str, Any],
+    counters: dict[str, Any] | None = None,
+) -> str:
+    """Write a table to a file, atomically: after a crash the old file or the new one is there.
+
+    Args:
+        table: The table; nobody may write to it meanwhile.
+        path: The file to create or to replace.
+        fingerprint: Fingerprint of the data set, JSON-compatible.
+        counters: Anything else to remember, JSON-compatible.
+
+    Returns:
+        The digest of the file, 64 hex digits, for the checkpoint that belongs to it.
+
+    Raises:
+        OSError: If the file cannot be written; an old one is intact.
+    """
+    header = {
+        'layout': table.layout.to_dict(),
+        'fingerprint': fingerprint,
+        'counters': counters or {},
+    }
+    encoded = json.dumps(header, sort_keys=True).encode()
+    prefix = _PREFIX.pack(_MAGIC, _VERSION, len(encoded))
+    digest = hashlib.sha256()
+    with atomic_writer(path) as file:
+        for block in chain((prefix, encoded), table.chunks()):
+            file.write(block)
+            digest.update(block)
+        file.write(digest.digest())
+    return digest.hexdigest()
+
+
+def load(
+    table: DifficultyTable,
+    path: str | os.PathLike,
+    expected_digest: str | None = None,
+    expected_fingerprint: dict[str, Any] | None = None,
+) -> TableFileInfo:
+    """Fill a table from a file; the table is changed only if the whole file has been verified.
+
+    Args:
+        table: The table to fill, of the same layout; nobody may use it meanwhile.
+        path: The file.
+        expected_digest: The digest that `save` returned, if known.
+        expected_fingerprint: Fingerprint of the data set in use, if it is to be compared.
+
+    Returns:
+        What the file says of itself.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged or not the one expected; the message says what differs.
+    """
+    with open(path, 'rb') as file:
+        info = _read_info(file, path)
+        _check_expected(info, path, table.layout, expected_digest, expected_fingerprint)
+        _check_digest(file, info, path)
+        file.seek(info.header_bytes)
+        for chunk in table.chunks():
+            if file.readinto(chunk) != len(chunk):
+                raise OSError(f'{path} became shorter while it was read; the table is incomplete')
+    return info
+
+
+def inspect(path: str | os.PathLike) -> TableFileInfo:
+    """Read what a table file says of itself, quickly: the digest is reported, not verified.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Layout, fingerprint, counters and digest.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a table file of this version or has the wrong length.
+    """
+    with open(path, 'rb') as file:
+        return _read_info(file, path)
+
+
+def _read_info(file: BinaryIO, path: str | os.PathLike) -> TableFileInfo:
+    """Parse header and trailing digest, and check that the length is what the header implies."""
+    prefix = file.read(_PREFIX.size)
+    if len(prefix) < _PREFIX.size or not prefix.startswith(_MAGIC):
+        raise ValueError(f'{path} is not a difficulty table: it does not begin with {_MAGIC!r}.')
+    _, version, length = _PREFIX.unpack(prefix)
+    if version != _VERSION:
+        raise ValueError(
+            f'{path} has version {version} of the format, this program reads {_VERSION}: use the '
+            'release that wrote it.'
+        )
+    header = _parse_header(file.read(min(length, _MAX_HEADER_BYTES)), path)
+    start = _PREFIX.size + length
+    expected = start + header['layout'].nbytes + _DIGEST_BYTES
+    found = os.fstat(file.fileno()).st_size
+    if found != expected:
+        raise ValueError(f'{path} has {found} bytes instead of {expected}. {_DAMAGED}')
+    file.seek(-_DIGEST_BYTES, os.SEEK_END)
+    return TableFileInfo(**header, digest=file.read().hex(), header_bytes=start)
+
+
+def _parse_header(encoded: bytes, path: str | os.PathLike) -> dict[str, Any]:
+    """Decode the JSON header, its layout as an object."""
+    try:
+        header = json.loads(encoded)
+        return {
+            'layout': TableLayout(**header['layout']),
+            'fingerprint': header['fingerprint'],
+            'counters': header['counters'],
+        }
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f'{path} has an unreadable header ({error}). {_DAMAGED}') from error
+
+
+def _check_expected(
+    info: TableFileInfo,
+    path: str | os.PathLike,
+    layout: TableLayout,
+    digest: str | None,
+    fingerprint: dict[str, Any] | None,
+) -> None:
+    """Raise if the file is sound by its header, but not the one that the caller needs."""
+    if info.layout.shape != layout.shape:
+        raise ValueError(
+            f'{path} holds a table of shape {info.layout.shape} (videos, teachers, patches), this '
+            f'run has {layout.shape}: resume with the data set and the patch grid of that run.'
+        )
+    if info.layout.dtype != layout.dtype:
+        raise ValueError(
+            f'{path} holds {info.layout.dtype} values, this run keeps {layout.dtype}: set the '
+            f"table's dtype to {info.layout.dtype}."
+        )
+    if fingerprint is not None and info.fingerprint != fingerprint:
+        raise ValueError(
+            f'{path} belongs to the data set {info.fingerprint}, this run has {fingerprint}: '
+            'resume with the same annotation file, in the same order.'
+        )
+    if digest is not None and info.digest != digest:
+        raise ValueError(
+            f'{path} has the digest {info.digest}, the checkpoint names {digest}: put the table '
+            'that was saved with this checkpoint in its place.'
+        )
+
+
+def _check_digest(file: BinaryIO, info: TableFileInfo, path: str | os.PathLike) -> None:
+    """Raise if the bytes of the file are not those that its digest was made of."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    remaining = info.header_bytes + info.layout.nbytes
+    while remaining:
+        block = file.read(min(remaining, CHUNK_BYTES))
+        if not block:
+            break  # cut while being read: the digest cannot agree
+        digest.update(block)
+        remaining -= len(block)
+    if digest.hexdigest() != info.digest:
+        raise ValueError(
+            f'{path} has content of digest {digest.hexdigest()}, but says {info.digest}. {_DAMAGED}'
+        )

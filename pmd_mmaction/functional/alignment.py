@@ -1,0 +1,84 @@
+"""CLFA: distance between a student layer and a group of teacher layers (key design 3)."""
+from typing import Iterable, NamedTuple, Sequence
+
+import torch
+from torch import Tensor
+
+
+class GroupStatistics(NamedTuple):
+    """What CLFA needs of a group of teacher layers at some tokens.
+
+    Attributes:
+        mean: ``(B, L, D)`` mean over the group's layers.
+        spread: ``(B, L)`` mean over the layers of ``||t||^2`` minus ``||mean||^2``,
+            divided by ``D``: the channel-averaged variance between the layers, >= 0.
+    """
+    mean: Tensor
+    spread: Tensor
+
+
+def layer_thirds(depth: int) -> tuple[range, range, range]:
+    """Shallow, medium and deep layers of an encoder, counted from 0.
+
+    12 layers: 0-3 / 4-7 / 8-11; 24 layers: 0-7 / 8-15 / 16-23.
+
+    Raises:
+        ValueError: if ``depth`` is not a positive multiple of 3.
+    """
+    if depth < 3 or depth % 3:
+        raise ValueError(f'an encoder of {depth} layers has no equal thirds: '
+                         'CLFA needs a depth divisible by 3')
+    third = depth // 3
+    return range(third), range(third, 2 * third), range(2 * third, depth)
+
+
+class RunningStatistics:
+    """Accumulates :class:`GroupStatistics` layer by layer, so that no layer is stored."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: Tensor | None = None
+        self.square: Tensor | None = None
+
+    def add(self, features: Tensor) -> None:
+        """Takes one layer, ``(B, L, D)``."""
+        features = features.float()
+        square = features.square().mean(-1)
+        self.total = features if self.total is None else self.total + features
+        self.square = square if self.square is None else self.square + square
+        self.count += 1
+
+    def result(self) -> GroupStatistics:
+        """Statistics of the layers added so far."""
+        if self.total is None or self.square is None:
+            raise ValueError('a group without layers has no statistics')
+        mean = self.total / self.count
+        spread = self.square / self.count - mean.square().mean(-1)
+        # Rounding may leave -1e-8 where all layers agree.
+        return GroupStatistics(mean, spread.clamp_min(0))
+
+
+def summarize_layers(layers: Iterable[Tensor]) -> GroupStatistics:
+    """Statistics of the given ``(B, L, D)`` layers."""
+    running = RunningStatistics()
+    for features in layers:
+        running.add(features)
+    return running.result()
+
+
+def alignment_distance(projections: Sequence[Tensor], group: GroupStatistics) -> Tensor:
+    """``d^{H->M} = 1/(|H||M|) sum_{ns in H} sum_{nt in M} ||FC(z_ns) - z_nt||^2``.
+
+    Channels and tokens are averaged. The inner sum has the closed form
+    ``||FC(z) - mean||^2 + spread``, exact in value and gradient, so the cost does not
+    grow with the number of teacher layers.
+
+    Args:
+        projections: |H| tensors ``(B, L, D)``: student layers after their FC.
+        group: statistics of the teacher's layers at the same tokens.
+
+    Returns:
+        Scalar float32.
+    """
+    distances = [(z.float() - group.mean).square().mean() for z in projections]
+    return torch.stack(distances).mean() + group.spread.mean()

@@ -1,0 +1,72 @@
+"""DARE: smoothed patch losses, region weights and the region loss (paper, key design 2)."""
+from torch import Tensor
+
+DIFFICULTY_SCALES = ('balanced', 'paper')
+
+
+def smooth_difficulty(patch_loss: Tensor, last: Tensor, alpha: float) -> Tensor:
+    """``Lhat_{i,p} = alpha L_{i,p} + (1 - alpha) Lhat_{i',p}``.
+
+    ``i'`` is the epoch in which this patch of this video was last masked. Only
+    ``alpha L`` carries gradient; ``last`` is history.
+
+    Args:
+        patch_loss: ``(..., M)`` losses of this iteration, >= 0.
+        last: ``(..., M)`` smoothed losses of the same patches, 0 where never masked.
+        alpha: weight of the new loss, in (0, 1].
+
+    Returns:
+        ``(..., M)`` smoothed losses.
+    """
+    return alpha * patch_loss + (1 - alpha) * last.detach()
+
+
+def region_weights(difficulty: Tensor, tau: float) -> Tensor:
+    """``w_{s,p} = exp(Lhat_{s-1,p} / tau) / sum_k exp(Lhat_{s-1,k} / tau)``.
+
+    The sum runs over all N patches of the video; patches never masked count with 0.
+
+    Args:
+        difficulty: ``(..., N)`` smoothed losses at the end of the previous stage.
+        tau: temperature, > 0.
+
+    Returns:
+        ``(..., N)`` weights in (0, 1) that sum to 1 over the last axis.
+    """
+    return (difficulty.detach().float() / tau).softmax(-1)
+
+
+def uniform_weights(like: Tensor, num_masked: int) -> Tensor:
+    """``1/N_M`` everywhere: the weights of a phase's first stage.
+
+    Args:
+        like: ``(..., N)`` tensor that gives shape and device.
+        num_masked: N_M, the number of masked patches per clip.
+
+    Returns:
+        ``(..., N)`` float32 weights.
+    """
+    return like.new_full(like.shape, 1 / num_masked).float()
+
+
+def difficulty_loss(weights: Tensor, smoothed: Tensor, scale: str = 'balanced') -> Tensor:
+    """``L_df = 1/N_M sum_{p in M} w_{s,p} Lhat_{i,p}`` of one teacher, mean over clips.
+
+    Args:
+        weights: ``(B, M)`` weights of the masked patches.
+        smoothed: ``(B, M)`` smoothed losses of the masked patches.
+        scale: ``'paper'`` is the equation by the letter. ``'balanced'`` multiplies it by
+            N_M, so that uniform weights give the plain mean (docs/interpretation.md).
+
+    Returns:
+        Scalar.
+
+    Raises:
+        ValueError: for an unknown ``scale``.
+    """
+    weighted = (weights * smoothed).sum(-1)
+    if scale == 'balanced':
+        return weighted.mean()
+    if scale == 'paper':
+        return weighted.mean() / smoothed.shape[-1]
+    raise ValueError(f'difficulty_scale is {scale!r}; it must be one of {DIFFICULTY_SCALES}')

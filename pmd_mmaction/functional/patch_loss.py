@@ -1,0 +1,77 @@
+"""Distance between decoded student features and teacher features, per patch."""
+import torch.nn.functional as F
+from torch import Tensor
+
+DISTANCES = ('l2', 'smooth_l1')
+CHANNEL_REDUCTIONS = ('mean', 'sum')
+TARGET_NORMS = ('layer_norm', 'none')
+
+
+def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tensor:
+    """Teacher features as the losses see them.
+
+    Args:
+        features: ``(..., D)`` float features of a frozen teacher.
+        target_norm: ``'layer_norm'`` (zero mean, unit variance per token, no affine) or
+            ``'none'`` (raw).
+
+    Returns:
+        ``(..., D)`` features of the same dtype.
+
+    Raises:
+        ValueError: for an unknown ``target_norm``.
+    """
+    if target_norm == 'layer_norm':
+        return F.layer_norm(features, features.shape[-1:])
+    if target_norm == 'none':
+        return features
+    raise ValueError(f'target_norm is {target_norm!r}; it must be one of {TARGET_NORMS}')
+
+
+def patch_distance(prediction: Tensor,
+                   target: Tensor,
+                   distance: str = 'l2',
+                   channel_reduction: str = 'mean') -> Tensor:
+    """Loss of every patch: ``||x_p - x'_p||^2`` (paper, base loss and PSD), in float32.
+
+    Args:
+        prediction: ``(B, M, D)`` decoded student features.
+        target: ``(B, M, D)`` teacher features of the same patches.
+        distance: ``'l2'`` (squared error) or ``'smooth_l1'`` (Huber with beta 1, as MVD).
+        channel_reduction: ``'mean'`` or ``'sum'`` over the ``D`` channels.
+
+    Returns:
+        ``(B, M)`` float32 losses, >= 0.
+
+    Raises:
+        ValueError: for shapes that differ or an unknown option.
+    """
+    if prediction.shape != target.shape:
+        raise ValueError(f'prediction {tuple(prediction.shape)} and target '
+                         f'{tuple(target.shape)} must have the same shape')
+    # float32 whatever autocast says: a bf16 sum over 768 channels loses two digits.
+    prediction, target = prediction.float(), target.float()
+    if distance == 'l2':
+        error = (prediction - target).square()
+    elif distance == 'smooth_l1':
+        error = F.smooth_l1_loss(prediction, target, reduction='none')
+    else:
+        raise ValueError(f'distance is {distance!r}; it must be one of {DISTANCES}')
+    if channel_reduction == 'mean':
+        return error.mean(-1)
+    if channel_reduction == 'sum':
+        return error.sum(-1)
+    raise ValueError(f'channel_reduction is {channel_reduction!r}; '
+                     f'it must be one of {CHANNEL_REDUCTIONS}')
+
+
+def masked_mean(patch_loss: Tensor) -> Tensor:
+    """Mean over the masked patches: ``1/N_M sum_{p in M} L_p``, averaged over the clips.
+
+    Args:
+        patch_loss: ``(B, M)`` losses of the masked patches.
+
+    Returns:
+        Scalar.
+    """
+    return patch_loss.mean()

@@ -1,0 +1,68 @@
+"""The curriculum as a pure function of the epoch (paper: PSD phases, DARE stages)."""
+from typing import NamedTuple, Sequence
+
+
+class Phase(NamedTuple):
+    """One mask ratio and its epochs.
+
+    Attributes:
+        index: number of the phase, from 0.
+        mask_ratio: share of the patches that is masked, in (0, 1).
+        begin: first epoch, from 0.
+        end: the epoch after the last one.
+    """
+    index: int
+    mask_ratio: float
+    begin: int
+    end: int
+
+
+class PhaseSchedule:
+    """Phases one after the other.
+
+    Args:
+        phases: pairs (mask ratio, epochs).
+        allow_decreasing: accept a ratio below the one before it.
+
+    Raises:
+        ValueError: for an empty list, a ratio outside (0, 1), a number of epochs below 1
+            or a falling ratio that is not allowed.
+    """
+
+    def __init__(self,
+                 phases: Sequence[tuple[float, int]],
+                 allow_decreasing: bool = False) -> None:
+        if not phases:
+            raise ValueError('phases is empty; give at least one dict(mask_ratio=..., epochs=...)')
+        self.phases: list[Phase] = []
+        begin = 0
+        for index, (ratio, epochs) in enumerate(phases):
+            if not 0 < ratio < 1:
+                raise ValueError(f'phase {index + 1}: mask_ratio is {ratio}; '
+                                 'it must lie between 0 and 1')
+            if not isinstance(epochs, int) or epochs < 1:
+                raise ValueError(f'phase {index + 1}: epochs is {epochs!r}; '
+                                 'it must be a whole number above 0')
+            if self.phases and ratio < self.phases[-1].mask_ratio and not allow_decreasing:
+                raise ValueError(
+                    f'phase {index + 1}: mask_ratio falls from {self.phases[-1].mask_ratio} to '
+                    f'{ratio}; PMD goes from easy to hard. Set allow_decreasing=True if meant')
+            self.phases.append(Phase(index, float(ratio), begin, begin + epochs))
+            begin += epochs
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all phases together."""
+        return self.phases[-1].end
+
+    def at(self, epoch: int) -> Phase:
+        """The phase to which an epoch (from 0) belongs; the last one after the end."""
+        for phase in self.phases:
+            if epoch < phase.end:
+                return phase
+        return self.phases[-1]
+
+
+def stage_of(epoch: int, phase: Phase, stage_epochs: int) -> int:
+    """Stage (from 0) of an epoch inside its phase; the last stage may be shorter."""
+    return (epoch - phase.begin) // stage_epochs

@@ -1,0 +1,36 @@
+"""Clips as rows of patches."""
+from torch import Tensor
+
+
+def patchify(clips: Tensor, tubelet: int, patch: int) -> Tensor:
+    """Cuts clips into tubelets, in the channel order of a flattened Conv3d kernel.
+
+    ``patchify(x) @ conv.weight.flatten(1).T`` equals the convolution with that kernel and
+    an equal stride.
+
+    Args:
+        clips: ``(B, C, T, H, W)``; T divisible by ``tubelet``, H and W by ``patch``.
+        tubelet: frames per token.
+        patch: pixels per token side.
+
+    Returns:
+        ``(B, N, C * tubelet * patch * patch)`` with N running over time, rows, columns.
+    """
+    b, c, t, h, w = clips.shape
+    x = clips.reshape(b, c, t // tubelet, tubelet, h // patch, patch, w // patch, patch)
+    return x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)
+
+
+def normalize_pixels(patches: Tensor, channels: int) -> Tensor:
+    """Zero mean and unit variance for each patch and channel (VideoMAE's target).
+
+    Args:
+        patches: ``(B, N, channels * P)`` rows of :func:`patchify`.
+        channels: image channels C.
+
+    Returns:
+        The normalised rows, same shape.
+    """
+    x = patches.unflatten(-1, (channels, -1))
+    x = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-6)
+    return x.flatten(-2)

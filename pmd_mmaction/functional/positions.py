@@ -1,0 +1,52 @@
+"""Fixed position encodings of the token grid."""
+import torch
+from torch import Tensor
+
+
+def sinusoid_1d(length: int, dims: int) -> Tensor:
+    """Sinusoid over the flat token index, as VideoMAE and MVD use.
+
+    Args:
+        length: number of tokens N.
+        dims: width D.
+
+    Returns:
+        ``(1, N, D)`` float32 in [-1, 1]; even channels sine, odd channels cosine.
+    """
+    channel = torch.arange(dims, dtype=torch.float64)
+    rate = torch.pow(10000, -(channel - channel % 2) / dims)
+    angle = torch.arange(length, dtype=torch.float64)[:, None] * rate
+    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos())
+    return table.float()[None]
+
+
+def sincos_3d(grid: tuple[int, int, int], dims: int) -> Tensor:
+    """Sine-cosine of time, row and column, each on its own channels.
+
+    A quarter of the channels (rounded to an even number) codes time, the rest is shared
+    by rows and columns; channels left over by the rounding stay 0.
+
+    Args:
+        grid: tokens along (time, height, width).
+        dims: width D, at least 6.
+
+    Returns:
+        ``(1, T*H*W, D)`` float32 in [-1, 1].
+
+    Raises:
+        ValueError: if ``dims`` is below 6.
+    """
+    if dims < 6:
+        raise ValueError(f'3D sine-cosine positions need at least 6 channels, not {dims}')
+    time_dims = max(2, dims // 8 * 2)
+    space_dims = (dims - time_dims) // 4 * 2
+    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing='ij')
+    table = torch.zeros(grid[0] * grid[1] * grid[2], dims, dtype=torch.float64)
+    start = 0
+    for axis, width in zip(axes, (time_dims, space_dims, space_dims)):
+        half = width // 2
+        rate = torch.pow(10000, -torch.arange(half, dtype=torch.float64) / half)
+        angle = axis.reshape(-1, 1) * rate
+        table[:, start:start + width] = torch.cat([angle.sin(), angle.cos()], 1)
+        start += width
+    return table.float()[None]

@@ -1,0 +1,209 @@
+"""Difficulty-Aware Region Enhancement: the life of the difficulty table."""
+from pathlib import Path
+from typing import Sequence
+
+import torch
+from mmengine.dist import all_gather, barrier
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from torch import Tensor
+
+from pmd_mmaction.dare import DifficultyTable, check_precision, dataset_fingerprint, table_file
+from pmd_mmaction.functional import PhaseSchedule, stage_of
+from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
+from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
+from pmd_mmaction.hooks.shared_table import create_shared_table
+
+REGIONS = ('patch_index', )
+
+
+class DifficultyReader:
+    """What the recognizer reads: a table and whether weights are uniform now.
+
+    Args:
+        table: the table.
+    """
+
+    def __init__(self, table: DifficultyTable) -> None:
+        self.table = table
+        self.uniform = True
+
+    def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Last smoothed losses and those of the previous stage (None: uniform weights)."""
+        last, stage = self.table.read(sample_idx)
+        return last, None if self.uniform else stage
+
+
+@HOOKS.register_module()
+class DAREHook(Hook):
+    """Keeps the smoothed losses of every (video, patch) and turns them over at stage ends.
+
+    After each iteration the new smoothed losses of all ranks go into a table, one per node. At
+    the end of a stage its values become the base of the next stage's weights; at the end of a
+    phase it starts from zero. The table is saved beside each checkpoint, which names it with
+    its digest.
+
+    Args:
+        stage_epochs: epochs per stage; a phase's last stage may be shorter.
+        reset_per_phase: start each phase with an empty table and uniform weights.
+        dtype: ``'float16'`` or ``'float32'``.
+        region: what identifies a patch; only ``'patch_index'`` so far.
+        scratch_dir: node-local directory for the shared table; None chooses.
+
+    Raises:
+        ValueError: for ``stage_epochs`` below 1 or an unknown option.
+    """
+    priority = 'NORMAL'  # before the checkpoint (VERY_LOW)
+
+    def __init__(self,
+                 stage_epochs: int = 32,
+                 reset_per_phase: bool = True,
+                 dtype: str = 'float16',
+                 region: str = 'patch_index',
+                 scratch_dir: str | None = None) -> None:
+        if not isinstance(stage_epochs, int) or stage_epochs < 1:
+            raise ValueError(f'stage_epochs is {stage_epochs!r}; '
+                             'it must be a whole number above 0')
+        if region not in REGIONS:
+            raise ValueError(f'region is {region!r}; it must be one of {REGIONS}')
+        self.stage_epochs = stage_epochs
+        self.reset_per_phase = reset_per_phase
+        self.dtype = dtype
+        self.scratch_dir = scratch_dir
+        self.table: DifficultyTable | None = None
+        self._record: dict | None = None
+
+    # ------------------------------------------------------------------ start
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Remembers which table belongs to the checkpoint."""
+        self._record = checkpoint.get('dare')
+
+    def before_train(self, runner) -> None:
+        """Creates the table, or loads that of the checkpoint, and attaches it to the model."""
+        spec = plain_model(runner).difficulty_spec
+        if spec is None:
+            runner.logger.info('DARE is off in the model: DAREHook does nothing')
+            return
+        check_precision(self.dtype, spec.alpha)
+        dataset = runner.train_dataloader.dataset
+        self._schedule = _phase_schedule(runner)
+        self._fingerprint = _fingerprint(dataset)
+        self.table, self._owner = create_shared_table(
+            len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir)
+        if runner.iter > 0:
+            self._load(runner)
+        self._reader = DifficultyReader(self.table)
+        plain_model(runner).attach_difficulty(self._reader)
+        runner.logger.info(f'Difficulty table: {len(dataset)} videos x {spec.num_teachers} '
+                           f'teacher(s) x {spec.num_patches} patches, {self.dtype}, '
+                           f'{self.table.nbytes / 2**20:.1f} MiB per node')
+
+    def _load(self, runner) -> None:
+        if self._record is None:
+            raise ValueError(
+                'the checkpoint to resume from has no difficulty table, so it was not trained with '
+                'DARE: resume with dare=None, or start anew from its weights with load_from and '
+                'resume=False')
+        if self._owner:
+            directories = [runner.work_dir]
+            if runner._load_from:
+                directories.insert(0, Path(runner._load_from).parent)
+            path = find_table(self._record['file'], [*directories, _checkpoint_dir(runner)])
+            table_file.load(self.table, path, self._record['digest'], self._fingerprint)
+            runner.logger.info(f'Difficulty table loaded from {path}')
+        barrier()
+
+    # ------------------------------------------------------------------ training
+
+    def before_train_epoch(self, runner) -> None:
+        """Decides whether this epoch's weights are uniform."""
+        if self.table is None:
+            return
+        phase = self._schedule.at(runner.epoch)
+        first_stage = stage_of(runner.epoch, phase, self.stage_epochs) == 0
+        self._reader.uniform = first_stage and (self.reset_per_phase or phase.index == 0)
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
+        """Writes the smoothed losses of all ranks, in rank order, into the table."""
+        if self.table is None:
+            return
+        losses = plain_model(runner).pop_patch_losses()
+        videos = torch.tensor(losses.sample_idx, device=losses.smoothed.device)
+        gathered = (all_gather(x) for x in (videos, losses.masked_index.contiguous(),
+                                            losses.smoothed.contiguous()))
+        videos, masked_index, smoothed = (torch.cat(parts).cpu() for parts in gathered)
+        # Every rank writes every row. The same values go to the same cells, so ranks that share
+        # the table need no barrier, and each reads complete rows in its next iteration.
+        self.table.write(videos.tolist(), masked_index, smoothed)
+
+    def after_train_epoch(self, runner) -> None:
+        """Turns the table over where the next epoch begins a stage or a phase."""
+        following = runner.epoch + 1
+        if self.table is None or following >= self._schedule.total_epochs:
+            return
+        phase = self._schedule.at(following)
+        if following == phase.begin:
+            self._once(self.table.reset if self.reset_per_phase else self.table.end_stage)
+        elif (following - phase.begin) % self.stage_epochs == 0:
+            self._once(self.table.end_stage)
+
+    def _once(self, change) -> None:
+        """Changes the whole table once per node, while nobody reads or writes."""
+        barrier()
+        if self._owner:
+            change()
+        barrier()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Saves the table and names it in the checkpoint (the main process calls this)."""
+        if self.table is None:
+            return
+        meta, directory = checkpoint['meta'], _checkpoint_dir(runner)
+        name = table_name(meta['epoch'], meta['iter'])
+        prune_tables(directory, keep=name)
+        digest = table_file.save(self.table, directory / name, self._fingerprint,
+                                 dict(epoch=meta['epoch'], iter=meta['iter']))
+        checkpoint['dare'] = dict(file=name, digest=digest)
+
+
+def _checkpoint_dir(runner) -> Path:
+    """Where CheckpointHook writes."""
+    last = runner.message_hub.runtime_info.get('last_ckpt')
+    return Path(last).parent if last else Path(runner.work_dir)
+
+
+def _phase_schedule(runner) -> PhaseSchedule:
+    """The schedule of the ProgressivePhaseHook.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, ProgressivePhaseHook):
+            return hook.schedule
+    raise ValueError('DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside '
+                     'phases')
+
+
+def _fingerprint(dataset) -> dict:
+    """Digest of the data set's file names.
+
+    Raises:
+        ValueError: for wrappers in which ``sample_idx`` is ambiguous.
+    """
+    if not hasattr(dataset, 'get_data_info'):
+        raise ValueError(
+            f'DARE needs one data set whose sample_idx counts its videos, not a '
+            f'{type(dataset).__name__}, in which indices of different parts collide: merge the '
+            'list files into one')
+    prefix = dict(getattr(dataset, 'data_prefix', None) or {})
+    root = next(iter(prefix.values()), None) or None
+    infos = (dataset.get_data_info(i) for i in range(len(dataset)))
+    names = (info.get('filename') or info.get('frame_dir') or str(i)
+             for i, info in enumerate(infos))
+    return dataset_fingerprint(names, root)

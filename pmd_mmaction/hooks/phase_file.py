@@ -1,0 +1,78 @@
+"""``phase_K_student.pth``: the student at the end of a phase."""
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pmd_mmaction.dare.atomic_file import atomic_writer
+
+
+class PhaseFile(NamedTuple):
+    """Content of a phase file.
+
+    Attributes:
+        state_dict: weights, keys ``backbone.*`` and ``decoders.*``.
+        number: the phase, from 1.
+        mask_ratio: its mask ratio.
+        sha256: digest of the file.
+    """
+    state_dict: dict[str, Tensor]
+    number: int
+    mask_ratio: float
+    sha256: str
+
+
+def write_phase_file(path: Path, state_dict: dict[str, Tensor], number: int,
+                     mask_ratio: float) -> str:
+    """Writes a phase file atomically.
+
+    Returns:
+        SHA-256 of the file.
+    """
+    weights = {key: value.detach().cpu() for key, value in state_dict.items()}
+    with atomic_writer(path) as file:
+        torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), file)
+    return _sha256(path)
+
+
+def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile:
+    """Reads a phase file without executing code.
+
+    Args:
+        path: the file.
+        expected_sha256: digest it must have.
+
+    Raises:
+        FileNotFoundError: if it does not exist.
+        ValueError: if its digest is another, or it is no phase file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path} does not exist: it holds the student of the phase before, which is the '
+            'auxiliary teacher now. Copy it from the work directory of the run, resume from a '
+            'checkpoint at the phase boundary, or switch PSD off (psd=None)')
+    digest = _sha256(path)
+    if expected_sha256 is not None and digest != expected_sha256:
+        raise ValueError(f'{path} is not the student that the checkpoint was trained with (SHA-256 '
+                         f'{digest[:12]}..., expected {expected_sha256[:12]}...): restore the file '
+                         'of that run')
+    content = torch.load(path, map_location='cpu', weights_only=True)
+    if not isinstance(content, dict) or 'phase' not in content.get('meta', {}):
+        raise ValueError(f'{path} is no phase_K_student.pth of PMD')
+    meta = content['meta']
+    return PhaseFile(content['state_dict'], meta['phase'], meta['mask_ratio'], digest)
+
+
+def _sha256(path: Path) -> str:
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(
+            hashlib, 'file_digest') else _slow_sha256(file)
+
+
+def _slow_sha256(file) -> str:
+    digest = hashlib.sha256()  # Python 3.10 has no file_digest
+    while block := file.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()

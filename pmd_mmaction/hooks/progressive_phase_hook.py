@@ -1,0 +1,176 @@
+"""The curriculum of Progressive Student Distillation."""
+from pathlib import Path
+from typing import Sequence
+
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from pmd_mmaction.functional import Phase, PhaseSchedule
+from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
+from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.restart import check_restartable, restart_optimizer
+
+
+@HOOKS.register_module()
+class ProgressivePhaseHook(Hook):
+    """Raises the mask ratio phase by phase and promotes students to auxiliary teachers.
+
+    The phase is a pure function of the epoch. At the end of phase K the student is written to
+    ``<work_dir>/phase_K_student.pth`` and, with PSD, becomes the auxiliary teacher of phase
+    K + 1; a resumed run reads it back from that file.
+
+    Args:
+        phases: one ``dict(mask_ratio=..., epochs=...)`` per phase.
+        restart: at a boundary, clear the optimiser's state and go back to the initial
+            learning rate. The config's ``param_scheduler`` then holds schedulers for each
+            phase.
+        allow_decreasing: accept mask ratios that fall.
+        prev_student: ``phase_K_student.pth`` of an earlier run: the student starts from it,
+            it is the auxiliary teacher of the first phase given here, and that phase counts
+            as K + 1.
+
+    Raises:
+        ValueError: for phases that make no sense (see :class:`PhaseSchedule`).
+    """
+    priority = 'NORMAL'  # before the schedulers (LOW) and the checkpoint (VERY_LOW)
+
+    def __init__(self,
+                 phases: Sequence[dict],
+                 restart: bool = True,
+                 allow_decreasing: bool = False,
+                 prev_student: str | None = None) -> None:
+        for index, phase in enumerate(phases):
+            if set(phase) != {'mask_ratio', 'epochs'}:
+                raise ValueError(f'phase {index + 1} is {dict(phase)}; it must be '
+                                 'dict(mask_ratio=..., epochs=...)')
+        self.schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in phases],
+                                      allow_decreasing)
+        self.restart = restart
+        self.allow_decreasing = allow_decreasing
+        self.prev_student = prev_student
+        self.phases_before = 0  # finished by the run that prev_student comes from
+        self._ratio_before: float | None = None
+        self._auxiliary_sha256: str | None = None
+        self._expected_sha256: str | None = None
+
+    # ------------------------------------------------------------------ start
+
+    def before_train(self, runner) -> None:
+        """Checks the plan against the Runner, brings the auxiliary teacher back on resume."""
+        total = self.schedule.total_epochs
+        if total != runner.max_epochs:
+            raise ValueError(f'the phases have {total} epochs together, but train_cfg.max_epochs '
+                             f'is {runner.max_epochs}: make them agree')
+        model = plain_model(runner)
+        for phase in self.schedule.phases:
+            # refuses a ratio that the token grid cannot give
+            model.set_phase(phase, self._previous_ratio(phase))
+        if self.restart:
+            check_restartable(runner, [p.begin for p in self.schedule.phases[1:]])
+        if self.prev_student is not None:
+            self._start_from_previous(runner, model)
+        phase = self.schedule.at(runner.epoch)
+        if runner.epoch > phase.begin and phase.index > 0 and model.needs_auxiliary_teacher:
+            self._promote_from_file(model, self._path(runner, phase.index), self._expected_sha256)
+        self._log_plan(runner)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Remembers which auxiliary teacher the checkpoint was trained with."""
+        self._expected_sha256 = checkpoint.get('pmd', {}).get('auxiliary_sha256')
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Names the auxiliary teacher in the checkpoint."""
+        checkpoint['pmd'] = dict(auxiliary_sha256=self._auxiliary_sha256)
+
+    # ------------------------------------------------------------------ boundaries
+
+    def before_train_epoch(self, runner) -> None:
+        """Sets the phase of this epoch; at a boundary promotes the student first."""
+        model, phase = plain_model(runner), self.schedule.at(runner.epoch)
+        if phase.index > 0 and runner.epoch == phase.begin:
+            self._finish_phase(runner, self.schedule.phases[phase.index - 1])
+            if model.needs_auxiliary_teacher:
+                model.promote_student()
+        model.set_phase(phase, self._previous_ratio(phase))
+        runner.message_hub.update_scalar('train/phase', self._number(phase))
+        runner.message_hub.update_scalar('train/mask_ratio', phase.mask_ratio)
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
+        """Restarts the optimiser after the last iteration of a phase but the last."""
+        last = batch_idx == len(runner.train_dataloader) - 1
+        phase = self.schedule.at(runner.epoch)
+        if (self.restart and last and runner.epoch == phase.end - 1 and
+                phase.end < self.schedule.total_epochs):
+            restart_optimizer(runner.optim_wrapper)
+            runner.logger.info(f'Phase {self._number(phase)} is over: optimiser restarted')
+
+    def after_train(self, runner) -> None:
+        """Writes the last student, the result of the whole curriculum."""
+        if runner.epoch >= self.schedule.total_epochs:
+            self._finish_phase(runner, self.schedule.phases[-1])
+
+    # ------------------------------------------------------------------ details
+
+    def _number(self, phase: Phase) -> int:
+        """The phase as people count."""
+        return self.phases_before + phase.index + 1
+
+    def _path(self, runner, index: int) -> Path:
+        """Where the student of the phase before phase ``index`` is."""
+        return Path(runner.work_dir) / f'phase_{self.phases_before + index}_student.pth'
+
+    def _previous_ratio(self, phase: Phase) -> float | None:
+        if phase.index > 0:
+            return self.schedule.phases[phase.index - 1].mask_ratio
+        return self._ratio_before
+
+    def _finish_phase(self, runner, phase: Phase) -> None:
+        """Writes ``phase_K_student.pth`` (main process)."""
+        if is_main_process():
+            path = self._path(runner, phase.index + 1)
+            self._auxiliary_sha256 = write_phase_file(
+                path, plain_model(runner).student_state_dict(), self._number(phase),
+                phase.mask_ratio)
+            runner.logger.info(f'Student of phase {self._number(phase)} (mask ratio '
+                               f'{phase.mask_ratio}) written to {path}')
+
+    def _promote_from_file(self, model, path: Path, expected_sha256: str | None = None):
+        """Reads a student and makes it the auxiliary teacher; returns the file's content."""
+        content = read_phase_file(path, expected_sha256)
+        if model.needs_auxiliary_teacher:
+            model.promote_student(content.state_dict)
+        self._auxiliary_sha256 = content.sha256
+        return content
+
+    def _start_from_previous(self, runner, model) -> None:
+        """Continues the curriculum of another run."""
+        content = self._promote_from_file(model, Path(self.prev_student))
+        first = self.schedule.phases[0]
+        if content.mask_ratio > first.mask_ratio and not self.allow_decreasing:
+            raise ValueError(f'prev_student was trained at mask ratio {content.mask_ratio}, above '
+                             f'{first.mask_ratio} of the first phase: drop the phases that are '
+                             'done already, or set allow_decreasing=True')
+        self.phases_before = content.number
+        self._ratio_before = content.mask_ratio
+        if runner.epoch == 0:
+            model.load_state_dict(content.state_dict, strict=False)
+
+    def _log_plan(self, runner) -> None:
+        """Prints the batch arithmetic and the phases."""
+        loader, wrapper = runner.train_dataloader, runner.optim_wrapper
+        per_rank, ranks = loader.batch_sampler.batch_size, get_world_size()
+        accumulation = getattr(wrapper, '_accumulative_counts', 1)
+        rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
+        runner.logger.info(
+            f'Total batch {ranks * per_rank * accumulation} = {ranks} rank(s) x {per_rank} clips '
+            f'x {accumulation} accumulation step(s), learning rate {rate:.3g}, '
+            f'{len(loader)} iterations per epoch')
+        for phase in self.schedule.phases:
+            teacher = 'no auxiliary teacher'
+            if self._number(phase) > 1 and plain_model(runner).needs_auxiliary_teacher:
+                teacher = f'auxiliary teacher: student of phase {self._number(phase) - 1}'
+            runner.logger.info(
+                f'Phase {self._number(phase)}: epochs {phase.begin + 1}-{phase.end}, mask ratio '
+                f'{phase.mask_ratio}, {teacher}')

@@ -1,0 +1,12 @@
+"""Models: backbone -> decoders and neck, supervised by frozen teachers."""
+from pmd_mmaction.models.backbones import MaskedVisionTransformer
+from pmd_mmaction.models.heads import FeatureDecoder
+from pmd_mmaction.models.maskers import CubeMasker, RunningCellMasker, TubeMasker
+from pmd_mmaction.models.necks import CLFANeck
+from pmd_mmaction.models.recognizers import MaskedAutoencoder, PMDRecognizer
+from pmd_mmaction.models.teachers import TimmImageTeacher, VideoMAETeacher
+
+__all__ = [
+    'CLFANeck', 'CubeMasker', 'FeatureDecoder', 'MaskedAutoencoder', 'MaskedVisionTransformer',
+    'PMDRecognizer', 'RunningCellMasker', 'TimmImageTeacher', 'TubeMasker', 'VideoMAETeacher'
+]

@@ -1,0 +1,212 @@
+"""The student's encoder: MMAction2's VideoMAE ViT that can see only visible patches."""
+from typing import Iterator, NamedTuple, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmaction.models.backbones.vit_mae import VisionTransformer
+from mmaction.registry import MODELS
+from mmengine.utils import to_2tuple
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
+from pmd_mmaction.models.backbones.attention import fuse_attention
+
+POSITIONS = ('sinusoid_1d', 'sincos_3d', 'learnable')
+
+
+class EncoderOutput(NamedTuple):
+    """Tokens of the last layer and of the layers that were asked for.
+
+    Attributes:
+        tokens: ``(B, V, D)`` after the final norm.
+        layers: ``(B, V, D)`` each, before the final norm, in the order of the layers.
+    """
+    tokens: Tensor
+    layers: tuple[Tensor, ...]
+
+
+@MODELS.register_module()
+class MaskedVisionTransformer(VisionTransformer):
+    """MMAction2's ``VisionTransformer`` with a masked forward and fused attention.
+
+    Parameter names and shapes are those of the parent, so that a checkpoint of one loads
+    into the other. The plain ``forward`` gives the parent's result.
+
+    Args:
+        img_size: height and width in pixels, or one number for both.
+        patch_size: side of a patch in pixels.
+        in_channels: image channels.
+        embed_dims: width D.
+        depth: number of layers.
+        num_heads: attention heads; must divide ``embed_dims``.
+        mlp_ratio: hidden width of the MLP over D.
+        qkv_bias: learnable bias on queries and values.
+        qk_scale: replaces ``head_dim ** -0.5``.
+        drop_rate: dropout after projections.
+        attn_drop_rate: dropout on attention weights.
+        drop_path_rate: stochastic depth of the last layer, rising linearly from 0.
+        norm_cfg: norm layer.
+        init_values: start of layer scale; 0 means none.
+        num_frames: frames per clip T.
+        tubelet_size: frames per token.
+        use_mean_pooling: the parent's switch: True pools and applies ``fc_norm``
+            (fine-tuning), False ends with ``norm`` (pre-training).
+        return_feat_map: the plain ``forward`` returns ``(B, D, T', H', W')``.
+        position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` or ``'learnable'``.
+        activation_checkpointing: recompute each layer in the backward pass.
+        init_cfg: mmengine initialisation; None means the parent's.
+
+    Raises:
+        ValueError: for sizes that do not divide or an unknown ``position``.
+    """
+
+    def __init__(self,
+                 img_size: int | Sequence[int] = 224,
+                 patch_size: int = 16,
+                 in_channels: int = 3,
+                 embed_dims: int = 768,
+                 depth: int = 12,
+                 num_heads: int = 12,
+                 mlp_ratio: float = 4.,
+                 qkv_bias: bool = True,
+                 qk_scale: float | None = None,
+                 drop_rate: float = 0.,
+                 attn_drop_rate: float = 0.,
+                 drop_path_rate: float = 0.,
+                 norm_cfg: dict | None = None,
+                 init_values: float = 0.,
+                 num_frames: int = 16,
+                 tubelet_size: int = 2,
+                 use_mean_pooling: bool = True,
+                 return_feat_map: bool = False,
+                 position: str = 'sinusoid_1d',
+                 activation_checkpointing: bool = False,
+                 init_cfg: dict | list | None = None) -> None:
+        height, width = to_2tuple(img_size)
+        _require_divisible(height=height, width=width, patch_size=patch_size)
+        _require_divisible(num_frames=num_frames, tubelet_size=tubelet_size)
+        _require_divisible(embed_dims=embed_dims, num_heads=num_heads)
+        if position not in POSITIONS:
+            raise ValueError(f'position is {position!r}; it must be one of {POSITIONS}')
+        optional = {} if init_cfg is None else dict(init_cfg=init_cfg)
+        super().__init__(
+            img_size=height, patch_size=patch_size, in_channels=in_channels,
+            embed_dims=embed_dims, depth=depth, num_heads=num_heads, mlp_ratio=mlp_ratio,
+            qkv_bias=qkv_bias, qk_scale=qk_scale, drop_rate=drop_rate,
+            attn_drop_rate=attn_drop_rate, drop_path_rate=drop_path_rate,
+            norm_cfg=norm_cfg or dict(type='LN', eps=1e-6), init_values=float(init_values),
+            use_learnable_pos_emb=position == 'learnable', num_frames=num_frames,
+            tubelet_size=tubelet_size, use_mean_pooling=use_mean_pooling,
+            return_feat_map=return_feat_map, **optional)
+        self.in_channels = in_channels
+        self.depth = depth
+        self.num_frames = num_frames
+        self.tubelet_size = tubelet_size
+        self.activation_checkpointing = activation_checkpointing
+        self.token_grid = (num_frames // tubelet_size, height // patch_size, width // patch_size)
+        self.grid_size = self.token_grid[1:]
+        self._init_positions(position)
+        for block in self.blocks:
+            fuse_attention(block)
+
+    def _init_positions(self, position: str) -> None:
+        # The parent made a table for a square grid; redo it where ours differs.
+        if position == 'sincos_3d':
+            self.pos_embed = sincos_3d(self.token_grid, self.embed_dims)
+        elif self.pos_embed.shape[1] != self.num_patches:
+            if position == 'learnable':
+                table = torch.empty(1, self.num_patches, self.embed_dims)
+                self.pos_embed = torch.nn.Parameter(torch.nn.init.trunc_normal_(table, std=.02))
+            else:
+                self.pos_embed = sinusoid_1d(self.num_patches, self.embed_dims)
+
+    @property
+    def num_patches(self) -> int:
+        """N, the tokens of a full clip."""
+        t, h, w = self.token_grid
+        return t * h * w
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The parent's forward: every patch, pooled for a classification head.
+
+        Args:
+            x: ``(B, C, T, H, W)`` float clips.
+
+        Returns:
+            ``(B, D)``, or ``(B, D, T', H', W')`` with ``return_feat_map``.
+        """
+        if not self.activation_checkpointing:
+            return super().forward(x)
+        tokens = self.encode(x).tokens
+        if self.return_feat_map:
+            return tokens.transpose(1, 2).unflatten(2, self.token_grid)
+        return tokens[:, 0] if self.fc_norm is None else self.fc_norm(tokens.mean(1))
+
+    def encode(self,
+               x: Tensor,
+               visible_index: Tensor | None = None,
+               layers: Sequence[int] = ()) -> EncoderOutput:
+        """Encodes the visible patches only.
+
+        Args:
+            x: ``(B, C, T, H, W)`` float clips of exactly the configured size.
+            visible_index: ``(B, V)`` int64 patch indices; None means all N patches.
+            layers: layers (from 0) whose tokens are returned as well.
+
+        Returns:
+            :class:`EncoderOutput`.
+        """
+        tokens, wanted = None, []
+        for index, tokens in enumerate(self.iter_layers(x, visible_index)):
+            if index in layers:
+                wanted.append(tokens)
+        return EncoderOutput(self.norm(tokens), tuple(wanted))
+
+    def iter_layers(self, x: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
+        """Yields the ``(B, V, D)`` tokens after each layer, so that none need be stored."""
+        tokens = self.pos_drop(self.embed(x, visible_index))
+        for block in self.blocks:
+            if self.activation_checkpointing and self.training and torch.is_grad_enabled():
+                tokens = checkpoint(block, tokens, use_reentrant=False)
+            else:
+                tokens = block(tokens)
+            yield tokens
+
+    def embed(self, x: Tensor, visible_index: Tensor | None = None) -> Tensor:
+        """Embeds patches and adds their positions.
+
+        Patches are gathered before the embedding: at 90 % masking a tenth of its work
+        remains, as one matrix product.
+
+        Args:
+            x: ``(B, C, T, H, W)`` float clips.
+            visible_index: ``(B, V)`` int64; None means all.
+
+        Returns:
+            ``(B, V, D)`` tokens.
+
+        Raises:
+            ValueError: if the clips are not of the configured size.
+        """
+        t, h, w = self.token_grid
+        expected = (self.in_channels, self.num_frames, h * self.patch_size, w * self.patch_size)
+        if tuple(x.shape[1:]) != expected:
+            raise ValueError(f'clips are (C, T, H, W) = {tuple(x.shape[1:])}, but the backbone is '
+                             f'configured for {expected}: set its img_size and num_frames, or '
+                             'crop and sample the clips accordingly')
+        patches = patchify(x, self.tubelet_size, self.patch_size)
+        positions = self.pos_embed.expand(x.shape[0], -1, -1)
+        if visible_index is not None:
+            patches = gather_tokens(patches, visible_index)
+            positions = gather_tokens(positions, visible_index)
+        kernel = self.patch_embed.projection
+        return F.linear(patches, kernel.weight.flatten(1), kernel.bias) + positions
+
+
+def _require_divisible(**sizes: int) -> None:
+    """Raises ValueError unless the last size divides all the others."""
+    *wholes, (part_name, part) = sizes.items()
+    for name, whole in wholes:
+        if part < 1 or whole < 1 or whole % part:
+            raise ValueError(f'{name}={whole} is not a multiple of {part_name}={part}')

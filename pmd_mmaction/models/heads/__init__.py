@@ -1,0 +1,3 @@
+from pmd_mmaction.models.heads.feature_decoder import FeatureDecoder
+
+__all__ = ['FeatureDecoder']

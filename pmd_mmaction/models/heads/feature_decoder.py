@@ -1,0 +1,84 @@
+"""From visible student tokens to features at masked patches."""
+import torch
+from mmaction.registry import MODELS
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule, ModuleList
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import gather_tokens, sinusoid_1d
+from pmd_mmaction.models.backbones.attention import fused_block
+
+
+@MODELS.register_module()
+class FeatureDecoder(BaseModule):
+    """A shallow ViT over visible tokens and mask tokens, with a linear prediction.
+
+    Args:
+        in_dims: width of the encoder's tokens. The recognizer fills it in.
+        out_dims: width of the prediction: the teacher's features, or a patch's pixels. The
+            recognizer fills it in.
+        num_patches: N of the full clip. The recognizer fills it in.
+        embed_dims: width of the decoder; None means ``in_dims``.
+        depth: number of layers.
+        num_heads: attention heads; None means one for each 64 channels.
+        mlp_ratio: hidden width of the MLP over ``embed_dims``.
+        norm_cfg: norm layer.
+        init_cfg: mmengine initialisation; None means as the backbone.
+
+    Raises:
+        ValueError: for a depth below 1 or heads that do not divide the width.
+    """
+
+    def __init__(self,
+                 in_dims: int,
+                 out_dims: int,
+                 num_patches: int,
+                 embed_dims: int | None = None,
+                 depth: int = 2,
+                 num_heads: int | None = None,
+                 mlp_ratio: float = 4.,
+                 norm_cfg: dict | None = None,
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg or [
+            dict(type='TruncNormal', layer='Linear', std=.02, bias=0.),
+            dict(type='Constant', layer='LayerNorm', val=1., bias=0.)])
+        embed_dims = embed_dims or in_dims
+        num_heads = num_heads or max(1, embed_dims // 64)
+        if depth < 1:
+            raise ValueError(f'the decoder needs at least one layer, depth is {depth}')
+        if embed_dims % num_heads:
+            raise ValueError(f'embed_dims={embed_dims} of the decoder is not a multiple of '
+                             f'num_heads={num_heads}')
+        norm_cfg = norm_cfg or dict(type='LN', eps=1e-6)
+        self.embed = nn.Linear(in_dims, embed_dims, bias=False)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
+        self.register_buffer('positions', sinusoid_1d(num_patches, embed_dims), persistent=False)
+        self.blocks = ModuleList(
+            fused_block(embed_dims, num_heads, mlp_ratio=mlp_ratio, norm_cfg=norm_cfg)
+            for _ in range(depth))
+        self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
+        self.head = nn.Linear(embed_dims, out_dims)
+
+    def init_weights(self) -> None:
+        """Initialises the layers and draws the mask token."""
+        super().init_weights()
+        nn.init.trunc_normal_(self.mask_token, std=.02)
+
+    def forward(self, tokens: Tensor, visible_index: Tensor, masked_index: Tensor) -> Tensor:
+        """Decodes the masked patches.
+
+        Args:
+            tokens: ``(B, V, in_dims)`` encoded visible patches.
+            visible_index: ``(B, V)`` int64 patch indices of ``tokens``.
+            masked_index: ``(B, M)`` int64 patch indices to decode.
+
+        Returns:
+            ``(B, M, out_dims)`` predictions.
+        """
+        positions = self.positions.expand(tokens.shape[0], -1, -1)
+        visible = self.embed(tokens) + gather_tokens(positions, visible_index)
+        masked = self.mask_token + gather_tokens(positions, masked_index)
+        x = torch.cat([visible, masked.to(visible.dtype)], 1)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x[:, visible_index.shape[1]:]))

@@ -1,0 +1,67 @@
+"""How a random ranking of patches becomes a mask."""
+import torch
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import visible_count
+
+
+class Masker(nn.Module):
+    """Draws masks with an exact number of visible patches per clip.
+
+    A subclass ranks the patches at random, in groups; in each group the patches with the
+    lowest ranks stay visible. Masks of two ratios made from one ranking are nested: the
+    visible set of the higher ratio lies in that of the lower one.
+
+    Args:
+        token_grid: tokens along (time, height, width). The recognizer fills it in.
+    """
+
+    def __init__(self, token_grid: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.token_grid = tuple(token_grid)
+
+    @property
+    def group_shape(self) -> tuple[int, int]:
+        """(groups, patches per group); their product is N. One group per time step."""
+        t, h, w = self.token_grid
+        return t, h * w
+
+    def rank(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Random ``(B, groups, patches per group)`` float scores on the generator's device."""
+        raise NotImplementedError
+
+    def num_visible(self, mask_ratio: float) -> int:
+        """V, the visible patches of a clip at this ratio."""
+        groups, length = self.group_shape
+        return groups * visible_count(length, mask_ratio)
+
+    def check_ratio(self, mask_ratio: float) -> None:
+        """Refuses a ratio that leaves nothing visible or nothing masked.
+
+        Raises:
+            ValueError: naming the ratio and the grid.
+        """
+        groups, length = self.group_shape
+        visible = visible_count(length, mask_ratio)
+        if not 0 < visible < length:
+            what = 'visible' if visible <= 0 else 'masked'
+            raise ValueError(
+                f'mask_ratio {mask_ratio} leaves no {what} patch among the {length} of a group '
+                f'(token grid {self.token_grid}): choose a ratio between {1 / length:.3f} and '
+                f'{1 - 1 / length:.3f}, or a finer grid')
+
+    def mask(self, ranks: Tensor, mask_ratio: float) -> Tensor:
+        """Masks everything but the lowest ranks of each group.
+
+        Args:
+            ranks: result of :meth:`rank`.
+            mask_ratio: share of masked patches in (0, 1).
+
+        Returns:
+            ``(B, N)`` bool, True = masked.
+        """
+        visible = visible_count(ranks.shape[-1], mask_ratio)
+        order = ranks.argsort(dim=-1, stable=True)
+        mask = torch.ones_like(ranks, dtype=torch.bool)
+        # scatter of a scalar keeps everything on the device
+        return mask.scatter(-1, order[..., :visible], False).flatten(1)

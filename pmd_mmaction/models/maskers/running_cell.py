@@ -1,0 +1,43 @@
+"""Running-cell masking (VideoMAE V2)."""
+import torch
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from pmd_mmaction.models.maskers.base import Masker
+
+
+@MODELS.register_module()
+class RunningCellMasker(Masker):
+    """Lets the visible places of each cell run on by one with every time step.
+
+    Places are grouped into cells of ``cell x cell``. In a cell they are visible in turn, so
+    that over ``cell ** 2`` time steps every place is visible equally often. Ratios that are
+    no multiple of ``1 / cell ** 2`` are met exactly by a random choice among the places
+    whose turn is next.
+
+    Args:
+        token_grid: tokens along (time, height, width). The recognizer fills it in.
+        cell: side of a cell in tokens.
+
+    Raises:
+        ValueError: if the cell is larger than the grid.
+    """
+
+    def __init__(self, token_grid: tuple[int, int, int], cell: int = 2) -> None:
+        super().__init__(token_grid)
+        if not 1 <= cell <= min(self.token_grid[1:]):
+            raise ValueError(f'cell={cell} does not fit a token grid of {self.token_grid[1:]}')
+        self.cell = cell
+
+    def rank(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Turns until a place is visible, plus a random tie-break below 1."""
+        t, h, w = self.token_grid
+        device, turns = generator.device, self.cell**2
+        rows = torch.arange(h, device=device) % self.cell
+        columns = torch.arange(w, device=device) % self.cell
+        place = (rows[:, None] * self.cell + columns).flatten()
+        time = torch.arange(t, device=device)
+        start = torch.randint(turns, (batch, 1, 1), generator=generator, device=device)
+        turn = (place - time[:, None] + start) % turns
+        tie = torch.rand(batch, 1, h * w, generator=generator, device=device)
+        return turn + tie

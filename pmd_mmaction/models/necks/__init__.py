@@ -1,0 +1,3 @@
+from pmd_mmaction.models.necks.clfa import CLFANeck
+
+__all__ = ['CLFANeck']

@@ -1,0 +1,103 @@
+"""Cross-Layer Feature Alignment (paper, key design 3)."""
+from typing import Mapping, Sequence
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule, ModuleDict, ModuleList
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_thirds
+from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
+from pmd_mmaction.models.necks.completion import MaskedTokenCompletion
+
+ALIGN_TOKENS = ('visible', 'masked')
+
+
+@MODELS.register_module()
+class CLFANeck(BaseModule):
+    """Aligns shallow student layers with medium teacher layers, and medium with deep.
+
+    ``L_al = d(shallow -> medium) + d(medium -> deep)`` for each teacher, with one FC per
+    student layer and teacher (not shared) to the teacher's width.
+
+    Args:
+        student_dims: width of the student. The recognizer fills it in.
+        student_depth: layers of the student; divisible by 3. The recognizer fills it in.
+        num_patches: N of the full clip. The recognizer fills it in.
+        teacher_dims: teacher name to width. The recognizer fills it in.
+        loss_weight: lambda_al.
+        align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
+            student layer at the masked positions first (:class:`MaskedTokenCompletion`).
+        channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
+        init_cfg: mmengine initialisation; None means truncated normal.
+
+    Raises:
+        ValueError: for an unknown option, a negative weight or a depth without thirds.
+    """
+
+    def __init__(self,
+                 student_dims: int,
+                 student_depth: int,
+                 num_patches: int,
+                 teacher_dims: Mapping[str, int],
+                 loss_weight: float = 1.,
+                 align_tokens: str = 'visible',
+                 channel_reduction: str = 'mean',
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg or [dict(type='TruncNormal', layer='Linear', std=.02, bias=0.)])
+        if align_tokens not in ALIGN_TOKENS:
+            raise ValueError(f'align_tokens is {align_tokens!r}; it must be one of {ALIGN_TOKENS}')
+        if channel_reduction not in CHANNEL_REDUCTIONS:
+            raise ValueError(f'channel_reduction is {channel_reduction!r}; '
+                             f'it must be one of {CHANNEL_REDUCTIONS}')
+        if loss_weight < 0:
+            raise ValueError(f'loss_weight of CLFA is {loss_weight}; it must not be negative')
+        shallow, medium, _ = layer_thirds(student_depth)
+        self.student_layers = (*shallow, *medium)
+        self.third = len(shallow)
+        self.loss_weight = loss_weight
+        self.align_tokens = align_tokens
+        self.channel_reduction = channel_reduction
+        self.projections = ModuleDict({
+            name: ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)
+            for name, dims in teacher_dims.items()})
+        self.completion = None
+        if align_tokens == 'masked':
+            self.completion = MaskedTokenCompletion(student_dims, num_patches)
+
+    @staticmethod
+    def teacher_groups(depth: int) -> tuple[range, range]:
+        """Medium and deep layers of a teacher: the targets."""
+        _, medium, deep = layer_thirds(depth)
+        return medium, deep
+
+    def token_index(self, visible_index: Tensor, masked_index: Tensor) -> Tensor:
+        """The patches at which features are aligned, ``(B, L)``."""
+        return visible_index if self.align_tokens == 'visible' else masked_index
+
+    def forward(self, layers: Sequence[Tensor],
+                groups: Mapping[str, tuple[GroupStatistics, GroupStatistics]],
+                visible_index: Tensor, masked_index: Tensor) -> dict[str, Tensor]:
+        """Alignment loss of each teacher, before ``loss_weight``.
+
+        Args:
+            layers: the student's shallow and medium layers, each ``(B, V, D)``.
+            groups: teacher name to the statistics of its medium and deep layers at
+                :meth:`token_index`.
+            visible_index: ``(B, V)`` int64.
+            masked_index: ``(B, M)`` int64.
+
+        Returns:
+            Teacher name to scalar.
+        """
+        if self.completion is not None:
+            layers = [self.completion(z, visible_index, masked_index) for z in layers]
+        losses = {}
+        for name, (medium, deep) in groups.items():
+            projected = [fc(z) for fc, z in zip(self.projections[name], layers)]
+            loss = (alignment_distance(projected[:self.third], medium) +
+                    alignment_distance(projected[self.third:], deep))
+            if self.channel_reduction == 'sum':
+                loss = loss * medium.mean.shape[-1]
+            losses[name] = loss
+        return losses

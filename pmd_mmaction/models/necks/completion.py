@@ -1,0 +1,57 @@
+"""Features at masked positions for ``align_tokens='masked'``."""
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import gather_tokens, sinusoid_1d
+
+
+class MaskedTokenCompletion(BaseModule):
+    """One light cross-attention from masked positions to a layer's visible tokens.
+
+    The paper sums CLFA over masked patches, but an encoder that drops them before its first
+    layer has no features there. This module, shared by all layers, makes them: queries are a
+    learnt mask token plus position, keys and values are the layer's visible tokens.
+
+    Args:
+        dims: width D of the student.
+        num_patches: N of the full clip.
+        num_heads: attention heads; None means one for each 64 channels.
+    """
+
+    def __init__(self, dims: int, num_patches: int, num_heads: int | None = None) -> None:
+        super().__init__([dict(type='TruncNormal', layer='Linear', std=.02, bias=0.)])
+        self.num_heads = num_heads or max(1, dims // 64)
+        self.query_token = nn.Parameter(torch.zeros(1, 1, dims))
+        self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
+        self.norm = build_norm_layer(dict(type='LN', eps=1e-6), dims)[1]
+        self.query = nn.Linear(dims, dims)
+        self.key_value = nn.Linear(dims, 2 * dims)
+        self.out = nn.Linear(dims, dims)
+
+    def init_weights(self) -> None:
+        """Initialises the layers and draws the query token."""
+        super().init_weights()
+        nn.init.trunc_normal_(self.query_token, std=.02)
+
+    def forward(self, tokens: Tensor, visible_index: Tensor, masked_index: Tensor) -> Tensor:
+        """Completes a layer.
+
+        Args:
+            tokens: ``(B, V, D)`` visible tokens of the layer.
+            visible_index: ``(B, V)`` int64.
+            masked_index: ``(B, M)`` int64.
+
+        Returns:
+            ``(B, M, D)`` features at the masked positions.
+        """
+        positions = self.positions.expand(tokens.shape[0], -1, -1)
+        query = self.query(self.query_token + gather_tokens(positions, masked_index))
+        keys = self.norm(tokens) + gather_tokens(positions, visible_index)
+        key, value = self.key_value(keys).chunk(2, -1)
+        q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+                   for x in (query, key, value))
+        attended = F.scaled_dot_product_attention(q, k.to(q.dtype), v.to(q.dtype))
+        return self.out(attended.transpose(1, 2).flatten(2))

@@ -1,0 +1,4 @@
+from pmd_mmaction.models.recognizers.masked_autoencoder import MaskedAutoencoder
+from pmd_mmaction.models.recognizers.pmd import PMDRecognizer
+
+__all__ = ['MaskedAutoencoder', 'PMDRecognizer']

@@ -1,0 +1,64 @@
+"""What all masked pre-training models share: masks from a seed, features of full clips."""
+import torch
+from mmaction.models.recognizers.base import BaseRecognizer
+from mmaction.registry import MODELS
+from torch import Tensor
+
+
+class MaskedRecognizer(BaseRecognizer):
+    """A masked encoder with a masker.
+
+    Args:
+        backbone: a :class:`MaskedVisionTransformer`.
+        masker: a :class:`Masker`.
+        data_preprocessor: as everywhere in MMAction2.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 masker: dict,
+                 data_preprocessor: dict | None = None) -> None:
+        super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
+        self.masker = MODELS.build(masker, default_args=dict(token_grid=self.backbone.token_grid))
+        self._mask_seed: int | None = None
+
+    def seed_masks(self, seed: int) -> None:
+        """Sets the seed of the next iteration's masks."""
+        self._mask_seed = seed
+
+    def mask_generator(self, device: torch.device) -> torch.Generator:
+        """The random generator of this iteration's masks, on the clips' device."""
+        seed = self._mask_seed
+        if seed is None:  # outside the Runner: follow torch.manual_seed
+            seed = int(torch.randint(2**62, ()))
+        return torch.Generator(device).manual_seed(seed)
+
+    def extract_feat(self, inputs: Tensor, stage: str = 'backbone', **kwargs
+                     ) -> tuple[Tensor, dict]:
+        """Mean over the tokens of all patches and over the clips of a video.
+
+        Args:
+            inputs: ``(B, clips, C, T, H, W)`` normalised clips.
+            stage: only ``'backbone'``.
+
+        Returns:
+            ``(B, D)`` features and an empty dict (MMAction2's convention).
+
+        Raises:
+            ValueError: for another ``stage``.
+        """
+        if stage != 'backbone':
+            raise ValueError(f"stage is {stage!r}; a pre-training model has only 'backbone'")
+        tokens = self.backbone.encode(inputs.flatten(0, 1)).tokens
+        return tokens.mean(1).unflatten(0, inputs.shape[:2]).mean(1), {}
+
+    def extract_layers(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """``(B * clips, N, D)`` tokens after each layer of the encoder."""
+        return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
+
+    def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
+        """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.features``."""
+        features, _ = self.extract_feat(inputs)
+        for sample, feature in zip(data_samples, features.float()):
+            sample.set_field(feature, 'features')
+        return data_samples

@@ -1,0 +1,8 @@
+from pmd_mmaction.models.teachers.auxiliary import AuxiliaryTeacher
+from pmd_mmaction.models.teachers.frozen import FrozenTeacher, TeacherOutput
+from pmd_mmaction.models.teachers.timm_image import TimmImageTeacher
+from pmd_mmaction.models.teachers.videomae import VideoMAETeacher
+
+__all__ = [
+    'AuxiliaryTeacher', 'FrozenTeacher', 'TeacherOutput', 'TimmImageTeacher', 'VideoMAETeacher'
+]

@@ -1,0 +1,36 @@
+"""The auxiliary teacher: the student of the previous phase (paper, PSD)."""
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from pmd_mmaction.models.teachers.frozen import FrozenTeacher
+
+
+class AuxiliaryTeacher(FrozenTeacher):
+    """A frozen copy of a student: encoder and feature decoders.
+
+    Args:
+        backbone: the student's encoder; copied.
+        decoders: the student's decoders by teacher name; copied.
+    """
+
+    def __init__(self, backbone: nn.Module, decoders: nn.ModuleDict) -> None:
+        super().__init__(copy.deepcopy(nn.ModuleDict(dict(backbone=backbone, decoders=decoders))))
+
+    @torch.no_grad()
+    def forward(self, clips: Tensor, visible_index: Tensor,
+                masked_index: Tensor) -> dict[str, Tensor]:
+        """Decoded features ``x^{ph-1}_p`` at masked patches.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` float clips.
+            visible_index: ``(B, V)`` int64 patches that the auxiliary teacher sees.
+            masked_index: ``(B, M)`` int64 patches that it decodes.
+
+        Returns:
+            Teacher name to ``(B, M, D)`` features.
+        """
+        tokens = self.network['backbone'].encode(clips, visible_index).tokens
+        return {name: decoder(tokens, visible_index, masked_index)
+                for name, decoder in self.network['decoders'].items()}

@@ -1,0 +1,97 @@
+"""What all teachers share: a network that nothing in training can touch."""
+from typing import Callable, Iterator, NamedTuple, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import (GroupStatistics, RunningStatistics, gather_tokens,
+                                     normalize_target)
+
+
+class TeacherOutput(NamedTuple):
+    """Targets of one teacher.
+
+    Attributes:
+        features: ``(B, N, D)`` features of the last layer on the student's patch grid.
+        groups: statistics of each layer group that was asked for (CLFA).
+    """
+    features: Tensor
+    groups: tuple[GroupStatistics, ...]
+
+
+class FrozenTeacher(nn.Module):
+    """A network outside the module tree: frozen, in eval mode for ever.
+
+    The network is kept as a plain attribute, not as a submodule. So ``parameters()``,
+    ``state_dict()``, ``train()``, DDP, the optimiser, EMA and weight initialisation do not
+    see it; only ``to()``, ``cuda()`` and the like reach it, through ``_apply``.
+
+    Args:
+        network: the network; its parameters stop requiring gradients.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        object.__setattr__(self, 'network', network.eval().requires_grad_(False))
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'FrozenTeacher':
+        self.network._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+    def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
+        # Nothing can change it, so a copied model (EMA) may share it.
+        return self
+
+
+class FeatureTeacher(FrozenTeacher):
+    """A frozen encoder whose tokens lie on the student's patch grid.
+
+    Subclasses give ``depth``, ``embed_dims``, ``token_grid`` and the two methods below.
+
+    Args:
+        network: the encoder.
+        target_norm: ``'layer_norm'`` or ``'none'``, see
+            :func:`~pmd_mmaction.functional.normalize_target`.
+    """
+    depth: int
+    embed_dims: int
+    token_grid: tuple[int, int, int]
+
+    def __init__(self, network: nn.Module, target_norm: str = 'layer_norm') -> None:
+        super().__init__(network)
+        normalize_target(torch.zeros(1, 1), target_norm)  # refuses an unknown word now
+        self.target_norm = target_norm
+
+    def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer."""
+        raise NotImplementedError
+
+    def final_norm(self, tokens: Tensor) -> Tensor:
+        """The network's own last norm."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def forward(self,
+                clips: Tensor,
+                groups: Sequence[range] = (),
+                token_index: Tensor | None = None) -> TeacherOutput:
+        """Looks at the full clip.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` float clips, normalised as the student's.
+            groups: layer groups whose statistics are wanted; each layer in one at most.
+            token_index: ``(B, L)`` int64: the tokens for which the statistics are taken;
+                None means all.
+
+        Returns:
+            :class:`TeacherOutput`.
+        """
+        running = [RunningStatistics() for _ in groups]
+        tokens = None
+        for index, tokens in enumerate(self.iter_layers(clips)):
+            for group, statistics in zip(groups, running):
+                if index in group:
+                    layer = tokens if token_index is None else gather_tokens(tokens, token_index)
+                    statistics.add(normalize_target(layer, self.target_norm))
+        features = normalize_target(self.final_norm(tokens), self.target_norm)
+        return TeacherOutput(features, tuple(s.result() for s in running))

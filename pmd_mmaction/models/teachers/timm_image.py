@@ -1,0 +1,109 @@
+"""The image teacher: any timm ViT."""
+from typing import Iterator, Sequence
+
+import timm
+import torch
+from mmaction.registry import MODELS
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from torch import Tensor
+
+from pmd_mmaction.models.teachers.frozen import FeatureTeacher
+from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
+
+# What MMAction2's VideoMAE configs normalise with, on the 0-255 scale.
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+NORMALIZATIONS = ('timm', 'data')
+
+
+@MODELS.register_module()
+class TimmImageTeacher(FeatureTeacher):
+    """A frozen timm ViT that looks at one frame of each tubelet and gives the image targets.
+
+    Args:
+        model_name: a timm model of the ``VisionTransformer`` family, for example
+            ``'vit_base_patch16_224.mae'``.
+        num_frames: frames per clip T.
+        tubelet_size: frames per token; the teacher sees every first frame of a tubelet.
+        checkpoint: local weights (.pth or .safetensors; MAE's own files work).
+        pretrained: load timm's published weights instead (needs the hub).
+        target_norm: ``'layer_norm'`` or ``'none'``.
+        normalization: ``'timm'`` re-normalises clips to the figures that timm notes for the
+            model, where they differ from the data preprocessor's; ``'data'`` leaves them.
+        data_mean: the data preprocessor's ``mean`` (0-255).
+        data_std: the data preprocessor's ``std``.
+        model_kwargs: further arguments for ``timm.create_model``, such as ``img_size``.
+
+    Raises:
+        ValueError: for a model of another family, sizes that do not divide, or weights
+            that do not fit.
+    """
+
+    def __init__(self,
+                 model_name: str,
+                 num_frames: int = 16,
+                 tubelet_size: int = 2,
+                 checkpoint: str | None = None,
+                 pretrained: bool = False,
+                 target_norm: str = 'layer_norm',
+                 normalization: str = 'timm',
+                 data_mean: Sequence[float] = IMAGENET_MEAN,
+                 data_std: Sequence[float] = IMAGENET_STD,
+                 model_kwargs: dict | None = None) -> None:
+        if num_frames % tubelet_size:
+            raise ValueError(f'num_frames={num_frames} is not a multiple of '
+                             f'tubelet_size={tubelet_size}')
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(f'normalization is {normalization!r}; '
+                             f'it must be one of {NORMALIZATIONS}')
+        if checkpoint is not None and pretrained:
+            raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
+        network = timm.create_model(model_name, pretrained=pretrained,
+                                    **{'num_classes': 0, **(model_kwargs or {})})
+        if not isinstance(network, VisionTransformer):
+            raise ValueError(f'{model_name} is a {type(network).__name__}; the image teacher needs '
+                             'a timm VisionTransformer (vit_*, deit_*, ...)')
+        if checkpoint is not None:
+            state = checkpoint_filter_fn(read_state_dict(checkpoint), network)
+            load_strictly(network, state, checkpoint, ignored=('head.', 'fc_norm.', 'decoder'))
+        super().__init__(network, target_norm)
+        self.num_frames = num_frames
+        self.tubelet_size = tubelet_size
+        self.depth = len(network.blocks)
+        self.embed_dims = network.embed_dim
+        self.token_grid = (num_frames // tubelet_size, *network.patch_embed.grid_size)
+        self._init_normalization(normalization, data_mean, data_std)
+
+    def _init_normalization(self, normalization: str, data_mean: Sequence[float],
+                            data_std: Sequence[float]) -> None:
+        cfg = self.network.pretrained_cfg
+        scale, shift = [], []
+        for own_mean, own_std, mean, std in zip(cfg['mean'], cfg['std'], data_mean, data_std):
+            # (x*std + mean - 255*own_mean) / (255*own_std)
+            scale.append(std / (255 * own_std))
+            shift.append((mean - 255 * own_mean) / (255 * own_std))
+        same = all(abs(a - 1) < 1e-4 for a in scale) and all(abs(b) < 1e-4 for b in shift)
+        self.same_normalization = same or normalization == 'data'
+        self.register_buffer('scale', torch.tensor(scale).view(-1, 1, 1), persistent=False)
+        self.register_buffer('shift', torch.tensor(shift).view(-1, 1, 1), persistent=False)
+
+    def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer, without class or register tokens."""
+        net = self.network
+        batch = clips.shape[0]
+        # All frames of all clips as one batch of images.
+        images = clips[:, :, ::self.tubelet_size].transpose(1, 2).flatten(0, 1)
+        if not self.same_normalization:
+            images = images * self.scale + self.shift
+        x = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(images))))
+        for block in net.blocks:
+            x = block(x)
+            yield self._on_grid(x, batch)
+        # The last norm acts per token, so it commutes with dropping the prefix tokens.
+
+    def _on_grid(self, x: Tensor, batch: int) -> Tensor:
+        return x[:, self.network.num_prefix_tokens:].unflatten(0, (batch, -1)).flatten(1, 2)
+
+    def final_norm(self, tokens: Tensor) -> Tensor:
+        """timm's last norm (identity in models that pool first)."""
+        return self.network.norm(tokens)

@@ -1,0 +1,51 @@
+"""The video teacher: a VideoMAE encoder."""
+from typing import Iterator
+
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from pmd_mmaction.models.backbones import MaskedVisionTransformer
+from pmd_mmaction.models.teachers.frozen import FeatureTeacher
+from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
+
+
+@MODELS.register_module()
+class VideoMAETeacher(FeatureTeacher):
+    """A frozen VideoMAE ViT that sees the full clip and gives the video targets.
+
+    Args:
+        checkpoint: MMAction2-style weights of the backbone: a file or URL. Keys may carry
+            the prefix ``backbone.``. ``tools/convert_checkpoint.py`` makes one of
+            VideoMAE's own files. None leaves random weights (tests, benchmarks).
+        target_norm: ``'layer_norm'`` or ``'none'``.
+        **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``.
+
+    Raises:
+        ValueError: if the file lacks weights of the encoder or holds other shapes.
+    """
+
+    def __init__(self,
+                 checkpoint: str | None = None,
+                 target_norm: str = 'layer_norm',
+                 **backbone) -> None:
+        # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
+        state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
+        backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state
+        network = MaskedVisionTransformer(**backbone)
+        if state is None:
+            network.init_weights()
+        else:
+            load_strictly(network, state, checkpoint, optional=('fc_norm.', 'pos_embed'),
+                          ignored=('fc_norm.', 'cls_head.', 'decoder.', 'mask_token'))
+        super().__init__(network, target_norm)
+        self.depth = network.depth
+        self.embed_dims = network.embed_dims
+        self.token_grid = network.token_grid
+
+    def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer."""
+        return self.network.iter_layers(clips)
+
+    def final_norm(self, tokens: Tensor) -> Tensor:
+        """The pre-trained encoder's last norm; identity for a fine-tuned one."""
+        return self.network.norm(tokens)

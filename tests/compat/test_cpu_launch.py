@@ -1,0 +1,116 @@
+"""Two processes train on a machine without a GPU; with one, nothing is changed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.dist import utils as dist_utils
+from mmengine.runner import Runner
+
+import pmd_mmaction
+from pmd_mmaction.compat import cpu_launch
+
+ROOT = Path(pmd_mmaction.__file__).parents[1]
+no_gpu = pytest.mark.skipif(not cpu_launch._on_cpu(), reason='this machine has an accelerator')
+SCRIPT = """
+import sys
+if sys.argv[2] == 'repaired':
+    import pmd_mmaction
+import torch
+from mmengine.dist import get_backend, get_world_size
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+class Model(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def forward(self, inputs, mode='loss'):
+        return dict(loss=self.layer(torch.stack(inputs)).square().mean())
+
+runner = Runner(
+    Model(), sys.argv[1], launcher='pytorch', log_level='WARNING',
+    train_dataloader=dict(
+        dataset=[dict(inputs=torch.full((2,), float(i))) for i in range(4)], batch_size=1,
+        sampler=dict(type='DefaultSampler', shuffle=True), num_workers=0),
+    train_cfg=dict(by_epoch=True, max_epochs=1),
+    optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+    default_hooks=dict(runtime_info=None, checkpoint=None))
+runner.train()
+assert get_world_size() == 2 and get_backend() == 'gloo' and runner.iter == 2
+weights = [torch.empty(1, 2) for _ in range(2)]
+torch.distributed.all_gather(weights, runner.model.module.layer.weight.data)
+assert torch.equal(*weights)
+print('trained')
+"""
+
+
+def _torchrun(tmp_path: Path, mode: str) -> subprocess.CompletedProcess:
+    script = tmp_path / 'script.py'
+    script.write_text(SCRIPT)
+    launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
+    return subprocess.run(
+        [*launch, str(script), str(tmp_path / 'work'), mode],
+        env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore'),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+@no_gpu
+def test_two_ranks_train_with_the_repair(tmp_path):
+    done = _torchrun(tmp_path, 'repaired')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('trained') == 2
+
+
+@no_gpu
+def test_two_ranks_fail_without_the_repair(tmp_path):
+    done = _torchrun(tmp_path, 'as it is')
+    assert done.returncode != 0
+    assert 'trained' not in done.stdout
+
+
+def _set_device(backend, **kwargs):
+    torch.cuda.set_device(0)
+    _set_device.backend = backend
+
+
+@no_gpu
+@pytest.mark.parametrize(('asked', 'used'), [('nccl', 'gloo'), ('gloo', 'gloo'), ('mpi', 'mpi')])
+def test_the_launcher_skips_the_device_and_keeps_a_backend_that_works(asked, used):
+    original = torch.cuda.set_device
+    cpu_launch._with_gloo(_set_device)(asked)
+    assert _set_device.backend == used
+    assert torch.cuda.set_device is original
+
+
+@no_gpu
+def test_every_launcher_is_repaired():
+    for name in ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi'):
+        assert hasattr(getattr(dist_utils, name), '__wrapped__')
+
+
+def test_with_a_gpu_nothing_is_needed(monkeypatch):
+    monkeypatch.setattr(cpu_launch, 'get_device', lambda: 'cuda')
+    monkeypatch.setattr(dist_utils, '_init_dist_pytorch', _set_device)
+    wrap_model = getattr(Runner.wrap_model, '__wrapped__', Runner.wrap_model)
+    monkeypatch.setattr(Runner, 'wrap_model', wrap_model)
+    assert not cpu_launch.init_needs_gpu()
+    assert not cpu_launch.ddp_needs_gpu()
+    monkeypatch.setattr(cpu_launch, 'get_device', lambda: 'cpu')
+    assert cpu_launch.init_needs_gpu()
+    assert cpu_launch.ddp_needs_gpu()
+
+
+def test_a_repaired_release_is_left_alone(monkeypatch):
+    monkeypatch.setattr(cpu_launch, 'get_device', lambda: 'cpu')
+    monkeypatch.setattr(dist_utils, '_init_dist_pytorch', lambda backend: None)
+    monkeypatch.setattr(Runner, 'wrap_model', lambda self, cfg, model: model)
+    assert not cpu_launch.init_needs_gpu()
+    assert not cpu_launch.ddp_needs_gpu()

@@ -1,0 +1,266 @@
+"""tools/train.py, tools/test.py and the scripts that start them on several processes."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from mmengine.config import Config
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+SCRIPTS = ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh']
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f'tool_{name}', TOOLS / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+train, test = _load('train'), _load('test')
+
+
+def _train(cfg: dict, *options: str) -> Config:
+    return train.merge_args(Config(cfg), train.parse_args(['some/my_config.py', *options]))
+
+
+def _test(cfg: dict, *options: str) -> Config:
+    cfg = dict(test_dataloader=dict(batch_size=1), **cfg)
+    return test.merge_args(Config(cfg), test.parse_args(['my_config.py', 'a.pth', *options]))
+
+
+# --- options of train.py ---
+
+
+def test_seed_wins_over_the_config():
+    cfg = _train(dict(randomness=dict(seed=1, deterministic=True)), '--seed', '5')
+    assert cfg.randomness == dict(seed=5, deterministic=True)
+    assert _train(dict(randomness=dict(seed=1))).randomness == dict(seed=1)
+    assert _train({}, '--seed', '0', '--diff-rank-seed', '--deterministic').randomness == dict(
+        seed=0, diff_rank_seed=True, deterministic=True
+    )
+
+
+def test_work_dir_comes_from_the_option_then_the_config_then_its_name():
+    assert _train(dict(work_dir='a'), '--work-dir', 'b').work_dir == 'b'
+    assert _train(dict(work_dir='a')).work_dir == 'a'
+    assert _train({}).work_dir == os.path.join('work_dirs', 'my_config')
+
+
+def test_named_options_win_over_cfg_options():
+    cfg = _train({}, '--seed', '3', '--cfg-options', 'randomness.seed=4', 'a.b=[1,2]')
+    assert cfg.randomness.seed == 3
+    assert cfg.a.b == [1, 2]
+
+
+def test_no_validate():
+    cfg = _train(dict(val_cfg={}, val_dataloader={}, val_evaluator={}), '--no-validate')
+    assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
+
+
+def test_auto_scale_lr():
+    cfg = _train(dict(auto_scale_lr=dict(enable=False, base_batch_size=8)), '--auto-scale-lr')
+    assert cfg.auto_scale_lr.enable is True
+    with pytest.raises(SystemExit, match='base_batch_size'):
+        _train({}, '--auto-scale-lr')
+
+
+def test_amp_changes_the_wrapper(monkeypatch):
+    monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
+    cfg = _train(dict(optim_wrapper=dict(optimizer=dict(type='SGD'))), '--amp')
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    assert cfg.optim_wrapper.loss_scale == 'dynamic'
+    with pytest.raises(SystemExit, match='ApexOptimWrapper'):
+        _train(dict(optim_wrapper=dict(type='ApexOptimWrapper')), '--amp')
+
+
+def test_amp_without_a_gpu_is_explained(monkeypatch):
+    monkeypatch.setattr(train, 'get_device', lambda: 'cpu')
+    with pytest.raises(SystemExit, match='needs a GPU.*Leave the option out'):
+        _train(dict(optim_wrapper={}), '--amp')
+
+
+def test_resume_from_a_path(tmp_path):
+    (tmp_path / 'a.pth').touch()
+    cfg = _train(dict(load_from='b.pth'), '--resume', str(tmp_path / 'a.pth'))
+    assert cfg.resume is True and cfg.load_from == str(tmp_path / 'a.pth')
+    with pytest.raises(SystemExit, match=r'no checkpoint .*c\.pth'):
+        _train({}, '--resume', str(tmp_path / 'c.pth'))
+
+
+def test_resume_alone_takes_the_last_checkpoint_or_starts(tmp_path):
+    options = ['--work-dir', str(tmp_path), '--resume']
+    cfg = _train(dict(load_from='weights.pth'), *options)
+    assert cfg.resume is False and cfg.load_from == 'weights.pth'
+
+    last = tmp_path / 'epoch_2.pth'
+    last.touch()
+    for noted in (last, '/a/directory/before/it/was/moved/epoch_2.pth'):
+        (tmp_path / 'last_checkpoint').write_text(str(noted))
+        cfg = _train(dict(load_from='weights.pth'), *options)
+        assert cfg.resume is True and cfg.load_from == str(last)
+
+    last.unlink()
+    with pytest.raises(SystemExit, match=r'epoch_2\.pth'):
+        _train({}, *options)
+
+
+# --- options of test.py ---
+
+
+def test_the_checkpoint_is_loaded_not_resumed():
+    cfg = _test(dict(resume=True), '--work-dir', 'w', '--launcher', 'slurm')
+    assert (cfg.load_from, cfg.resume, cfg.work_dir, cfg.launcher) == ('a.pth', False, 'w', 'slurm')
+
+
+def test_show_dir_adds_the_hook():
+    options = ['--show-dir', 'd', '--interval', '4', '--wait-time', '0.5']
+    hook = _test({}, *options).default_hooks.visualization
+    assert hook == dict(
+        type='VisualizationHook', enable=True, show=False, out_dir='d', interval=4, wait_time=0.5
+    )
+    assert 'visualization' not in _test(dict(default_hooks={})).default_hooks
+
+
+@pytest.mark.parametrize('evaluator', [dict(type='AccMetric'), [dict(type='AccMetric')]])
+def test_dump_adds_an_evaluator(evaluator):
+    cfg = _test(dict(test_evaluator=evaluator), '--dump', 'out.pkl')
+    assert [item.type for item in cfg.test_evaluator] == ['AccMetric', 'DumpResults']
+    with pytest.raises(SystemExit, match=r'out\.json'):
+        _test(dict(test_evaluator=evaluator), '--dump', 'out.json')
+
+
+def test_a_config_without_test_data_is_explained():
+    with pytest.raises(SystemExit, match='no test_dataloader'):
+        test.merge_args(Config({}), test.parse_args(['c.py', 'a.pth']))
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_help(tool, capsys):
+    with pytest.raises(SystemExit) as stop:
+        _load(tool).parse_args(['--help'])
+    assert stop.value.code == 0
+    assert '--cfg-options' in capsys.readouterr().out
+
+
+# --- scripts ---
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_scripts_parse_and_explain_themselves(script):
+    subprocess.run(['bash', '-n', TOOLS / script], check=True)
+    assert os.access(TOOLS / script, os.X_OK)
+    done = subprocess.run(['bash', TOOLS / script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f'tools/{script} ' in done.stderr and done.stderr.count('\n') == 3
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_scripts_pass_names_with_blanks(tmp_path, script):
+    """A stand-in for python and srun prints what it is given, one argument per line."""
+    for name in ('python', 'srun'):
+        program = tmp_path / name
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        program.chmod(0o755)
+    files = ['my config.py'] + (['my weights.pth'] if 'test' in script else [])
+    options = ['--work-dir', 'my runs', '--cfg-options', 'a=b c']
+    place = [*files, '2'] if 'dist' in script else ['part', 'a job', *files]
+    done = subprocess.run(
+        ['bash', TOOLS / script, *place, *options],
+        env=dict(PATH=f'{tmp_path}:/usr/bin:/bin', SRUN_ARGS='--mem=1G --quiet', GPUS='2'),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    given = done.stdout.splitlines()
+    tool = str(TOOLS / ('train.py' if 'train' in script else 'test.py'))
+    launcher = 'pytorch' if 'dist' in script else 'slurm'
+    start = given.index(tool)
+    assert given[start:] == [tool, *files, '--launcher', launcher, *options]
+    if 'slurm' in script:
+        assert {'--mem=1G', '--quiet', '--gres=gpu:2', '--job-name=a job'} <= set(given)
+    else:
+        assert {'--nproc_per_node=2', '--nnodes=1', '--node_rank=0'} <= set(given)
+
+
+# --- the real thing ---
+
+MODULE = """
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.model import BaseModel
+
+@MODELS.register_module()
+class TinyModel(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def forward(self, inputs, mode='loss'):
+        return dict(loss=self.layer(torch.stack(inputs)).square().mean())
+
+@DATASETS.register_module()
+class TinyData(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return dict(inputs=torch.full((2,), float(index)))
+"""
+CONFIG = """
+custom_imports = dict(imports=['pmd_mmaction', 'tiny_module'], allow_failed_imports=False)
+default_scope = 'mmaction'
+model = dict(type='TinyModel')
+train_dataloader = dict(
+    dataset=dict(type='TinyData'), batch_size=1, num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=True))
+train_cfg = dict(by_epoch=True, max_epochs=1)
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=0.1))
+randomness = dict(seed=0)
+env_cfg = dict(dist_cfg=dict(backend='nccl'))
+default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='two processes would need two GPUs')
+def test_two_ranks_train_and_one_goes_on(tmp_path):
+    place = tmp_path / 'a place'
+    place.mkdir()
+    (place / 'tiny_module.py').write_text(MODULE)
+    (place / 'my config.py').write_text(CONFIG)
+    env = dict(
+        os.environ,
+        PYTHON=sys.executable,
+        PYTHONPATH=f'{place}{os.pathsep}{TOOLS.parent}',
+        PORT=str(_free_port()),
+        OMP_NUM_THREADS='1',
+    )
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    options = ['--work-dir', 'my runs', '--resume']
+    run('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '2', *options)
+    assert (tmp_path / 'my runs' / 'epoch_1.pth').is_file()
+
+    options += ['--cfg-options', 'train_cfg.max_epochs=2']
+    printed = run(sys.executable, str(TOOLS / 'train.py'), 'a place/my config.py', *options)
+    assert 'resumed epoch: 1' in printed
+    assert (tmp_path / 'my runs' / 'epoch_2.pth').is_file()

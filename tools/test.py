@@ -76,7 +76,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
             wait_time=args.wait_time,
         )
         hook = (cfg.get('default_hooks') or {}).get('visualization') or {}
-        hook = dict(dict(type='VisualizationHook'), **hook) | chosen
+        hook = dict(type='VisualizationHook') | dict(hook) | chosen
         cfg.merge_from_dict(dict(default_hooks=dict(visualization=hook)))
     if args.dump is not None:
         if not args.dump.endswith(('.pkl', '.pickle')):

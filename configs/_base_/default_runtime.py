@@ -10,12 +10,14 @@ default_hooks = dict(
     # Two at least: the oldest is removed before the new one is written.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    sync_buffers=dict(type='SyncBuffersHook'))
+    sync_buffers=dict(type='SyncBuffersHook'),
+)
 
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    dist_cfg=dict(backend='nccl'),
+)
 randomness = dict(seed=0, diff_rank_seed=False, deterministic=False)
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)

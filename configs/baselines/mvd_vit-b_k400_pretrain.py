@@ -9,14 +9,28 @@ model = dict(
     base=dict(distance='smooth_l1'),
     psd=None,
     dare=None,
-    clfa=None)
+    clfa=None,
+)
 custom_hooks = [
     dict(type='StepSeedHook'),
-    dict(type='ProgressivePhaseHook', phases=[dict(mask_ratio=0.9, epochs=400)])
+    dict(type='ProgressivePhaseHook', phases=[dict(mask_ratio=0.9, epochs=400)]),
 ]
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=True,
-         convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', eta_min_ratio=2 / 3, begin=40, end=400, T_max=360,
-         by_epoch=True, convert_to_iter_based=True)
+    dict(
+        type='LinearLR',
+        start_factor=0.01,
+        begin=0,
+        end=40,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=2 / 3,
+        begin=40,
+        end=400,
+        T_max=360,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
 ]

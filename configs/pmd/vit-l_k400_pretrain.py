@@ -8,8 +8,9 @@ model = dict(
     backbone=vit_l,
     image_teacher=dict(
         model_name='vit_large_patch16_224.mae',
-        checkpoint='data/teachers/mae_pretrain_vit_large.pth'),
-    video_teacher=dict(
-        checkpoint='data/teachers/videomae_vit-l_k400_pretrain.pth', **vit_l),
-    decoder=dict(embed_dims=512, depth=4))
+        checkpoint='data/teachers/mae_pretrain_vit_large.pth',
+    ),
+    video_teacher=dict(checkpoint='data/teachers/videomae_vit-l_k400_pretrain.pth', **vit_l),
+    decoder=dict(embed_dims=512, depth=4),
+)
 train_dataloader = dict(batch_size=16)

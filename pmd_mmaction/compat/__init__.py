@@ -34,7 +34,7 @@ _repaired: set[str] = set()
 
 def _repairs() -> tuple[Repair, ...]:
     # Imported late: these modules need the stack, whose absence `requirements` reports better.
-    from pmd_mmaction.compat import checkpoint, cpu_launch, imports
+    from pmd_mmaction.compat import checkpoint, cpu_launch, download, imports
 
     return (
         Repair(
@@ -54,6 +54,12 @@ def _repairs() -> tuple[Repair, ...]:
             'mmengine cannot read its own checkpoints with torch >= 2.6',
             checkpoint.runner_checkpoints_are_refused,
             checkpoint.register_loader,
+        ),
+        Repair(
+            'checkpoint-download',
+            'mmengine unpickles whatever a URL delivers',
+            download.urls_run_code,
+            download.register_loader,
         ),
         Repair(
             'cpu-init',

@@ -1,4 +1,5 @@
 """MMAction2's ViT on single frames to timm's ViT."""
+
 from typing import Mapping
 
 import torch
@@ -10,8 +11,10 @@ _RULES = [
     (r'backbone\.patch_embed\.projection\.(weight|bias)', r'patch_embed.proj.\1'),
     (r'backbone\.pos_embed', 'pos_embed'),
     (r'backbone\.blocks\.(\d+)\.(norm[12]\.(?:weight|bias))', r'blocks.\1.\2'),
-    (r'backbone\.blocks\.(\d+)\.attn\.(q_bias|v_bias|qkv\.weight|proj\.weight|proj\.bias)',
-     r'blocks.\1.attn.\2'),
+    (
+        r'backbone\.blocks\.(\d+)\.attn\.(q_bias|v_bias|qkv\.weight|proj\.weight|proj\.bias)',
+        r'blocks.\1.attn.\2',
+    ),
     (r'backbone\.blocks\.(\d+)\.mlp\.layers\.0\.0\.(weight|bias)', r'blocks.\1.mlp.fc1.\2'),
     (r'backbone\.blocks\.(\d+)\.mlp\.layers\.1\.(weight|bias)', r'blocks.\1.mlp.fc2.\2'),
     (r'backbone\.norm\.(weight|bias)', r'norm.\1'),
@@ -41,8 +44,9 @@ def mmaction_to_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
     result = conversion.state_dict
     kernel = result['patch_embed.proj.weight']
     if kernel.shape[2] != 1:
-        raise ValueError(f'its patches span {kernel.shape[2]} frames; an image teacher needs '
-                         'tubelet_size=1')
+        raise ValueError(
+            f'its patches span {kernel.shape[2]} frames; an image teacher needs tubelet_size=1'
+        )
     result['patch_embed.proj.weight'] = kernel.squeeze(2)
     for key in [key for key in result if key.endswith('.attn.q_bias')]:
         prefix = key.removesuffix('q_bias')

@@ -1,4 +1,5 @@
 """VideoMAE's and MVD's own ViT checkpoints to MMAction2's names."""
+
 from typing import Mapping
 
 from torch import Tensor

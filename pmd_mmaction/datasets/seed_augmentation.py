@@ -1,4 +1,5 @@
 """Augmentation as a function of (seed, epoch, sample)."""
+
 import random
 
 import numpy as np

@@ -1,21 +1,48 @@
 """The equations of PMD as pure tensor functions: no state, no registry, no I/O."""
-from pmd_mmaction.functional.alignment import (GroupStatistics, RunningStatistics,
-                                               alignment_distance, layer_thirds,
-                                               summarize_layers)
-from pmd_mmaction.functional.difficulty import (difficulty_loss, region_weights,
-                                                smooth_difficulty, uniform_weights)
+
+from pmd_mmaction.functional.alignment import (
+    GroupStatistics,
+    RunningStatistics,
+    alignment_distance,
+    layer_thirds,
+    summarize_layers,
+)
+from pmd_mmaction.functional.difficulty import (
+    difficulty_loss,
+    region_weights,
+    smooth_difficulty,
+    uniform_weights,
+)
 from pmd_mmaction.functional.masking import gather_tokens, split_mask, visible_count
-from pmd_mmaction.functional.patch_loss import (masked_mean, normalize_target,
-                                                patch_distance)
+from pmd_mmaction.functional.patch_loss import masked_mean, normalize_target, patch_distance
 from pmd_mmaction.functional.phases import Phase, PhaseSchedule, stage_of
 from pmd_mmaction.functional.pixels import normalize_pixels, patchify
-from pmd_mmaction.functional.positions import sincos_3d, sinusoid_1d
+from pmd_mmaction.functional.positions import position_table, sincos_3d, sinusoid_1d
 from pmd_mmaction.functional.seeding import derive_seed
 
 __all__ = [
-    'GroupStatistics', 'Phase', 'PhaseSchedule', 'RunningStatistics', 'alignment_distance',
-    'derive_seed', 'difficulty_loss', 'gather_tokens', 'layer_thirds', 'masked_mean',
-    'normalize_pixels', 'normalize_target', 'patch_distance', 'patchify', 'region_weights',
-    'sincos_3d', 'sinusoid_1d', 'smooth_difficulty', 'split_mask', 'stage_of',
-    'summarize_layers', 'uniform_weights', 'visible_count'
+    'GroupStatistics',
+    'Phase',
+    'PhaseSchedule',
+    'RunningStatistics',
+    'alignment_distance',
+    'derive_seed',
+    'difficulty_loss',
+    'gather_tokens',
+    'layer_thirds',
+    'masked_mean',
+    'normalize_pixels',
+    'normalize_target',
+    'patch_distance',
+    'patchify',
+    'position_table',
+    'region_weights',
+    'sincos_3d',
+    'sinusoid_1d',
+    'smooth_difficulty',
+    'split_mask',
+    'stage_of',
+    'summarize_layers',
+    'uniform_weights',
+    'visible_count',
 ]

@@ -1,4 +1,5 @@
 """CLFA: distance between a student layer and a group of teacher layers (key design 3)."""
+
 from typing import Iterable, NamedTuple, Sequence
 
 import torch
@@ -13,6 +14,7 @@ class GroupStatistics(NamedTuple):
         spread: ``(B, L)`` mean over the layers of ``||t||^2`` minus ``||mean||^2``,
             divided by ``D``: the channel-averaged variance between the layers, >= 0.
     """
+
     mean: Tensor
     spread: Tensor
 
@@ -26,8 +28,9 @@ def layer_thirds(depth: int) -> tuple[range, range, range]:
         ValueError: if ``depth`` is not a positive multiple of 3.
     """
     if depth < 3 or depth % 3:
-        raise ValueError(f'an encoder of {depth} layers has no equal thirds: '
-                         'CLFA needs a depth divisible by 3')
+        raise ValueError(
+            f'an encoder of {depth} layers has no equal thirds: CLFA needs a depth divisible by 3'
+        )
     third = depth // 3
     return range(third), range(third, 2 * third), range(2 * third, depth)
 

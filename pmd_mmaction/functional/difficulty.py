@@ -1,4 +1,5 @@
 """DARE: smoothed patch losses, region weights and the region loss (paper, key design 2)."""
+
 from torch import Tensor
 
 DIFFICULTY_SCALES = ('balanced', 'paper')

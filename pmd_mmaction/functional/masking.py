@@ -1,4 +1,5 @@
 """From a mask to token indices without a host synchronisation."""
+
 import torch
 from torch import Tensor
 

@@ -1,4 +1,5 @@
 """Distance between decoded student features and teacher features, per patch."""
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -28,10 +29,9 @@ def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tenso
     raise ValueError(f'target_norm is {target_norm!r}; it must be one of {TARGET_NORMS}')
 
 
-def patch_distance(prediction: Tensor,
-                   target: Tensor,
-                   distance: str = 'l2',
-                   channel_reduction: str = 'mean') -> Tensor:
+def patch_distance(
+    prediction: Tensor, target: Tensor, distance: str = 'l2', channel_reduction: str = 'mean'
+) -> Tensor:
     """Loss of every patch: ``||x_p - x'_p||^2`` (paper, base loss and PSD), in float32.
 
     Args:
@@ -47,8 +47,10 @@ def patch_distance(prediction: Tensor,
         ValueError: for shapes that differ or an unknown option.
     """
     if prediction.shape != target.shape:
-        raise ValueError(f'prediction {tuple(prediction.shape)} and target '
-                         f'{tuple(target.shape)} must have the same shape')
+        raise ValueError(
+            f'prediction {tuple(prediction.shape)} and target '
+            f'{tuple(target.shape)} must have the same shape'
+        )
     # float32 whatever autocast says: a bf16 sum over 768 channels loses two digits.
     prediction, target = prediction.float(), target.float()
     if distance == 'l2':
@@ -61,8 +63,9 @@ def patch_distance(prediction: Tensor,
         return error.mean(-1)
     if channel_reduction == 'sum':
         return error.sum(-1)
-    raise ValueError(f'channel_reduction is {channel_reduction!r}; '
-                     f'it must be one of {CHANNEL_REDUCTIONS}')
+    raise ValueError(
+        f'channel_reduction is {channel_reduction!r}; it must be one of {CHANNEL_REDUCTIONS}'
+    )
 
 
 def masked_mean(patch_loss: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 """The curriculum as a pure function of the epoch (paper: PSD phases, DARE stages)."""
+
 from typing import NamedTuple, Sequence
 
 
@@ -11,6 +12,7 @@ class Phase(NamedTuple):
         begin: first epoch, from 0.
         end: the epoch after the last one.
     """
+
     index: int
     mask_ratio: float
     begin: int
@@ -29,24 +31,25 @@ class PhaseSchedule:
             or a falling ratio that is not allowed.
     """
 
-    def __init__(self,
-                 phases: Sequence[tuple[float, int]],
-                 allow_decreasing: bool = False) -> None:
+    def __init__(self, phases: Sequence[tuple[float, int]], allow_decreasing: bool = False) -> None:
         if not phases:
             raise ValueError('phases is empty; give at least one dict(mask_ratio=..., epochs=...)')
         self.phases: list[Phase] = []
         begin = 0
         for index, (ratio, epochs) in enumerate(phases):
             if not 0 < ratio < 1:
-                raise ValueError(f'phase {index + 1}: mask_ratio is {ratio}; '
-                                 'it must lie between 0 and 1')
+                raise ValueError(
+                    f'phase {index + 1}: mask_ratio is {ratio}; it must lie between 0 and 1'
+                )
             if not isinstance(epochs, int) or epochs < 1:
-                raise ValueError(f'phase {index + 1}: epochs is {epochs!r}; '
-                                 'it must be a whole number above 0')
+                raise ValueError(
+                    f'phase {index + 1}: epochs is {epochs!r}; it must be a whole number above 0'
+                )
             if self.phases and ratio < self.phases[-1].mask_ratio and not allow_decreasing:
                 raise ValueError(
                     f'phase {index + 1}: mask_ratio falls from {self.phases[-1].mask_ratio} to '
-                    f'{ratio}; PMD goes from easy to hard. Set allow_decreasing=True if meant')
+                    f'{ratio}; PMD goes from easy to hard. Set allow_decreasing=True if meant'
+                )
             self.phases.append(Phase(index, float(ratio), begin, begin + epochs))
             begin += epochs
 

@@ -1,4 +1,5 @@
 """Clips as rows of patches."""
+
 from torch import Tensor
 
 
@@ -21,16 +22,18 @@ def patchify(clips: Tensor, tubelet: int, patch: int) -> Tensor:
     return x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)
 
 
-def normalize_pixels(patches: Tensor, channels: int) -> Tensor:
+def normalize_pixels(patches: Tensor, channels: int, eps: float = 1e-6) -> Tensor:
     """Zero mean and unit variance for each patch and channel (VideoMAE's target).
 
     Args:
         patches: ``(B, N, channels * P)`` rows of :func:`patchify`.
         channels: image channels C.
+        eps: added to the standard deviation; a larger one keeps the compression noise of
+            flat patches small.
 
     Returns:
         The normalised rows, same shape.
     """
     x = patches.unflatten(-1, (channels, -1))
-    x = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-6)
+    x = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + eps)
     return x.flatten(-2)

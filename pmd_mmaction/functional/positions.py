@@ -1,6 +1,30 @@
 """Fixed position encodings of the token grid."""
+
 import torch
 from torch import Tensor
+
+POSITIONS = ('sinusoid_1d', 'sincos_3d')
+
+
+def position_table(position: str, grid: tuple[int, int, int], dims: int) -> Tensor:
+    """The fixed positions of a token grid by name.
+
+    Args:
+        position: ``'sinusoid_1d'`` (VideoMAE) or ``'sincos_3d'``.
+        grid: tokens along (time, height, width).
+        dims: width D.
+
+    Returns:
+        ``(1, N, D)`` float32.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if position == 'sinusoid_1d':
+        return sinusoid_1d(grid[0] * grid[1] * grid[2], dims)
+    if position == 'sincos_3d':
+        return sincos_3d(grid, dims)
+    raise ValueError(f'position is {position!r}; it must be one of {POSITIONS}')
 
 
 def sinusoid_1d(length: int, dims: int) -> Tensor:
@@ -47,6 +71,6 @@ def sincos_3d(grid: tuple[int, int, int], dims: int) -> Tensor:
         half = width // 2
         rate = torch.pow(10000, -torch.arange(half, dtype=torch.float64) / half)
         angle = axis.reshape(-1, 1) * rate
-        table[:, start:start + width] = torch.cat([angle.sin(), angle.cos()], 1)
+        table[:, start : start + width] = torch.cat([angle.sin(), angle.cos()], 1)
         start += width
     return table.float()[None]

@@ -1,4 +1,5 @@
 """Seeds as a function of what is being drawn."""
+
 import numpy as np
 
 

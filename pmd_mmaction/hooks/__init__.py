@@ -1,4 +1,5 @@
 """Hooks: everything that changes state between two iterations."""
+
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook

@@ -1,10 +1,11 @@
 """Difficulty-Aware Region Enhancement: the life of the difficulty table."""
+
 from pathlib import Path
 from typing import Sequence
 
 import torch
 from mmengine.dist import all_gather, barrier
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.shared_table import create_shared_table
 
-REGIONS = ('patch_index', )
+REGIONS = ('patch_index',)
 
 
 class DifficultyReader:
@@ -54,17 +55,19 @@ class DAREHook(Hook):
     Raises:
         ValueError: for ``stage_epochs`` below 1 or an unknown option.
     """
+
     priority = 'NORMAL'  # before the checkpoint (VERY_LOW)
 
-    def __init__(self,
-                 stage_epochs: int = 32,
-                 reset_per_phase: bool = True,
-                 dtype: str = 'float16',
-                 region: str = 'patch_index',
-                 scratch_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        stage_epochs: int = 32,
+        reset_per_phase: bool = True,
+        dtype: str = 'float16',
+        region: str = 'patch_index',
+        scratch_dir: str | None = None,
+    ) -> None:
         if not isinstance(stage_epochs, int) or stage_epochs < 1:
-            raise ValueError(f'stage_epochs is {stage_epochs!r}; '
-                             'it must be a whole number above 0')
+            raise ValueError(f'stage_epochs is {stage_epochs!r}; it must be a whole number above 0')
         if region not in REGIONS:
             raise ValueError(f'region is {region!r}; it must be one of {REGIONS}')
         self.stage_epochs = stage_epochs
@@ -91,26 +94,30 @@ class DAREHook(Hook):
         self._schedule = _phase_schedule(runner)
         self._fingerprint = _fingerprint(dataset)
         self.table, self._owner = create_shared_table(
-            len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir)
+            len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir
+        )
         if runner.iter > 0:
             self._load(runner)
         self._reader = DifficultyReader(self.table)
         plain_model(runner).attach_difficulty(self._reader)
-        runner.logger.info(f'Difficulty table: {len(dataset)} videos x {spec.num_teachers} '
-                           f'teacher(s) x {spec.num_patches} patches, {self.dtype}, '
-                           f'{self.table.nbytes / 2**20:.1f} MiB per node')
+        runner.logger.info(
+            f'Difficulty table: {len(dataset)} videos x {spec.num_teachers} '
+            f'teacher(s) x {spec.num_patches} patches, {self.dtype}, '
+            f'{self.table.nbytes / 2**20:.1f} MiB per node'
+        )
 
     def _load(self, runner) -> None:
         if self._record is None:
             raise ValueError(
                 'the checkpoint to resume from has no difficulty table, so it was not trained with '
                 'DARE: resume with dare=None, or start anew from its weights with load_from and '
-                'resume=False')
+                'resume=False'
+            )
         if self._owner:
-            directories = [runner.work_dir]
-            if runner._load_from:
-                directories.insert(0, Path(runner._load_from).parent)
-            path = find_table(self._record['file'], [*directories, _checkpoint_dir(runner)])
+            # beside the checkpoint, in this run's directory, or where it was written at first
+            noted = runner.message_hub.runtime_info.get('last_ckpt')
+            beside, written = ([Path(p).parent] if p else [] for p in (runner._load_from, noted))
+            path = find_table(self._record['file'], [*beside, Path(runner.work_dir), *written])
             table_file.load(self.table, path, self._record['digest'], self._fingerprint)
             runner.logger.info(f'Difficulty table loaded from {path}')
         barrier()
@@ -125,15 +132,18 @@ class DAREHook(Hook):
         first_stage = stage_of(runner.epoch, phase, self.stage_epochs) == 0
         self._reader.uniform = first_stage and (self.reset_per_phase or phase.index == 0)
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Writes the smoothed losses of all ranks, in rank order, into the table."""
         if self.table is None:
             return
         losses = plain_model(runner).pop_patch_losses()
         videos = torch.tensor(losses.sample_idx, device=losses.smoothed.device)
-        gathered = (all_gather(x) for x in (videos, losses.masked_index.contiguous(),
-                                            losses.smoothed.contiguous()))
+        gathered = (
+            all_gather(x)
+            for x in (videos, losses.masked_index.contiguous(), losses.smoothed.contiguous())
+        )
         videos, masked_index, smoothed = (torch.cat(parts).cpu() for parts in gathered)
         # Every rank writes every row. The same values go to the same cells, so ranks that share
         # the table need no barrier, and each reads complete rows in its next iteration.
@@ -164,17 +174,22 @@ class DAREHook(Hook):
         if self.table is None:
             return
         meta, directory = checkpoint['meta'], _checkpoint_dir(runner)
+        directory.mkdir(parents=True, exist_ok=True)  # at the first checkpoint
         name = table_name(meta['epoch'], meta['iter'])
         prune_tables(directory, keep=name)
-        digest = table_file.save(self.table, directory / name, self._fingerprint,
-                                 dict(epoch=meta['epoch'], iter=meta['iter']))
+        digest = table_file.save(
+            self.table,
+            directory / name,
+            self._fingerprint,
+            dict(epoch=meta['epoch'], iter=meta['iter']),
+        )
         checkpoint['dare'] = dict(file=name, digest=digest)
 
 
 def _checkpoint_dir(runner) -> Path:
     """Where CheckpointHook writes."""
-    last = runner.message_hub.runtime_info.get('last_ckpt')
-    return Path(last).parent if last else Path(runner.work_dir)
+    directories = (hook.out_dir for hook in runner.hooks if isinstance(hook, CheckpointHook))
+    return Path(next(directories, None) or runner.work_dir)
 
 
 def _phase_schedule(runner) -> PhaseSchedule:
@@ -186,8 +201,9 @@ def _phase_schedule(runner) -> PhaseSchedule:
     for hook in runner.hooks:
         if isinstance(hook, ProgressivePhaseHook):
             return hook.schedule
-    raise ValueError('DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside '
-                     'phases')
+    raise ValueError(
+        'DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside phases'
+    )
 
 
 def _fingerprint(dataset) -> dict:
@@ -196,14 +212,17 @@ def _fingerprint(dataset) -> dict:
     Raises:
         ValueError: for wrappers in which ``sample_idx`` is ambiguous.
     """
-    if not hasattr(dataset, 'get_data_info'):
-        raise ValueError(
-            f'DARE needs one data set whose sample_idx counts its videos, not a '
-            f'{type(dataset).__name__}, in which indices of different parts collide: merge the '
-            'list files into one')
     prefix = dict(getattr(dataset, 'data_prefix', None) or {})
     root = next(iter(prefix.values()), None) or None
-    infos = (dataset.get_data_info(i) for i in range(len(dataset)))
-    names = (info.get('filename') or info.get('frame_dir') or str(i)
-             for i, info in enumerate(infos))
+    names: list[str] = []
+    by_index: dict[int, str] = {}
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i) if hasattr(dataset, 'get_data_info') else {}
+        names.append(info.get('filename') or info.get('frame_dir') or str(i))
+        if by_index.setdefault(info.get('sample_idx', -1), names[-1]) != names[-1]:
+            raise ValueError(
+                f'DARE needs one data set whose sample_idx counts its videos, not a '
+                f'{type(dataset).__name__}, in which indices of different parts collide: merge '
+                'the list files into one'
+            )
     return dataset_fingerprint(names, root)

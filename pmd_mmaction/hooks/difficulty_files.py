@@ -1,4 +1,5 @@
 """Difficulty tables on disk, each beside the checkpoint that names it."""
+
 import re
 from pathlib import Path
 from typing import Iterable
@@ -24,8 +25,11 @@ def prune_tables(directory: Path, keep: str) -> list[Path]:
     Returns:
         What was removed.
     """
-    kept = {match.groups() for path in directory.glob('*.pth')
-            if (match := _CHECKPOINT.search(path.name))}
+    kept = {
+        match.groups()
+        for path in directory.glob('*.pth')
+        if (match := _CHECKPOINT.search(path.name))
+    }
     removed = []
     for path in directory.glob('difficulty_*.table'):
         match = _TABLE.fullmatch(path.name)
@@ -51,4 +55,5 @@ def find_table(name: str, directories: Iterable[Path]) -> Path:
     raise ValueError(
         f'the checkpoint names the difficulty table {name}, which is in none of '
         f'{[str(d) for d in directories]}: copy it beside the checkpoint, resume from another '
-        'checkpoint, or start anew from the weights alone with load_from and resume=False')
+        'checkpoint, or start anew from the weights alone with load_from and resume=False'
+    )

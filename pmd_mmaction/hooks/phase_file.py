@@ -1,4 +1,5 @@
 """``phase_K_student.pth``: the student at the end of a phase."""
+
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -18,14 +19,16 @@ class PhaseFile(NamedTuple):
         mask_ratio: its mask ratio.
         sha256: digest of the file.
     """
+
     state_dict: dict[str, Tensor]
     number: int
     mask_ratio: float
     sha256: str
 
 
-def write_phase_file(path: Path, state_dict: dict[str, Tensor], number: int,
-                     mask_ratio: float) -> str:
+def write_phase_file(
+    path: Path, state_dict: dict[str, Tensor], number: int, mask_ratio: float
+) -> str:
     """Writes a phase file atomically.
 
     Returns:
@@ -52,12 +55,15 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
         raise FileNotFoundError(
             f'{path} does not exist: it holds the student of the phase before, which is the '
             'auxiliary teacher now. Copy it from the work directory of the run, resume from a '
-            'checkpoint at the phase boundary, or switch PSD off (psd=None)')
+            'checkpoint at the phase boundary, or switch PSD off (psd=None)'
+        )
     digest = _sha256(path)
     if expected_sha256 is not None and digest != expected_sha256:
-        raise ValueError(f'{path} is not the student that the checkpoint was trained with (SHA-256 '
-                         f'{digest[:12]}..., expected {expected_sha256[:12]}...): restore the file '
-                         'of that run')
+        raise ValueError(
+            f'{path} is not the student that the checkpoint was trained with (SHA-256 '
+            f'{digest[:12]}..., expected {expected_sha256[:12]}...): restore the file '
+            'of that run'
+        )
     content = torch.load(path, map_location='cpu', weights_only=True)
     if not isinstance(content, dict) or 'phase' not in content.get('meta', {}):
         raise ValueError(f'{path} is no phase_K_student.pth of PMD')
@@ -67,8 +73,11 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
 
 def _sha256(path: Path) -> str:
     with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(
-            hashlib, 'file_digest') else _slow_sha256(file)
+        return (
+            hashlib.file_digest(file, 'sha256').hexdigest()
+            if hasattr(hashlib, 'file_digest')
+            else _slow_sha256(file)
+        )
 
 
 def _slow_sha256(file) -> str:

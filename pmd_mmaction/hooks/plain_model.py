@@ -1,4 +1,5 @@
 """The model under DDP and the like."""
+
 from mmengine.model import is_model_wrapper
 from torch import nn
 

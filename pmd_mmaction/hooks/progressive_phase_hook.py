@@ -1,4 +1,5 @@
 """The curriculum of Progressive Student Distillation."""
+
 from pathlib import Path
 from typing import Sequence
 
@@ -33,19 +34,25 @@ class ProgressivePhaseHook(Hook):
     Raises:
         ValueError: for phases that make no sense (see :class:`PhaseSchedule`).
     """
+
     priority = 'NORMAL'  # before the schedulers (LOW) and the checkpoint (VERY_LOW)
 
-    def __init__(self,
-                 phases: Sequence[dict],
-                 restart: bool = True,
-                 allow_decreasing: bool = False,
-                 prev_student: str | None = None) -> None:
+    def __init__(
+        self,
+        phases: Sequence[dict],
+        restart: bool = True,
+        allow_decreasing: bool = False,
+        prev_student: str | None = None,
+    ) -> None:
         for index, phase in enumerate(phases):
             if set(phase) != {'mask_ratio', 'epochs'}:
-                raise ValueError(f'phase {index + 1} is {dict(phase)}; it must be '
-                                 'dict(mask_ratio=..., epochs=...)')
-        self.schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in phases],
-                                      allow_decreasing)
+                raise ValueError(
+                    f'phase {index + 1} is {dict(phase)}; it must be '
+                    'dict(mask_ratio=..., epochs=...)'
+                )
+        self.schedule = PhaseSchedule(
+            [(p['mask_ratio'], p['epochs']) for p in phases], allow_decreasing
+        )
         self.restart = restart
         self.allow_decreasing = allow_decreasing
         self.prev_student = prev_student
@@ -60,8 +67,10 @@ class ProgressivePhaseHook(Hook):
         """Checks the plan against the Runner, brings the auxiliary teacher back on resume."""
         total = self.schedule.total_epochs
         if total != runner.max_epochs:
-            raise ValueError(f'the phases have {total} epochs together, but train_cfg.max_epochs '
-                             f'is {runner.max_epochs}: make them agree')
+            raise ValueError(
+                f'the phases have {total} epochs together, but train_cfg.max_epochs '
+                f'is {runner.max_epochs}: make them agree'
+            )
         model = plain_model(runner)
         for phase in self.schedule.phases:
             # refuses a ratio that the token grid cannot give
@@ -96,13 +105,18 @@ class ProgressivePhaseHook(Hook):
         runner.message_hub.update_scalar('train/phase', self._number(phase))
         runner.message_hub.update_scalar('train/mask_ratio', phase.mask_ratio)
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None,
-                         outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Restarts the optimiser after the last iteration of a phase but the last."""
         last = batch_idx == len(runner.train_dataloader) - 1
         phase = self.schedule.at(runner.epoch)
-        if (self.restart and last and runner.epoch == phase.end - 1 and
-                phase.end < self.schedule.total_epochs):
+        if (
+            self.restart
+            and last
+            and runner.epoch == phase.end - 1
+            and phase.end < self.schedule.total_epochs
+        ):
             restart_optimizer(runner.optim_wrapper)
             runner.logger.info(f'Phase {self._number(phase)} is over: optimiser restarted')
 
@@ -131,10 +145,15 @@ class ProgressivePhaseHook(Hook):
         if is_main_process():
             path = self._path(runner, phase.index + 1)
             self._auxiliary_sha256 = write_phase_file(
-                path, plain_model(runner).student_state_dict(), self._number(phase),
-                phase.mask_ratio)
-            runner.logger.info(f'Student of phase {self._number(phase)} (mask ratio '
-                               f'{phase.mask_ratio}) written to {path}')
+                path,
+                plain_model(runner).student_state_dict(),
+                self._number(phase),
+                phase.mask_ratio,
+            )
+            runner.logger.info(
+                f'Student of phase {self._number(phase)} (mask ratio '
+                f'{phase.mask_ratio}) written to {path}'
+            )
 
     def _promote_from_file(self, model, path: Path, expected_sha256: str | None = None):
         """Reads a student and makes it the auxiliary teacher; returns the file's content."""
@@ -149,9 +168,11 @@ class ProgressivePhaseHook(Hook):
         content = self._promote_from_file(model, Path(self.prev_student))
         first = self.schedule.phases[0]
         if content.mask_ratio > first.mask_ratio and not self.allow_decreasing:
-            raise ValueError(f'prev_student was trained at mask ratio {content.mask_ratio}, above '
-                             f'{first.mask_ratio} of the first phase: drop the phases that are '
-                             'done already, or set allow_decreasing=True')
+            raise ValueError(
+                f'prev_student was trained at mask ratio {content.mask_ratio}, above '
+                f'{first.mask_ratio} of the first phase: drop the phases that are '
+                'done already, or set allow_decreasing=True'
+            )
         self.phases_before = content.number
         self._ratio_before = content.mask_ratio
         if runner.epoch == 0:
@@ -166,11 +187,13 @@ class ProgressivePhaseHook(Hook):
         runner.logger.info(
             f'Total batch {ranks * per_rank * accumulation} = {ranks} rank(s) x {per_rank} clips '
             f'x {accumulation} accumulation step(s), learning rate {rate:.3g}, '
-            f'{len(loader)} iterations per epoch')
+            f'{len(loader)} iterations per epoch'
+        )
         for phase in self.schedule.phases:
             teacher = 'no auxiliary teacher'
             if self._number(phase) > 1 and plain_model(runner).needs_auxiliary_teacher:
                 teacher = f'auxiliary teacher: student of phase {self._number(phase) - 1}'
             runner.logger.info(
                 f'Phase {self._number(phase)}: epochs {phase.begin + 1}-{phase.end}, mask ratio '
-                f'{phase.mask_ratio}, {teacher}')
+                f'{phase.mask_ratio}, {teacher}'
+            )

@@ -1,5 +1,6 @@
 """Optimiser and learning rate at a phase boundary."""
-from mmengine.optim import OptimWrapper
+
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 
 def check_restartable(runner, boundaries: list[int]) -> None:
@@ -13,9 +14,12 @@ def check_restartable(runner, boundaries: list[int]) -> None:
         TypeError: for several optimisers.
         ValueError: naming the scheduler that runs across a boundary.
     """
-    if not isinstance(runner.optim_wrapper, OptimWrapper):
-        raise TypeError('restart=True works with one optimiser, not with '
-                        f'{type(runner.optim_wrapper).__name__}: set restart=False')
+    # OptimWrapperDict calls itself an OptimWrapper, but has no optimizer.
+    if isinstance(runner.optim_wrapper, OptimWrapperDict):
+        raise TypeError(
+            'restart=True works with one optimiser, not with '
+            f'{type(runner.optim_wrapper).__name__}: set restart=False'
+        )
     schedulers = runner.param_schedulers or []
     if isinstance(schedulers, dict):
         schedulers = [s for group in schedulers.values() for s in group]
@@ -26,7 +30,8 @@ def check_restartable(runner, boundaries: list[int]) -> None:
                 raise ValueError(
                     f'{type(scheduler).__name__} runs across epoch {epoch}, where a new phase '
                     'restarts the learning rate: give each phase schedulers of its own (begin and '
-                    'end at the boundaries), or set restart=False in ProgressivePhaseHook')
+                    'end at the boundaries), or set restart=False in ProgressivePhaseHook'
+                )
 
 
 def restart_optimizer(optim_wrapper: OptimWrapper) -> None:

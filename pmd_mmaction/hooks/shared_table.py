@@ -1,4 +1,5 @@
 """One difficulty table per node, shared by its ranks."""
+
 import tempfile
 import uuid
 from pathlib import Path
@@ -8,8 +9,9 @@ from mmengine.dist import barrier, broadcast_object_list, get_world_size
 from pmd_mmaction.dare import DifficultyTable
 
 
-def create_shared_table(num_videos: int, num_teachers: int, num_patches: int, dtype: str,
-                        scratch_dir: str | None) -> tuple[DifficultyTable, bool]:
+def create_shared_table(
+    num_videos: int, num_teachers: int, num_patches: int, dtype: str, scratch_dir: str | None
+) -> tuple[DifficultyTable, bool]:
     """Creates the table on each node, or attaches to the one a neighbour rank created.
 
     The scratch file loses its name as soon as every rank has mapped it, so a killed job leaves
@@ -46,8 +48,9 @@ def create_shared_table(num_videos: int, num_teachers: int, num_patches: int, dt
     return table, owner
 
 
-def _create_first(directories: list[str], name: str, sizes: tuple
-                  ) -> tuple[DifficultyTable | None, Path]:
+def _create_first(
+    directories: list[str], name: str, sizes: tuple
+) -> tuple[DifficultyTable | None, Path]:
     """Creates the file unless another rank of the node was faster."""
     for directory in directories:
         path = Path(directory) / name

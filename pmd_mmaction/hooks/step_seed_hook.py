@@ -1,4 +1,5 @@
 """Randomness as a function of (seed, epoch, iteration, rank)."""
+
 import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -16,6 +17,7 @@ class StepSeedHook(Hook):
     every iteration from (seed, epoch, iteration, rank), and tells the epoch to each transform
     with a ``set_epoch`` method (``SeedAugmentation``), also inside persistent workers.
     """
+
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner) -> None:

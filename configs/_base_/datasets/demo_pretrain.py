@@ -7,12 +7,12 @@ train_pipeline = [
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
     dict(type='DecordDecode'),
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)),
-    dict(type='Resize', scale=(64, 64), keep_ratio=False),
+    dict(type='Resize', scale=(48, 48), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs', meta_keys=('img_shape', 'sample_idx'))
+    dict(type='PackActionInputs', meta_keys=('img_shape', 'sample_idx')),
 ]
 train_dataloader = dict(
-    batch_size=32,
+    batch_size=16,
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
@@ -21,4 +21,6 @@ train_dataloader = dict(
         type='VideoDataset',
         ann_file=f'{data_root}/train.txt',
         data_prefix=dict(video=data_root),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)

@@ -7,12 +7,17 @@ train_pipeline = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1),
     dict(type='DecordDecode'),
-    dict(type='MultiScaleCrop', input_size=224, scales=(1, 0.875, 0.75, 0.66),
-         random_crop=False, max_wh_scale_gap=1),
+    dict(
+        type='MultiScaleCrop',
+        input_size=224,
+        scales=(1, 0.875, 0.75, 0.66),
+        random_crop=False,
+        max_wh_scale_gap=1,
+    ),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),
     # DARE needs sample_idx.
-    dict(type='PackActionInputs', meta_keys=('img_shape', 'sample_idx'))
+    dict(type='PackActionInputs', meta_keys=('img_shape', 'sample_idx')),
 ]
 train_dataloader = dict(
     batch_size=64,
@@ -25,4 +30,6 @@ train_dataloader = dict(
         type='VideoDataset',
         ann_file=ann_file,
         data_prefix=dict(video=data_root),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)

@@ -6,9 +6,11 @@ warmup = 10
 
 custom_hooks = [
     dict(type='StepSeedHook'),
-    dict(type='ProgressivePhaseHook',
-         phases=[dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios]),
-    dict(type='DAREHook', stage_epochs=32)
+    dict(
+        type='ProgressivePhaseHook',
+        phases=[dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios],
+    ),
+    dict(type='DAREHook', stage_epochs=32),
 ]
 
 optim_wrapper = dict(
@@ -21,16 +23,33 @@ optim_wrapper = dict(
             '.q_bias': dict(decay_mult=0.0),
             '.v_bias': dict(decay_mult=0.0),
             'mask_token': dict(decay_mult=0.0),
-            'query_token': dict(decay_mult=0.0)
-        }))
+            'query_token': dict(decay_mult=0.0),
+        },
+    ),
+)
 # Every phase has a warm-up and a cosine of its own.
 param_scheduler = [
-    scheduler for start in range(0, epochs * len(ratios), epochs) for scheduler in (
-        dict(type='LinearLR', start_factor=0.01, begin=start, end=start + warmup,
-             by_epoch=True, convert_to_iter_based=True),
-        dict(type='CosineAnnealingLR', eta_min_ratio=2 / 3, begin=start + warmup,
-             end=start + epochs, T_max=epochs - warmup, by_epoch=True,
-             convert_to_iter_based=True))
+    scheduler
+    for start in range(0, epochs * len(ratios), epochs)
+    for scheduler in (
+        dict(
+            type='LinearLR',
+            start_factor=0.01,
+            begin=start,
+            end=start + warmup,
+            by_epoch=True,
+            convert_to_iter_based=True,
+        ),
+        dict(
+            type='CosineAnnealingLR',
+            eta_min_ratio=2 / 3,
+            begin=start + warmup,
+            end=start + epochs,
+            T_max=epochs - warmup,
+            by_epoch=True,
+            convert_to_iter_based=True,
+        ),
+    )
 ]
 auto_scale_lr = dict(enable=True, base_batch_size=256)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs * len(ratios))

@@ -1,4 +1,5 @@
 """MMAction2's ViT attention on PyTorch's fused kernel."""
+
 import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import Attention, Block
@@ -26,7 +27,7 @@ class FusedAttention(Attention):
             bias = torch.cat((self.q_bias, torch.zeros_like(self.v_bias), self.v_bias))
         qkv = F.linear(x, self.qkv.weight, bias)
         q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        dropout = self.attn_drop.p if self.training else 0.
+        dropout = self.attn_drop.p if self.training else 0.0
         x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=self.scale)
         return self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
 

@@ -1,4 +1,5 @@
 """The student's encoder: MMAction2's VideoMAE ViT that can see only visible patches."""
+
 from typing import Iterator, NamedTuple, Sequence
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
 from pmd_mmaction.models.backbones.attention import fuse_attention
+from pmd_mmaction.models.initialization import VIT_INIT
 
 POSITIONS = ('sinusoid_1d', 'sincos_3d', 'learnable')
 
@@ -22,6 +24,7 @@ class EncoderOutput(NamedTuple):
         tokens: ``(B, V, D)`` after the final norm.
         layers: ``(B, V, D)`` each, before the final norm, in the order of the layers.
     """
+
     tokens: Tensor
     layers: tuple[Tensor, ...]
 
@@ -55,50 +58,65 @@ class MaskedVisionTransformer(VisionTransformer):
         return_feat_map: the plain ``forward`` returns ``(B, D, T', H', W')``.
         position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` or ``'learnable'``.
         activation_checkpointing: recompute each layer in the backward pass.
-        init_cfg: mmengine initialisation; None means the parent's.
+        init_cfg: mmengine initialisation; None means Xavier, as VideoMAE and MVD pre-train.
 
     Raises:
         ValueError: for sizes that do not divide or an unknown ``position``.
     """
 
-    def __init__(self,
-                 img_size: int | Sequence[int] = 224,
-                 patch_size: int = 16,
-                 in_channels: int = 3,
-                 embed_dims: int = 768,
-                 depth: int = 12,
-                 num_heads: int = 12,
-                 mlp_ratio: float = 4.,
-                 qkv_bias: bool = True,
-                 qk_scale: float | None = None,
-                 drop_rate: float = 0.,
-                 attn_drop_rate: float = 0.,
-                 drop_path_rate: float = 0.,
-                 norm_cfg: dict | None = None,
-                 init_values: float = 0.,
-                 num_frames: int = 16,
-                 tubelet_size: int = 2,
-                 use_mean_pooling: bool = True,
-                 return_feat_map: bool = False,
-                 position: str = 'sinusoid_1d',
-                 activation_checkpointing: bool = False,
-                 init_cfg: dict | list | None = None) -> None:
+    def __init__(
+        self,
+        img_size: int | Sequence[int] = 224,
+        patch_size: int = 16,
+        in_channels: int = 3,
+        embed_dims: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        mlp_ratio: float = 4.0,
+        qkv_bias: bool = True,
+        qk_scale: float | None = None,
+        drop_rate: float = 0.0,
+        attn_drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        norm_cfg: dict | None = None,
+        init_values: float = 0.0,
+        num_frames: int = 16,
+        tubelet_size: int = 2,
+        use_mean_pooling: bool = True,
+        return_feat_map: bool = False,
+        position: str = 'sinusoid_1d',
+        activation_checkpointing: bool = False,
+        init_cfg: dict | list | None = None,
+    ) -> None:
         height, width = to_2tuple(img_size)
         _require_divisible(height=height, width=width, patch_size=patch_size)
         _require_divisible(num_frames=num_frames, tubelet_size=tubelet_size)
         _require_divisible(embed_dims=embed_dims, num_heads=num_heads)
         if position not in POSITIONS:
             raise ValueError(f'position is {position!r}; it must be one of {POSITIONS}')
-        optional = {} if init_cfg is None else dict(init_cfg=init_cfg)
         super().__init__(
-            img_size=height, patch_size=patch_size, in_channels=in_channels,
-            embed_dims=embed_dims, depth=depth, num_heads=num_heads, mlp_ratio=mlp_ratio,
-            qkv_bias=qkv_bias, qk_scale=qk_scale, drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate, drop_path_rate=drop_path_rate,
-            norm_cfg=norm_cfg or dict(type='LN', eps=1e-6), init_values=float(init_values),
-            use_learnable_pos_emb=position == 'learnable', num_frames=num_frames,
-            tubelet_size=tubelet_size, use_mean_pooling=use_mean_pooling,
-            return_feat_map=return_feat_map, **optional)
+            img_size=height,
+            patch_size=patch_size,
+            in_channels=in_channels,
+            embed_dims=embed_dims,
+            depth=depth,
+            num_heads=num_heads,
+            mlp_ratio=mlp_ratio,
+            qkv_bias=qkv_bias,
+            qk_scale=qk_scale,
+            drop_rate=drop_rate,
+            attn_drop_rate=attn_drop_rate,
+            drop_path_rate=drop_path_rate,
+            norm_cfg=norm_cfg or dict(type='LN', eps=1e-6),
+            init_values=float(init_values),
+            use_learnable_pos_emb=position == 'learnable',
+            num_frames=num_frames,
+            tubelet_size=tubelet_size,
+            use_mean_pooling=use_mean_pooling,
+            return_feat_map=return_feat_map,
+            init_cfg=VIT_INIT if init_cfg is None else init_cfg,
+        )
+        self._own_init = init_cfg is None
         self.in_channels = in_channels
         self.depth = depth
         self.num_frames = num_frames
@@ -117,9 +135,17 @@ class MaskedVisionTransformer(VisionTransformer):
         elif self.pos_embed.shape[1] != self.num_patches:
             if position == 'learnable':
                 table = torch.empty(1, self.num_patches, self.embed_dims)
-                self.pos_embed = torch.nn.Parameter(torch.nn.init.trunc_normal_(table, std=.02))
+                self.pos_embed = torch.nn.Parameter(torch.nn.init.trunc_normal_(table, std=0.02))
             else:
                 self.pos_embed = sinusoid_1d(self.num_patches, self.embed_dims)
+
+    def init_weights(self) -> None:
+        """Initialises the layers; by default the patch embedding too, as MAE does."""
+        super().init_weights()
+        if self._own_init:
+            kernel = self.patch_embed.projection
+            torch.nn.init.xavier_uniform_(kernel.weight.data.flatten(1))
+            torch.nn.init.zeros_(kernel.bias)
 
     @property
     def num_patches(self) -> int:
@@ -143,10 +169,9 @@ class MaskedVisionTransformer(VisionTransformer):
             return tokens.transpose(1, 2).unflatten(2, self.token_grid)
         return tokens[:, 0] if self.fc_norm is None else self.fc_norm(tokens.mean(1))
 
-    def encode(self,
-               x: Tensor,
-               visible_index: Tensor | None = None,
-               layers: Sequence[int] = ()) -> EncoderOutput:
+    def encode(
+        self, x: Tensor, visible_index: Tensor | None = None, layers: Sequence[int] = ()
+    ) -> EncoderOutput:
         """Encodes the visible patches only.
 
         Args:
@@ -192,9 +217,11 @@ class MaskedVisionTransformer(VisionTransformer):
         t, h, w = self.token_grid
         expected = (self.in_channels, self.num_frames, h * self.patch_size, w * self.patch_size)
         if tuple(x.shape[1:]) != expected:
-            raise ValueError(f'clips are (C, T, H, W) = {tuple(x.shape[1:])}, but the backbone is '
-                             f'configured for {expected}: set its img_size and num_frames, or '
-                             'crop and sample the clips accordingly')
+            raise ValueError(
+                f'clips are (C, T, H, W) = {tuple(x.shape[1:])}, but the backbone is '
+                f'configured for {expected}: set its img_size and num_frames, or '
+                'crop and sample the clips accordingly'
+            )
         patches = patchify(x, self.tubelet_size, self.patch_size)
         positions = self.pos_embed.expand(x.shape[0], -1, -1)
         if visible_index is not None:

@@ -1,12 +1,14 @@
 """From visible student tokens to features at masked patches."""
+
 import torch
 from mmaction.registry import MODELS
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import gather_tokens, sinusoid_1d
+from pmd_mmaction.functional import gather_tokens, position_table
 from pmd_mmaction.models.backbones.attention import fused_block
+from pmd_mmaction.models.initialization import VIT_INIT
 
 
 @MODELS.register_module()
@@ -17,52 +19,59 @@ class FeatureDecoder(BaseModule):
         in_dims: width of the encoder's tokens. The recognizer fills it in.
         out_dims: width of the prediction: the teacher's features, or a patch's pixels. The
             recognizer fills it in.
-        num_patches: N of the full clip. The recognizer fills it in.
+        token_grid: tokens along (time, height, width). The recognizer fills it in.
         embed_dims: width of the decoder; None means ``in_dims``.
         depth: number of layers.
         num_heads: attention heads; None means one for each 64 channels.
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
+        position: ``'sinusoid_1d'`` (VideoMAE, MVD) or ``'sincos_3d'``.
         norm_cfg: norm layer.
-        init_cfg: mmengine initialisation; None means as the backbone.
+        init_cfg: mmengine initialisation; None means Xavier, as the backbone.
 
     Raises:
-        ValueError: for a depth below 1 or heads that do not divide the width.
+        ValueError: for a depth below 1, heads that do not divide the width or an unknown
+            ``position``.
     """
 
-    def __init__(self,
-                 in_dims: int,
-                 out_dims: int,
-                 num_patches: int,
-                 embed_dims: int | None = None,
-                 depth: int = 2,
-                 num_heads: int | None = None,
-                 mlp_ratio: float = 4.,
-                 norm_cfg: dict | None = None,
-                 init_cfg: dict | list | None = None) -> None:
-        super().__init__(init_cfg or [
-            dict(type='TruncNormal', layer='Linear', std=.02, bias=0.),
-            dict(type='Constant', layer='LayerNorm', val=1., bias=0.)])
+    def __init__(
+        self,
+        in_dims: int,
+        out_dims: int,
+        token_grid: tuple[int, int, int],
+        embed_dims: int | None = None,
+        depth: int = 2,
+        num_heads: int | None = None,
+        mlp_ratio: float = 4.0,
+        position: str = 'sinusoid_1d',
+        norm_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(VIT_INIT if init_cfg is None else init_cfg)
         embed_dims = embed_dims or in_dims
         num_heads = num_heads or max(1, embed_dims // 64)
         if depth < 1:
             raise ValueError(f'the decoder needs at least one layer, depth is {depth}')
         if embed_dims % num_heads:
-            raise ValueError(f'embed_dims={embed_dims} of the decoder is not a multiple of '
-                             f'num_heads={num_heads}')
+            raise ValueError(
+                f'embed_dims={embed_dims} of the decoder is not a multiple of num_heads={num_heads}'
+            )
         norm_cfg = norm_cfg or dict(type='LN', eps=1e-6)
         self.embed = nn.Linear(in_dims, embed_dims, bias=False)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
-        self.register_buffer('positions', sinusoid_1d(num_patches, embed_dims), persistent=False)
+        self.register_buffer(
+            'positions', position_table(position, token_grid, embed_dims), persistent=False
+        )
         self.blocks = ModuleList(
             fused_block(embed_dims, num_heads, mlp_ratio=mlp_ratio, norm_cfg=norm_cfg)
-            for _ in range(depth))
+            for _ in range(depth)
+        )
         self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
         self.head = nn.Linear(embed_dims, out_dims)
 
     def init_weights(self) -> None:
         """Initialises the layers and draws the mask token."""
         super().init_weights()
-        nn.init.trunc_normal_(self.mask_token, std=.02)
+        nn.init.trunc_normal_(self.mask_token, std=0.02)
 
     def forward(self, tokens: Tensor, visible_index: Tensor, masked_index: Tensor) -> Tensor:
         """Decodes the masked patches.
@@ -81,4 +90,4 @@ class FeatureDecoder(BaseModule):
         x = torch.cat([visible, masked.to(visible.dtype)], 1)
         for block in self.blocks:
             x = block(x)
-        return self.head(self.norm(x[:, visible_index.shape[1]:]))
+        return self.head(self.norm(x[:, visible_index.shape[1] :]))

@@ -1,4 +1,5 @@
 """How a random ranking of patches becomes a mask."""
+
 import torch
 from torch import Tensor, nn
 
@@ -48,7 +49,8 @@ class Masker(nn.Module):
             raise ValueError(
                 f'mask_ratio {mask_ratio} leaves no {what} patch among the {length} of a group '
                 f'(token grid {self.token_grid}): choose a ratio between {1 / length:.3f} and '
-                f'{1 - 1 / length:.3f}, or a finer grid')
+                f'{1 - 1 / length:.3f}, or a finer grid'
+            )
 
     def mask(self, ranks: Tensor, mask_ratio: float) -> Tensor:
         """Masks everything but the lowest ranks of each group.

@@ -1,4 +1,5 @@
 """Cube masking: random tubelets."""
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor

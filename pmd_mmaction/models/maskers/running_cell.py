@@ -1,4 +1,5 @@
 """Running-cell masking (VideoMAE V2)."""
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor

@@ -1,4 +1,5 @@
 """Tube masking (VideoMAE, MVD)."""
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor

@@ -1,13 +1,14 @@
 """Cross-Layer Feature Alignment (paper, key design 3)."""
+
 from typing import Mapping, Sequence
 
-import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule, ModuleDict, ModuleList
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_thirds
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
+from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.necks.completion import MaskedTokenCompletion
 
 ALIGN_TOKENS = ('visible', 'masked')
@@ -29,27 +30,31 @@ class CLFANeck(BaseModule):
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
-        init_cfg: mmengine initialisation; None means truncated normal.
+        init_cfg: mmengine initialisation; None means Xavier.
 
     Raises:
         ValueError: for an unknown option, a negative weight or a depth without thirds.
     """
 
-    def __init__(self,
-                 student_dims: int,
-                 student_depth: int,
-                 num_patches: int,
-                 teacher_dims: Mapping[str, int],
-                 loss_weight: float = 1.,
-                 align_tokens: str = 'visible',
-                 channel_reduction: str = 'mean',
-                 init_cfg: dict | list | None = None) -> None:
-        super().__init__(init_cfg or [dict(type='TruncNormal', layer='Linear', std=.02, bias=0.)])
+    def __init__(
+        self,
+        student_dims: int,
+        student_depth: int,
+        num_patches: int,
+        teacher_dims: Mapping[str, int],
+        loss_weight: float = 1.0,
+        align_tokens: str = 'visible',
+        channel_reduction: str = 'mean',
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(VIT_INIT if init_cfg is None else init_cfg)
         if align_tokens not in ALIGN_TOKENS:
             raise ValueError(f'align_tokens is {align_tokens!r}; it must be one of {ALIGN_TOKENS}')
         if channel_reduction not in CHANNEL_REDUCTIONS:
-            raise ValueError(f'channel_reduction is {channel_reduction!r}; '
-                             f'it must be one of {CHANNEL_REDUCTIONS}')
+            raise ValueError(
+                f'channel_reduction is {channel_reduction!r}; '
+                f'it must be one of {CHANNEL_REDUCTIONS}'
+            )
         if loss_weight < 0:
             raise ValueError(f'loss_weight of CLFA is {loss_weight}; it must not be negative')
         shallow, medium, _ = layer_thirds(student_depth)
@@ -58,9 +63,12 @@ class CLFANeck(BaseModule):
         self.loss_weight = loss_weight
         self.align_tokens = align_tokens
         self.channel_reduction = channel_reduction
-        self.projections = ModuleDict({
-            name: ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)
-            for name, dims in teacher_dims.items()})
+        self.projections = ModuleDict(
+            {
+                name: ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)
+                for name, dims in teacher_dims.items()
+            }
+        )
         self.completion = None
         if align_tokens == 'masked':
             self.completion = MaskedTokenCompletion(student_dims, num_patches)
@@ -75,9 +83,13 @@ class CLFANeck(BaseModule):
         """The patches at which features are aligned, ``(B, L)``."""
         return visible_index if self.align_tokens == 'visible' else masked_index
 
-    def forward(self, layers: Sequence[Tensor],
-                groups: Mapping[str, tuple[GroupStatistics, GroupStatistics]],
-                visible_index: Tensor, masked_index: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        layers: Sequence[Tensor],
+        groups: Mapping[str, tuple[GroupStatistics, GroupStatistics]],
+        visible_index: Tensor,
+        masked_index: Tensor,
+    ) -> dict[str, Tensor]:
         """Alignment loss of each teacher, before ``loss_weight``.
 
         Args:
@@ -95,8 +107,9 @@ class CLFANeck(BaseModule):
         losses = {}
         for name, (medium, deep) in groups.items():
             projected = [fc(z) for fc, z in zip(self.projections[name], layers)]
-            loss = (alignment_distance(projected[:self.third], medium) +
-                    alignment_distance(projected[self.third:], deep))
+            loss = alignment_distance(projected[: self.third], medium) + alignment_distance(
+                projected[self.third :], deep
+            )
             if self.channel_reduction == 'sum':
                 loss = loss * medium.mean.shape[-1]
             losses[name] = loss

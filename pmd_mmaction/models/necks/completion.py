@@ -1,4 +1,5 @@
 """Features at masked positions for ``align_tokens='masked'``."""
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
@@ -6,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import gather_tokens, sinusoid_1d
+from pmd_mmaction.models.initialization import VIT_INIT
 
 
 class MaskedTokenCompletion(BaseModule):
@@ -22,7 +24,7 @@ class MaskedTokenCompletion(BaseModule):
     """
 
     def __init__(self, dims: int, num_patches: int, num_heads: int | None = None) -> None:
-        super().__init__([dict(type='TruncNormal', layer='Linear', std=.02, bias=0.)])
+        super().__init__(VIT_INIT)
         self.num_heads = num_heads or max(1, dims // 64)
         self.query_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
@@ -34,7 +36,7 @@ class MaskedTokenCompletion(BaseModule):
     def init_weights(self) -> None:
         """Initialises the layers and draws the query token."""
         super().init_weights()
-        nn.init.trunc_normal_(self.query_token, std=.02)
+        nn.init.trunc_normal_(self.query_token, std=0.02)
 
     def forward(self, tokens: Tensor, visible_index: Tensor, masked_index: Tensor) -> Tensor:
         """Completes a layer.
@@ -51,7 +53,8 @@ class MaskedTokenCompletion(BaseModule):
         query = self.query(self.query_token + gather_tokens(positions, masked_index))
         keys = self.norm(tokens) + gather_tokens(positions, visible_index)
         key, value = self.key_value(keys).chunk(2, -1)
-        q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-                   for x in (query, key, value))
+        q, k, v = (
+            x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (query, key, value)
+        )
         attended = F.scaled_dot_product_attention(q, k.to(q.dtype), v.to(q.dtype))
         return self.out(attended.transpose(1, 2).flatten(2))

@@ -1,4 +1,5 @@
 """What all masked pre-training models share: masks from a seed, features of full clips."""
+
 import torch
 from mmaction.models.recognizers.base import BaseRecognizer
 from mmaction.registry import MODELS
@@ -14,10 +15,7 @@ class MaskedRecognizer(BaseRecognizer):
         data_preprocessor: as everywhere in MMAction2.
     """
 
-    def __init__(self,
-                 backbone: dict,
-                 masker: dict,
-                 data_preprocessor: dict | None = None) -> None:
+    def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
         super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
         self.masker = MODELS.build(masker, default_args=dict(token_grid=self.backbone.token_grid))
         self._mask_seed: int | None = None
@@ -33,8 +31,9 @@ class MaskedRecognizer(BaseRecognizer):
             seed = int(torch.randint(2**62, ()))
         return torch.Generator(device).manual_seed(seed)
 
-    def extract_feat(self, inputs: Tensor, stage: str = 'backbone', **kwargs
-                     ) -> tuple[Tensor, dict]:
+    def extract_feat(
+        self, inputs: Tensor, stage: str = 'backbone', **kwargs
+    ) -> tuple[Tensor, dict]:
         """Mean over the tokens of all patches and over the clips of a video.
 
         Args:
@@ -57,8 +56,8 @@ class MaskedRecognizer(BaseRecognizer):
         return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
 
     def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
-        """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.features``."""
+        """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.feature``."""
         features, _ = self.extract_feat(inputs)
         for sample, feature in zip(data_samples, features.float()):
-            sample.set_field(feature, 'features')
+            sample.set_field(feature, 'feature')
         return data_samples

@@ -1,9 +1,16 @@
 """Masked pixel reconstruction: how teachers are trained from scratch."""
+
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import (gather_tokens, masked_mean, normalize_pixels, patch_distance,
-                                     patchify, split_mask)
+from pmd_mmaction.functional import (
+    gather_tokens,
+    masked_mean,
+    normalize_pixels,
+    patch_distance,
+    patchify,
+    split_mask,
+)
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 
 
@@ -21,28 +28,38 @@ class MaskedAutoencoder(MaskedRecognizer):
         masker: a :class:`Masker`.
         mask_ratio: share of masked patches in (0, 1).
         normalize_target: predict pixels normalised per patch and channel.
+        normalize_eps: added to a patch's standard deviation, in units of the normalised clip.
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
         ValueError: if ``mask_ratio`` leaves no visible or no masked patch.
     """
 
-    def __init__(self,
-                 backbone: dict,
-                 decoder: dict,
-                 masker: dict,
-                 mask_ratio: float,
-                 normalize_target: bool = True,
-                 data_preprocessor: dict | None = None) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        decoder: dict,
+        masker: dict,
+        mask_ratio: float,
+        normalize_target: bool = True,
+        normalize_eps: float = 1e-6,
+        data_preprocessor: dict | None = None,
+    ) -> None:
         super().__init__(backbone, masker, data_preprocessor)
         self.masker.check_ratio(mask_ratio)
         student = self.backbone
         self.pixels = student.tubelet_size * student.patch_size**2
-        self.decoder = MODELS.build(decoder, default_args=dict(
-            in_dims=student.embed_dims, out_dims=student.in_channels * self.pixels,
-            num_patches=student.num_patches))
+        self.decoder = MODELS.build(
+            decoder,
+            default_args=dict(
+                in_dims=student.embed_dims,
+                out_dims=student.in_channels * self.pixels,
+                token_grid=student.token_grid,
+            ),
+        )
         self.mask_ratio = mask_ratio
         self.normalize_target = normalize_target
+        self.normalize_eps = normalize_eps
 
     def loss(self, inputs: Tensor, data_samples: list, **kwargs) -> dict[str, Tensor]:
         """Mean squared error of the masked patches' pixels.
@@ -60,8 +77,9 @@ class MaskedAutoencoder(MaskedRecognizer):
         visible, masked = split_mask(mask, self.masker.num_visible(self.mask_ratio))
         target = patchify(clips, self.backbone.tubelet_size, self.backbone.patch_size)
         if self.normalize_target:
-            target = normalize_pixels(target, self.backbone.in_channels)
+            target = normalize_pixels(target, self.backbone.in_channels, self.normalize_eps)
         tokens = self.backbone.encode(clips, visible).tokens
         prediction = self.decoder(tokens, visible, masked)
-        return dict(loss_pixel=masked_mean(
-            patch_distance(prediction, gather_tokens(target, masked))))
+        return dict(
+            loss_pixel=masked_mean(patch_distance(prediction, gather_tokens(target, masked)))
+        )

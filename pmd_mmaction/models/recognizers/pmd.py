@@ -1,55 +1,24 @@
 """Progressive Mask Distillation: one training iteration."""
-from typing import NamedTuple, Protocol, Sequence
 
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
 
-from pmd_mmaction.functional import (Phase, difficulty_loss, masked_mean, patch_distance,
-                                     region_weights, smooth_difficulty, uniform_weights)
+from pmd_mmaction.functional import (
+    Phase,
+    difficulty_loss,
+    masked_mean,
+    patch_distance,
+    region_weights,
+    smooth_difficulty,
+    uniform_weights,
+)
+from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.terms import BaseTerm, DARETerm, PSDTerm
 from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
 from pmd_mmaction.models.teachers import AuxiliaryTeacher, TeacherOutput
-
-
-class DifficultySource(Protocol):
-    """Where the recognizer reads the history of its patches (``DAREHook`` gives one)."""
-
-    def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """Last smoothed losses and those at the end of the previous stage.
-
-        Returns:
-            Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None in a
-            phase's first stage, where the weights are uniform.
-        """
-
-
-class DifficultySpec(NamedTuple):
-    """Size and smoothing of the difficulty table.
-
-    Attributes:
-        num_teachers: K.
-        num_patches: N.
-        alpha: weight of the new loss.
-    """
-    num_teachers: int
-    num_patches: int
-    alpha: float
-
-
-class PatchLosses(NamedTuple):
-    """New smoothed losses on their way to the difficulty table.
-
-    Attributes:
-        sample_idx: the B videos.
-        masked_index: ``(B, M)`` int64 patches.
-        smoothed: ``(B, K, M)`` float32, detached.
-    """
-    sample_idx: list[int]
-    masked_index: Tensor
-    smoothed: Tensor
 
 
 @MODELS.register_module()
@@ -76,17 +45,19 @@ class PMDRecognizer(MaskedRecognizer):
             the student's.
     """
 
-    def __init__(self,
-                 backbone: dict,
-                 decoder: dict,
-                 masker: dict,
-                 image_teacher: dict | None = None,
-                 video_teacher: dict | None = None,
-                 base: dict | None = None,
-                 psd: dict | None = None,
-                 dare: dict | None = None,
-                 clfa: dict | None = None,
-                 data_preprocessor: dict | None = None) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        decoder: dict,
+        masker: dict,
+        image_teacher: dict | None = None,
+        video_teacher: dict | None = None,
+        base: dict | None = None,
+        psd: dict | None = None,
+        dare: dict | None = None,
+        clfa: dict | None = None,
+        data_preprocessor: dict | None = None,
+    ) -> None:
         super().__init__(backbone, masker, data_preprocessor)
         self.base = None if base is None else BaseTerm(**base)
         self.psd = None if psd is None else PSDTerm(**psd)
@@ -94,17 +65,30 @@ class PMDRecognizer(MaskedRecognizer):
         if base is None and psd is None and dare is None and clfa is None:
             raise ValueError('every term is off: give at least one of base, psd, dare, clfa')
         self._build_teachers(img=image_teacher, vid=video_teacher)
-        student, sizes = self.backbone, dict(num_patches=self.backbone.num_patches)
+        student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
         # mmengine's ModuleDict, since PyTorch's does not pass init_weights() on
-        self.decoders = ModuleDict({
-            name: MODELS.build(decoder, default_args=dict(
-                in_dims=student.embed_dims, out_dims=out_dims, **sizes))
-            for name, out_dims in dims.items()})
+        self.decoders = ModuleDict(
+            {
+                name: MODELS.build(
+                    decoder,
+                    default_args=dict(
+                        in_dims=student.embed_dims, out_dims=out_dims, token_grid=student.token_grid
+                    ),
+                )
+                for name, out_dims in dims.items()
+            }
+        )
         if clfa is not None:
-            self.neck = MODELS.build(clfa, default_args=dict(
-                student_dims=student.embed_dims, student_depth=student.depth,
-                teacher_dims=dims, **sizes))
+            self.neck = MODELS.build(
+                clfa,
+                default_args=dict(
+                    student_dims=student.embed_dims,
+                    student_depth=student.depth,
+                    num_patches=student.num_patches,
+                    teacher_dims=dims,
+                ),
+            )
         self.auxiliary_teacher: AuxiliaryTeacher | None = None
         self.phase: Phase | None = None
         self.previous_ratio: float | None = None
@@ -112,8 +96,9 @@ class PMDRecognizer(MaskedRecognizer):
         self._outbox: PatchLosses | None = None
 
     def _build_teachers(self, **configs: dict | None) -> None:
-        self.teachers = ModuleDict({
-            name: MODELS.build(cfg) for name, cfg in configs.items() if cfg is not None})
+        self.teachers = ModuleDict(
+            {name: MODELS.build(cfg) for name, cfg in configs.items() if cfg is not None}
+        )
         if not self.teachers:
             raise ValueError('give image_teacher, video_teacher or both')
         for name, teacher in self.teachers.items():
@@ -122,7 +107,8 @@ class PMDRecognizer(MaskedRecognizer):
                     f'the {name} teacher has a token grid (time, height, width) of '
                     f'{tuple(teacher.token_grid)}, the student of '
                     f'{tuple(self.backbone.token_grid)}: set img_size, patch_size, num_frames '
-                    'and tubelet_size so that they agree')
+                    'and tubelet_size so that they agree'
+                )
 
     # ------------------------------------------------------------------ one iteration
 
@@ -147,15 +133,23 @@ class PMDRecognizer(MaskedRecognizer):
     def draw_view(self, clips: Tensor) -> MaskedView:
         """Draws a mask for each clip from the generator of this iteration."""
         if self.phase is None:
-            raise RuntimeError('no mask ratio is set: add a ProgressivePhaseHook to custom_hooks, '
-                               'or call set_phase()')
+            raise RuntimeError(
+                'no mask ratio is set: add a ProgressivePhaseHook to custom_hooks, '
+                'or call set_phase()'
+            )
         nested = self.psd is not None and self.psd.aux_mask == 'nested'
         aux_ratio = self.previous_ratio if nested and self.auxiliary_teacher else None
-        return draw_view(self.masker, clips.shape[0], self.phase.mask_ratio, aux_ratio,
-                         self.mask_generator(clips.device))
+        return draw_view(
+            self.masker,
+            clips.shape[0],
+            self.phase.mask_ratio,
+            aux_ratio,
+            self.mask_generator(clips.device),
+        )
 
-    def distill(self, clips: Tensor, view: MaskedView, last: Tensor | None,
-                stage: Tensor | None) -> tuple[dict[str, Tensor], Tensor | None]:
+    def distill(
+        self, clips: Tensor, view: MaskedView, last: Tensor | None, stage: Tensor | None
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
         """The maths of one iteration: tensors in, tensors out, no state.
 
         Args:
@@ -171,24 +165,35 @@ class PMDRecognizer(MaskedRecognizer):
         targets = self._teach(clips, view)
         layers = self.neck.student_layers if self.with_neck else ()
         encoded = self.backbone.encode(clips, view.visible_index, layers)
-        decoded = {name: decoder(encoded.tokens, view.visible_index, view.masked_index)
-                   for name, decoder in self.decoders.items()}
-        patch_losses = {name: self._distance(decoded[name], view.masked(target.features))
-                        for name, target in targets.items()}
+        decoded = {
+            name: decoder(encoded.tokens, view.visible_index, view.masked_index)
+            for name, decoder in self.decoders.items()
+        }
+        patch_losses = {
+            name: self._distance(decoded[name], view.masked(target.features))
+            for name, target in targets.items()
+        }
         losses, smoothed = {}, None
         if self.base is not None:
-            losses |= {f'loss_base_{name}': self.base.loss_weight * masked_mean(patch_loss)
-                       for name, patch_loss in patch_losses.items()}
+            losses |= {
+                f'loss_base_{name}': self.base.loss_weight * masked_mean(patch_loss)
+                for name, patch_loss in patch_losses.items()
+            }
         if self.psd is not None:
             losses |= self._progressive_losses(clips, view, decoded)
         if self.dare is not None:
             difficulty_losses, smoothed = self._difficulty_losses(patch_losses, view, last, stage)
             losses |= difficulty_losses
         if self.with_neck:
-            aligned = self.neck(encoded.layers, {n: t.groups for n, t in targets.items()},
-                                view.visible_index, view.masked_index)
-            losses |= {f'loss_al_{name}': self.neck.loss_weight * value
-                       for name, value in aligned.items()}
+            aligned = self.neck(
+                encoded.layers,
+                {n: t.groups for n, t in targets.items()},
+                view.visible_index,
+                view.masked_index,
+            )
+            losses |= {
+                f'loss_al_{name}': self.neck.loss_weight * value for name, value in aligned.items()
+            }
         return losses, smoothed
 
     def _teach(self, clips: Tensor, view: MaskedView) -> dict[str, TeacherOutput]:
@@ -196,57 +201,70 @@ class PMDRecognizer(MaskedRecognizer):
         if not self.with_neck:
             return {name: teacher(clips) for name, teacher in self.teachers.items()}
         index = self.neck.token_index(view.visible_index, view.masked_index)
-        return {name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
-                for name, teacher in self.teachers.items()}
+        return {
+            name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
+            for name, teacher in self.teachers.items()
+        }
 
     def _distance(self, prediction: Tensor, target: Tensor) -> Tensor:
         """``(B, M)`` losses of the patches, for base and DARE."""
         term = self.base or BaseTerm()
         return patch_distance(prediction, target, term.distance, term.channel_reduction)
 
-    def _progressive_losses(self, clips: Tensor, view: MaskedView,
-                            decoded: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _progressive_losses(
+        self, clips: Tensor, view: MaskedView, decoded: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         """``L_pg``: 0 in the first phase, later the distance to the auxiliary teacher."""
         if self.auxiliary_teacher is None:
             zero = clips.new_zeros((), dtype=torch.float32)
             return {f'loss_pg_{name}': zero for name in decoded}
         taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
         reduction = (self.base or BaseTerm()).channel_reduction
-        return {f'loss_pg_{name}': self.psd.loss_weight * masked_mean(patch_distance(
-                    view.aux_masked(x), taught[name], 'l2', reduction))
-                for name, x in decoded.items()}
+        return {
+            f'loss_pg_{name}': self.psd.loss_weight
+            * masked_mean(patch_distance(view.aux_masked(x), taught[name], 'l2', reduction))
+            for name, x in decoded.items()
+        }
 
-    def _difficulty_losses(self, patch_losses: dict[str, Tensor], view: MaskedView, last: Tensor,
-                           stage: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
+    def _difficulty_losses(
+        self, patch_losses: dict[str, Tensor], view: MaskedView, last: Tensor, stage: Tensor | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """``L_df`` of each teacher and the ``(B, K, M)`` smoothed losses behind it."""
         losses, all_smoothed = {}, []
         for k, (name, patch_loss) in enumerate(patch_losses.items()):
-            smoothed = smooth_difficulty(patch_loss, last[:, k].gather(1, view.masked_index),
-                                         self.dare.alpha)
+            smoothed = smooth_difficulty(
+                patch_loss, last[:, k].gather(1, view.masked_index), self.dare.alpha
+            )
             if stage is None or not self.dare.weighting:
                 weights = uniform_weights(smoothed, smoothed.shape[1])
             else:
                 weights = region_weights(stage[:, k], self.dare.tau).gather(1, view.masked_index)
             losses[f'loss_df_{name}'] = self.dare.loss_weight * difficulty_loss(
-                weights, smoothed, self.dare.difficulty_scale)
+                weights, smoothed, self.dare.difficulty_scale
+            )
             all_smoothed.append(smoothed)
         return losses, torch.stack(all_smoothed, 1)
 
-    def _read_history(self, data_samples: list, clips_per_video: int, device: torch.device
-                      ) -> tuple[list[int], Tensor | None, Tensor | None]:
+    def _read_history(
+        self, data_samples: list, clips_per_video: int, device: torch.device
+    ) -> tuple[list[int], Tensor | None, Tensor | None]:
         """Sample indices and their rows of the difficulty table, one per clip."""
         if self.dare is None:
             return [], None, None
         if self._difficulty is None:
-            raise RuntimeError("dare is on but no difficulty table is attached: add "
-                               "dict(type='DAREHook') to custom_hooks, or set dare=None")
+            raise RuntimeError(
+                'dare is on but no difficulty table is attached: add '
+                "dict(type='DAREHook') to custom_hooks, or set dare=None"
+            )
         missing = [i for i, sample in enumerate(data_samples) if 'sample_idx' not in sample]
         if missing:
             raise ValueError(
                 f'data samples {missing} of the batch have no sample_idx, which DARE needs: use '
-                "dict(type='PackActionInputs', meta_keys=('sample_idx', ...)) in the pipeline")
-        sample_idx = [int(sample.sample_idx) for sample in data_samples
-                      for _ in range(clips_per_video)]
+                "dict(type='PackActionInputs', meta_keys=('sample_idx', ...)) in the pipeline"
+            )
+        sample_idx = [
+            int(sample.sample_idx) for sample in data_samples for _ in range(clips_per_video)
+        ]
         last, stage = self._difficulty.read(sample_idx)
         to_device = dict(device=device, non_blocking=True)
         return sample_idx, last.to(**to_device), None if stage is None else stage.to(**to_device)
@@ -269,7 +287,8 @@ class PMDRecognizer(MaskedRecognizer):
         if nested and previous_ratio is not None and previous_ratio > phase.mask_ratio:
             raise ValueError(
                 f"aux_mask='nested' needs rising mask ratios, but phase {phase.index + 1} has "
-                f"{phase.mask_ratio} after {previous_ratio}: use aux_mask='same'")
+                f"{phase.mask_ratio} after {previous_ratio}: use aux_mask='same'"
+            )
         self.phase, self.previous_ratio = phase, previous_ratio
 
     @property
@@ -295,8 +314,11 @@ class PMDRecognizer(MaskedRecognizer):
 
     def student_state_dict(self) -> dict[str, Tensor]:
         """Weights of the student: keys ``backbone.*`` and ``decoders.*``."""
-        return {key: value for key, value in self.state_dict().items()
-                if key.startswith(('backbone.', 'decoders.'))}
+        return {
+            key: value
+            for key, value in self.state_dict().items()
+            if key.startswith(('backbone.', 'decoders.'))
+        }
 
     def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
         """Makes the student, or the one in ``state_dict``, the auxiliary teacher.

@@ -1,4 +1,5 @@
 """Settings of the terms of the total loss; each is checked when the model is built."""
+
 from dataclasses import dataclass
 
 from pmd_mmaction.functional.difficulty import DIFFICULTY_SCALES
@@ -26,7 +27,8 @@ class BaseTerm:
         distance: ``'l2'`` or ``'smooth_l1'`` (MVD).
         channel_reduction: ``'mean'`` or ``'sum'``; also used by PSD and DARE.
     """
-    loss_weight: float = 1.
+
+    loss_weight: float = 1.0
     distance: str = 'l2'
     channel_reduction: str = 'mean'
 
@@ -46,7 +48,8 @@ class PSDTerm:
             ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
             contain the student's, and the loss runs over its own masked patches.
     """
-    loss_weight: float = .05
+
+    loss_weight: float = 0.05
     aux_mask: str = 'same'
 
     def __post_init__(self) -> None:
@@ -65,9 +68,10 @@ class DARETerm:
         difficulty_scale: ``'balanced'`` or ``'paper'``.
         weighting: False keeps uniform weights (the paper's "SPL only" row).
     """
-    loss_weight: float = 1.
-    alpha: float = .95
-    tau: float = .5
+
+    loss_weight: float = 1.0
+    alpha: float = 0.95
+    tau: float = 0.5
     difficulty_scale: str = 'balanced'
     weighting: bool = True
 

@@ -1,4 +1,5 @@
 """Which patches the student and the auxiliary teacher see in one iteration."""
+
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ class MaskedView(NamedTuple):
         aux_masked_index: ``(B, M')`` patches it decodes, a subset of ``masked_index``.
         aux_slot: ``(B, M')`` where those stand in ``masked_index``; None if both are equal.
     """
+
     visible_index: Tensor
     masked_index: Tensor
     aux_visible_index: Tensor
@@ -33,8 +35,13 @@ class MaskedView(NamedTuple):
         return decoded if self.aux_slot is None else gather_tokens(decoded, self.aux_slot)
 
 
-def draw_view(masker: Masker, batch: int, mask_ratio: float, aux_ratio: float | None,
-              generator: torch.Generator) -> MaskedView:
+def draw_view(
+    masker: Masker,
+    batch: int,
+    mask_ratio: float,
+    aux_ratio: float | None,
+    generator: torch.Generator,
+) -> MaskedView:
     """Draws the masks of a batch.
 
     Args:

@@ -4,5 +4,9 @@ from pmd_mmaction.models.teachers.timm_image import TimmImageTeacher
 from pmd_mmaction.models.teachers.videomae import VideoMAETeacher
 
 __all__ = [
-    'AuxiliaryTeacher', 'FrozenTeacher', 'TeacherOutput', 'TimmImageTeacher', 'VideoMAETeacher'
+    'AuxiliaryTeacher',
+    'FrozenTeacher',
+    'TeacherOutput',
+    'TimmImageTeacher',
+    'VideoMAETeacher',
 ]

@@ -1,4 +1,5 @@
 """The auxiliary teacher: the student of the previous phase (paper, PSD)."""
+
 import copy
 
 import torch
@@ -19,8 +20,9 @@ class AuxiliaryTeacher(FrozenTeacher):
         super().__init__(copy.deepcopy(nn.ModuleDict(dict(backbone=backbone, decoders=decoders))))
 
     @torch.no_grad()
-    def forward(self, clips: Tensor, visible_index: Tensor,
-                masked_index: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, clips: Tensor, visible_index: Tensor, masked_index: Tensor
+    ) -> dict[str, Tensor]:
         """Decoded features ``x^{ph-1}_p`` at masked patches.
 
         Args:
@@ -32,5 +34,7 @@ class AuxiliaryTeacher(FrozenTeacher):
             Teacher name to ``(B, M, D)`` features.
         """
         tokens = self.network['backbone'].encode(clips, visible_index).tokens
-        return {name: decoder(tokens, visible_index, masked_index)
-                for name, decoder in self.network['decoders'].items()}
+        return {
+            name: decoder(tokens, visible_index, masked_index)
+            for name, decoder in self.network['decoders'].items()
+        }

@@ -1,11 +1,16 @@
 """What all teachers share: a network that nothing in training can touch."""
+
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import (GroupStatistics, RunningStatistics, gather_tokens,
-                                     normalize_target)
+from pmd_mmaction.functional import (
+    GroupStatistics,
+    RunningStatistics,
+    gather_tokens,
+    normalize_target,
+)
 
 
 class TeacherOutput(NamedTuple):
@@ -15,6 +20,7 @@ class TeacherOutput(NamedTuple):
         features: ``(B, N, D)`` features of the last layer on the student's patch grid.
         groups: statistics of each layer group that was asked for (CLFA).
     """
+
     features: Tensor
     groups: tuple[GroupStatistics, ...]
 
@@ -53,6 +59,7 @@ class FeatureTeacher(FrozenTeacher):
         target_norm: ``'layer_norm'`` or ``'none'``, see
             :func:`~pmd_mmaction.functional.normalize_target`.
     """
+
     depth: int
     embed_dims: int
     token_grid: tuple[int, int, int]
@@ -71,10 +78,9 @@ class FeatureTeacher(FrozenTeacher):
         raise NotImplementedError
 
     @torch.no_grad()
-    def forward(self,
-                clips: Tensor,
-                groups: Sequence[range] = (),
-                token_index: Tensor | None = None) -> TeacherOutput:
+    def forward(
+        self, clips: Tensor, groups: Sequence[range] = (), token_index: Tensor | None = None
+    ) -> TeacherOutput:
         """Looks at the full clip.
 
         Args:

@@ -1,4 +1,5 @@
 """The image teacher: any timm ViT."""
+
 from typing import Iterator, Sequence
 
 import timm
@@ -39,30 +40,37 @@ class TimmImageTeacher(FeatureTeacher):
             that do not fit.
     """
 
-    def __init__(self,
-                 model_name: str,
-                 num_frames: int = 16,
-                 tubelet_size: int = 2,
-                 checkpoint: str | None = None,
-                 pretrained: bool = False,
-                 target_norm: str = 'layer_norm',
-                 normalization: str = 'timm',
-                 data_mean: Sequence[float] = IMAGENET_MEAN,
-                 data_std: Sequence[float] = IMAGENET_STD,
-                 model_kwargs: dict | None = None) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        num_frames: int = 16,
+        tubelet_size: int = 2,
+        checkpoint: str | None = None,
+        pretrained: bool = False,
+        target_norm: str = 'layer_norm',
+        normalization: str = 'timm',
+        data_mean: Sequence[float] = IMAGENET_MEAN,
+        data_std: Sequence[float] = IMAGENET_STD,
+        model_kwargs: dict | None = None,
+    ) -> None:
         if num_frames % tubelet_size:
-            raise ValueError(f'num_frames={num_frames} is not a multiple of '
-                             f'tubelet_size={tubelet_size}')
+            raise ValueError(
+                f'num_frames={num_frames} is not a multiple of tubelet_size={tubelet_size}'
+            )
         if normalization not in NORMALIZATIONS:
-            raise ValueError(f'normalization is {normalization!r}; '
-                             f'it must be one of {NORMALIZATIONS}')
+            raise ValueError(
+                f'normalization is {normalization!r}; it must be one of {NORMALIZATIONS}'
+            )
         if checkpoint is not None and pretrained:
             raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
-        network = timm.create_model(model_name, pretrained=pretrained,
-                                    **{'num_classes': 0, **(model_kwargs or {})})
+        network = timm.create_model(
+            model_name, pretrained=pretrained, **{'num_classes': 0, **(model_kwargs or {})}
+        )
         if not isinstance(network, VisionTransformer):
-            raise ValueError(f'{model_name} is a {type(network).__name__}; the image teacher needs '
-                             'a timm VisionTransformer (vit_*, deit_*, ...)')
+            raise ValueError(
+                f'{model_name} is a {type(network).__name__}; the image teacher needs '
+                'a timm VisionTransformer (vit_*, deit_*, ...)'
+            )
         if checkpoint is not None:
             state = checkpoint_filter_fn(read_state_dict(checkpoint), network)
             load_strictly(network, state, checkpoint, ignored=('head.', 'fc_norm.', 'decoder'))
@@ -74,8 +82,9 @@ class TimmImageTeacher(FeatureTeacher):
         self.token_grid = (num_frames // tubelet_size, *network.patch_embed.grid_size)
         self._init_normalization(normalization, data_mean, data_std)
 
-    def _init_normalization(self, normalization: str, data_mean: Sequence[float],
-                            data_std: Sequence[float]) -> None:
+    def _init_normalization(
+        self, normalization: str, data_mean: Sequence[float], data_std: Sequence[float]
+    ) -> None:
         cfg = self.network.pretrained_cfg
         scale, shift = [], []
         for own_mean, own_std, mean, std in zip(cfg['mean'], cfg['std'], data_mean, data_std):
@@ -92,7 +101,7 @@ class TimmImageTeacher(FeatureTeacher):
         net = self.network
         batch = clips.shape[0]
         # All frames of all clips as one batch of images.
-        images = clips[:, :, ::self.tubelet_size].transpose(1, 2).flatten(0, 1)
+        images = clips[:, :, :: self.tubelet_size].transpose(1, 2).flatten(0, 1)
         if not self.same_normalization:
             images = images * self.scale + self.shift
         x = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(images))))
@@ -102,7 +111,7 @@ class TimmImageTeacher(FeatureTeacher):
         # The last norm acts per token, so it commutes with dropping the prefix tokens.
 
     def _on_grid(self, x: Tensor, batch: int) -> Tensor:
-        return x[:, self.network.num_prefix_tokens:].unflatten(0, (batch, -1)).flatten(1, 2)
+        return x[:, self.network.num_prefix_tokens :].unflatten(0, (batch, -1)).flatten(1, 2)
 
     def final_norm(self, tokens: Tensor) -> Tensor:
         """timm's last norm (identity in models that pool first)."""

@@ -1,4 +1,5 @@
 """The video teacher: a VideoMAE encoder."""
+
 from typing import Iterator
 
 from mmaction.registry import MODELS
@@ -24,10 +25,9 @@ class VideoMAETeacher(FeatureTeacher):
         ValueError: if the file lacks weights of the encoder or holds other shapes.
     """
 
-    def __init__(self,
-                 checkpoint: str | None = None,
-                 target_norm: str = 'layer_norm',
-                 **backbone) -> None:
+    def __init__(
+        self, checkpoint: str | None = None, target_norm: str = 'layer_norm', **backbone
+    ) -> None:
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
         backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state
@@ -35,8 +35,13 @@ class VideoMAETeacher(FeatureTeacher):
         if state is None:
             network.init_weights()
         else:
-            load_strictly(network, state, checkpoint, optional=('fc_norm.', 'pos_embed'),
-                          ignored=('fc_norm.', 'cls_head.', 'decoder.', 'mask_token'))
+            load_strictly(
+                network,
+                state,
+                checkpoint,
+                optional=('fc_norm.', 'pos_embed'),
+                ignored=('fc_norm.', 'cls_head.', 'decoder.', 'mask_token'),
+            )
         super().__init__(network, target_norm)
         self.depth = network.depth
         self.embed_dims = network.embed_dims

@@ -1,0 +1,119 @@
+"""GFLOPs of a PMD training iteration per clip and phase, fused attention counted.
+
+python benchmarks/flops.py configs/pmd/vit-b_k400_pretrain.py
+"""
+
+import argparse
+import logging
+from collections.abc import Callable
+
+import torch
+from harness import markdown
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch.utils.flop_counter import FlopCounterMode
+
+import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.functional import Phase, PhaseSchedule
+
+
+def _attention_flops(query, key, value, *args, out_shape=None, **kwargs) -> int:
+    """Two matrix products; PyTorch counts nothing for the CPU's fused kernel."""
+    batch, heads, queries, width = query
+    return 2 * 2 * batch * heads * queries * key[-2] * width
+
+
+FUSED_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+
+
+def count_flops(call: Callable[[], object]) -> int:
+    """Floating point operations of a forward call (a multiplication and an addition are two)."""
+    with (
+        torch.no_grad(),
+        FlopCounterMode(display=False, custom_mapping={FUSED_CPU: _attention_flops}) as counter,
+    ):
+        call()
+    return counter.get_total_flops()
+
+
+def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
+    """Forward GFLOPs per clip of each part of an iteration.
+
+    Args:
+        model: a :class:`PMDRecognizer`.
+        phase: the phase.
+
+    Returns:
+        Part to GFLOPs; ``step`` counts trained parts three times (forward and backward).
+    """
+    encoder = model.backbone
+    t, h, w = encoder.token_grid
+    clip = torch.randn(
+        1, encoder.in_channels, encoder.num_frames, h * encoder.patch_size, w * encoder.patch_size
+    )
+    model.set_phase(phase)
+    model.seed_masks(0)
+    view = model.draw_view(clip)
+    parts = {
+        f'{name} teacher': count_flops(lambda teacher=teacher: teacher(clip))
+        for name, teacher in model.teachers.items()
+    }
+    layers = model.neck.student_layers if model.with_neck else ()
+    encoded = encoder.encode(clip, view.visible_index, layers)
+    parts['encoder'] = count_flops(lambda: encoder.encode(clip, view.visible_index))
+    parts['decoders'] = count_flops(
+        lambda: [
+            decoder(encoded.tokens, view.visible_index, view.masked_index)
+            for decoder in model.decoders.values()
+        ]
+    )
+    frozen, trained = (
+        sum(v for k, v in parts.items() if 'teacher' in k),
+        sum(v for k, v in parts.items() if 'teacher' not in k),
+    )
+    parts['base step'] = frozen + 3 * trained
+    parts['auxiliary teacher'] = trained if phase.index and model.psd is not None else 0
+    if model.with_neck:
+        targets = model._teach(clip, view)
+        parts['CLFA'] = count_flops(
+            lambda: model.neck(
+                encoded.layers,
+                {n: x.groups for n, x in targets.items()},
+                view.visible_index,
+                view.masked_index,
+            )
+        )
+    parts['PMD step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts.get('CLFA', 0)
+    return {name: value / 1e9 for name, value in parts.items()}
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='pre-training config')
+    cfg = Config.fromfile(parser.parse_args().config)
+    init_default_scope('mmaction')
+    for teacher in ('image_teacher', 'video_teacher'):
+        if cfg.model.get(teacher):
+            cfg.model[teacher].checkpoint = None
+    model = MODELS.build(cfg.model).eval()
+    hook = next(h for h in cfg.custom_hooks if h['type'] == 'ProgressivePhaseHook')
+    schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in hook['phases']])
+    columns = [iteration_gflops(model, phase) for phase in schedule.phases]
+    print('GFLOPs per clip; steps count trained parts three times\n')
+    print(
+        markdown(
+            ('part', *(f'phase {p.index + 1} ({p.mask_ratio:.0%})' for p in schedule.phases)),
+            [(name, *(f'{column[name]:.0f}' for column in columns)) for name in columns[0]],
+        )
+    )
+    base, full = (
+        sum(c[key] * (p.end - p.begin) for c, p in zip(columns, schedule.phases))
+        for key in ('base step', 'PMD step')
+    )
+    print(f'\nPMD over base, all phases: {full / base:.3f}')
+
+
+if __name__ == '__main__':
+    main()

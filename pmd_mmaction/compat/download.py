@@ -1,0 +1,54 @@
+"""Reading checkpoints from a URL with the same care as from disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from mmengine.dist import barrier, get_rank
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch.hub import HASH_REGEX, download_url_to_file, get_dir
+
+from pmd_mmaction.compat.checkpoint import load_from_local
+
+_MMENGINE_LOADER = 'mmengine.runner.checkpoint'
+
+
+def load_from_http(filename: str, map_location: Any = None) -> Any:
+    """Downloads a checkpoint once, into torch's cache, and loads it without running code.
+
+    Args:
+        filename: The URL. A hash in its name, as in ``name-0123abcd.pth``, is checked.
+        map_location: Same as in `torch.load`.
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        urllib.error.URLError: If it cannot be downloaded.
+        pickle.UnpicklingError: If the file holds anything that may run code.
+        RuntimeError: If its hash is wrong.
+    """
+    name = os.path.basename(urlparse(filename).path)
+    path = Path(get_dir()) / 'checkpoints' / name
+    if get_rank() == 0 and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = HASH_REGEX.search(name)
+        download_url_to_file(filename, str(path), digest and digest.group(1), progress=False)
+    barrier()
+    return load_from_local(str(path), map_location)
+
+
+def urls_run_code() -> bool:
+    """Whether mmengine's own loader of URLs, which unpickles anything, is in charge."""
+    loader = CheckpointLoader._schemes.get('https://')
+    return loader is not None and loader.__module__ == _MMENGINE_LOADER
+
+
+def register_loader() -> None:
+    """Makes `load_from_http` the reader of URLs."""
+    CheckpointLoader.register_scheme(
+        prefixes=('http://', 'https://'), loader=load_from_http, force=True
+    )

@@ -1,0 +1,35 @@
+"""A linear classifier on frozen features, in closed steps instead of epochs."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def fit_linear_probe(features: Tensor, labels: Tensor, c: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Fits logistic regression on standardised features.
+
+    Args:
+        features: ``(S, D)`` float features of S training clips.
+        labels: ``(S,)`` int64 classes 0 to K - 1, each present.
+        c: inverse strength of the L2 penalty, > 0.
+
+    Returns:
+        Weight ``(K, D)`` and bias ``(K,)``, float32, for the raw features: the
+        standardisation is folded in, so they fit an ordinary ``nn.Linear``.
+
+    Raises:
+        ValueError: if a class between 0 and the largest label has no clip.
+    """
+    from sklearn.linear_model import LogisticRegression  # only the probe needs scikit-learn
+
+    x, y = features.double().numpy(), labels.numpy()
+    absent = sorted(set(range(y.max() + 1)) - set(y.tolist()))
+    if absent:
+        raise ValueError(f'no training clip of class(es) {absent[:10]}')
+    mean, std = x.mean(0), x.std(0) + 1e-6
+    model = LogisticRegression(C=c, max_iter=2000).fit((x - mean) / std, y)
+    weight, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    weight = weight / std
+    return (torch.from_numpy(weight).float(), torch.from_numpy(bias - weight @ mean).float())

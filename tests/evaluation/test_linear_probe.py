@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from pmd_mmaction.evaluation import fit_linear_probe
+
+
+def data(classes: int):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % classes
+    centres = 3 * torch.randn(classes, 5, generator=generator)
+    features = centres[labels] + torch.randn(60, 5, generator=generator)
+    return features * torch.tensor([1.0, 10.0, 0.1, 1.0, 5.0]) + 7, labels
+
+
+@pytest.mark.parametrize('classes', [2, 4])
+def test_the_folded_head_decides_as_scikit_learn(classes):
+    features, labels = data(classes)
+    weight, bias = fit_linear_probe(features, labels, c=0.5)
+    x = features.double().numpy()
+    x = (x - x.mean(0)) / (x.std(0) + 1e-6)
+    expected = LogisticRegression(C=0.5, max_iter=2000).fit(x, labels.numpy()).predict_proba(x)
+    scores = (features @ weight.T + bias).softmax(1)
+    np.testing.assert_allclose(scores.numpy(), expected, atol=1e-4)
+
+
+def test_an_absent_class_is_named():
+    features, labels = data(4)
+    with pytest.raises(ValueError, match=r'\[2\]'):
+        fit_linear_probe(features[labels != 2], labels[labels != 2])

@@ -1,0 +1,85 @@
+"""The restart of optimiser and learning rate."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper, OptimWrapperDict
+
+from pmd_mmaction.hooks.restart import check_restartable, restart_optimizer
+
+
+@pytest.fixture
+def wrapper():
+    layers = [torch.nn.Linear(2, 2) for _ in range(2)]
+    groups = [dict(params=layer.parameters(), lr=lr) for layer, lr in zip(layers, (0.1, 0.2))]
+    return OptimWrapper(torch.optim.AdamW(groups))
+
+
+def _runner(wrapper, schedulers):
+    return SimpleNamespace(
+        optim_wrapper=wrapper, param_schedulers=schedulers, train_dataloader=range(5)
+    )
+
+
+def test_moments_are_forgotten_and_rates_go_back(wrapper):
+    groups = wrapper.optimizer.param_groups
+    for group in groups:
+        group['initial_lr'] = group['lr']
+        group['lr'] = 1e-6
+    loss = sum(p.sum() for group in groups for p in group['params'])
+    wrapper.update_params(loss)
+    assert wrapper.optimizer.state
+    restart_optimizer(wrapper)
+    assert not wrapper.optimizer.state
+    assert [group['lr'] for group in groups] == [0.1, 0.2]
+
+
+def test_without_schedulers_the_rates_stay(wrapper):
+    restart_optimizer(wrapper)
+    assert [group['lr'] for group in wrapper.optimizer.param_groups] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize('begin, end, crosses', [(0, 4, False), (4, 8, False), (0, 5, True)])
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_only_schedules_across_a_boundary_are_refused(wrapper, begin, end, crosses, by_epoch):
+    unit = 1 if by_epoch else 5
+    scheduler = LinearLR(
+        wrapper, start_factor=0.1, begin=begin * unit, end=end * unit, by_epoch=by_epoch
+    )
+    if not crosses:
+        check_restartable(_runner(wrapper, [scheduler]), [4])
+        return
+    with pytest.raises(ValueError, match='LinearLR runs across epoch 4.*restart=False'):
+        check_restartable(_runner(wrapper, [scheduler]), [4])
+
+
+def test_schedules_converted_to_iterations_are_understood(wrapper):
+    def build(end):
+        return CosineAnnealingLR.build_iter_from_epoch(
+            wrapper, begin=1, end=end, T_max=end - 1, by_epoch=True, epoch_length=5
+        )
+
+    check_restartable(_runner(wrapper, [build(4)]), [4])
+    with pytest.raises(ValueError, match='CosineAnnealingLR runs across epoch 4'):
+        check_restartable(_runner(wrapper, [build(5)]), [4])
+
+
+def test_a_schedule_without_end_is_refused(wrapper):
+    with pytest.raises(ValueError, match='LinearLR runs across epoch 4'):
+        check_restartable(_runner(wrapper, [LinearLR(wrapper, start_factor=0.1)]), [4, 8])
+
+
+@pytest.mark.parametrize('schedulers', [None, [], {}])
+def test_no_schedules_are_accepted(wrapper, schedulers):
+    check_restartable(_runner(wrapper, schedulers), [4])
+
+
+def test_schedules_in_a_dict_are_seen(wrapper):
+    with pytest.raises(ValueError, match='runs across'):
+        check_restartable(_runner(wrapper, dict(a=[LinearLR(wrapper, start_factor=0.1)])), [4])
+
+
+def test_several_optimizers_are_refused(wrapper):
+    with pytest.raises(TypeError, match='OptimWrapperDict.*restart=False'):
+        check_restartable(_runner(OptimWrapperDict(a=wrapper), None), [4])

@@ -1,0 +1,175 @@
+"""Every config that is shipped can be built, and the largest of the demo machine can be run."""
+
+import resource
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, init_default_scope
+from mmengine.runner import Runner
+
+from pmd_mmaction.functional import PhaseSchedule
+from tests.integration import processes, tiny
+
+PRETRAINING = [name for name in tiny.SHIPPED if 'probe' not in name and 'finetune' not in name]
+K400 = [name for name in PRETRAINING if 'k400' in name]
+
+
+def _config(name: str) -> Config:
+    init_default_scope('mmaction')
+    cfg = Config.fromfile(tiny.CONFIGS / name)
+    for part in ('image_teacher', 'video_teacher'):
+        if cfg.model.get(part) is not None:
+            cfg.model[part].checkpoint = None
+    return cfg
+
+
+def _use_clips(cfg: Config, clips: Path, work_dir: Path) -> Config:
+    cfg.work_dir = str(work_dir)
+    cfg.log_level = 'ERROR'
+    cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.dataset.update(
+        ann_file=str(clips / 'train.txt'), data_prefix=dict(video=str(clips))
+    )
+    return cfg
+
+
+def _hooks(cfg: Config, kind: str) -> list[dict]:
+    return [hook for hook in cfg.get('custom_hooks', []) if hook['type'] == kind]
+
+
+# ---------------------------------------------------------------------- every config
+
+
+def test_there_are_configs():
+    assert len(K400) >= 4 and len(PRETRAINING) >= 7
+
+
+def _weigh(name: str) -> None:
+    model = MODELS.build(_config(name).model)
+    if 'k400' in name:
+        expected = dict(s=384, b=768, l=1024)[Path(name).name.split('vit-')[1][0]]
+        assert model.backbone.embed_dims == expected
+
+
+@pytest.mark.parametrize('name', tiny.SHIPPED)
+def test_the_model_is_built(name):
+    with torch.device('meta') if 'k400' in name else torch.device('cpu'):
+        _weigh(name)
+
+
+@pytest.mark.parametrize('name', PRETRAINING)
+def test_the_runner_is_built(name, clips, tmp_path):
+    """Hooks, data, optimiser and schedulers, with a model that is small whatever the config."""
+    cfg = _use_clips(_config(name), clips, tmp_path)
+    cfg.model = dict(type='PMDRecognizer', **tiny.tiny_config(clips, tmp_path).model)
+    runner = tiny.build(cfg)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    assert {group['weight_decay'] for group in wrapper.param_groups} == {0.0, 0.05}
+    schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    assert max(s.end for s in schedulers) == runner.max_iters
+
+
+@pytest.mark.parametrize('name', PRETRAINING)
+def test_epochs_agree(name):
+    cfg = _config(name)
+    total = cfg.train_cfg.max_epochs
+    boundaries = {0, total}
+    for hook in _hooks(cfg, 'ProgressivePhaseHook'):
+        schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in hook['phases']])
+        assert schedule.total_epochs == total
+        boundaries |= {phase.begin for phase in schedule.phases}
+    covered = []
+    for scheduler in cfg.param_scheduler:
+        assert scheduler.get('T_max', scheduler.end - scheduler.begin) == (
+            scheduler.end - scheduler.begin
+        )
+        assert not any(scheduler.begin < epoch < scheduler.end for epoch in boundaries)
+        covered += range(scheduler.begin, scheduler.end)
+    assert sorted(covered) == list(range(total)), 'one scheduler in each epoch'
+
+
+@pytest.mark.parametrize('name', PRETRAINING)
+def test_the_hooks_fit_the_model(name):
+    cfg = _config(name)
+    assert len(_hooks(cfg, 'StepSeedHook')) == 1
+    pmd = cfg.model.type == 'PMDRecognizer'
+    assert len(_hooks(cfg, 'ProgressivePhaseHook')) == pmd
+    assert len(_hooks(cfg, 'DAREHook')) == (pmd and cfg.model.dare is not None)
+    assert cfg.default_hooks.checkpoint.max_keep_ckpts >= 2
+    steps = cfg.train_dataloader.dataset.pipeline
+    assert steps[0].type == 'SeedAugmentation' and 'sample_idx' in steps[-1].meta_keys
+
+
+@pytest.mark.parametrize('name', K400)
+def test_the_curriculum_of_the_paper(name):
+    cfg = _config(name)
+    (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
+    found = [(phase['mask_ratio'], phase['epochs']) for phase in hook['phases']]
+    baseline = [(0.9, 400)]
+    paper = [(ratio, 100) for ratio in (0.75, 0.8, 0.85, 0.9)]
+    assert found == (baseline if name.startswith('baselines') else paper)
+    assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=256)
+    assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
+
+
+@pytest.mark.parametrize('name', PRETRAINING)
+def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
+    cfg = _use_clips(_config(name), clips, tmp_path)
+    dataset = Runner.build_dataloader(cfg.train_dataloader).dataset
+    sample, model = dataset[3], cfg.model.backbone
+    size = (1, 3, model.num_frames, model.img_size, model.img_size)
+    assert tuple(sample['inputs'].shape) == size
+    assert sample['data_samples'].sample_idx == 3
+
+
+# ---------------------------------------------------------------------- one real step
+
+
+@HOOKS.register_module(force=True)
+class OneStep(Hook):
+    """Ends the run after one iteration and reports time, memory and losses."""
+
+    priority = 'LOWEST'
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        self.start = time.perf_counter()
+        self.before = tiny.snapshot(runner.model)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        seconds = time.perf_counter() - self.start
+        after = tiny.snapshot(runner.model)
+        moved = [name for name in after if not torch.equal(after[name], self.before[name])]
+        trained = [name for name, p in runner.model.named_parameters() if p.requires_grad]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        losses = {key: value.item() for key, value in outputs.items()}
+        torch.save(
+            dict(seconds=seconds, gib=peak, losses=losses, moved=moved, trained=trained),
+            Path(runner.work_dir) / 'report.pth',
+        )
+        raise KeyboardInterrupt
+
+
+def _one_step(name: str, clips: Path, work_dir: Path) -> None:
+    cfg = _use_clips(_config(name), clips, work_dir)
+    cfg.custom_hooks.append(dict(type='OneStep'))
+    try:
+        tiny.train(cfg)
+    except KeyboardInterrupt:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['pmd/vit-b_k400_pretrain.py'])
+def test_one_step_at_full_size(name, clips, tmp_path):
+    processes.run(_one_step, tmp_path / 'log', name, clips, tmp_path)
+    report = tiny.read_checkpoint(tmp_path / 'report.pth')
+    print({key: report[key] for key in ('seconds', 'gib', 'losses')})
+    assert all(0 <= value < 100 for value in report['losses'].values())
+    assert set(report['moved']) == set(report['trained'])
+    assert report['gib'] < 12

@@ -1,0 +1,53 @@
+"""FusedAttention against MMAction2's Attention."""
+
+import copy
+
+import pytest
+import torch
+from mmaction.models.backbones.vit_mae import Attention, Block
+
+from pmd_mmaction.models.backbones import FusedAttention
+from pmd_mmaction.models.backbones.attention import fuse_attention, fused_block
+
+OPTIONS = [dict(), dict(qk_scale=0.05), dict(qkv_bias=False), dict(num_heads=1)]
+
+
+@pytest.mark.parametrize('options', OPTIONS)
+@pytest.mark.parametrize('training', [False, True])
+def test_values_and_gradients_equal_the_stock_attention(randomize, options, training):
+    stock = randomize(Attention(**{**dict(embed_dims=24, num_heads=3), **options}))
+    stock = stock.double().train(training)
+    fused = copy.deepcopy(stock)
+    fused.__class__ = FusedAttention
+    tokens = torch.randn(2, 7, 24, dtype=torch.float64)
+    results = []
+    for attention in (stock, fused):
+        x = tokens.clone().requires_grad_()
+        out = attention(x)
+        out.square().sum().backward()
+        results.append((out, x.grad, [p.grad for p in attention.parameters()]))
+    torch.testing.assert_close(*results)
+
+
+def test_dropout_acts_in_training_only():
+    attention = FusedAttention(24, num_heads=3, attn_drop_rate=0.5)
+    tokens = torch.randn(1, 9, 24)
+    assert not torch.equal(attention(tokens), attention(tokens))
+    attention.eval()
+    assert torch.equal(attention(tokens), attention(tokens))
+
+
+def test_fusing_keeps_the_parameters():
+    block = Block(embed_dims=24, num_heads=3)
+    weight = block.attn.qkv.weight
+    fuse_attention(block)
+    assert isinstance(block.attn, FusedAttention)
+    assert block.attn.qkv.weight is weight
+
+
+def test_fused_block_equals_the_stock_block(randomize):
+    stock = randomize(Block(24, 3, mlp_ratio=2.0, norm_cfg=dict(type='LN', eps=1e-3)))
+    fused = fused_block(24, 3, mlp_ratio=2.0, norm_cfg=dict(type='LN', eps=1e-3))
+    fused.load_state_dict(stock.state_dict())
+    tokens = torch.randn(2, 5, 24)
+    torch.testing.assert_close(fused(tokens), stock(tokens), rtol=1e-5, atol=1e-5)

@@ -1,0 +1,121 @@
+"""CLFANeck against the double loop over layers."""
+
+import pytest
+import torch
+
+from pmd_mmaction.functional import GroupStatistics
+from pmd_mmaction.models import CLFANeck
+
+TEACHERS = dict(img=7, vid=9)  # widths
+DEPTHS = dict(img=3, vid=9)
+SIZES = dict(student_dims=8, student_depth=6, num_patches=10, teacher_dims=TEACHERS)
+VISIBLE = torch.tensor([[0, 3, 9], [1, 2, 5]])
+MASKED = torch.tensor([[1, 2, 4, 8], [0, 3, 7, 9]])
+
+
+@pytest.fixture
+def make(randomize):
+    def make(**options):
+        return randomize(CLFANeck(**{**SIZES, **options}))
+
+    return make
+
+
+def random_layers(depth, tokens, dims, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(2, tokens, dims, generator=generator) + i for i in range(depth)]
+
+
+def stored(layers):
+    stack = torch.stack(layers)
+    return GroupStatistics(stack.mean(0), stack.var(0, unbiased=False).mean(-1))
+
+
+def double_loop(fcs, students, teachers):
+    """d^{H->M}, channels and tokens averaged."""
+    total = 0
+    for fc, z in zip(fcs, students):
+        for t in teachers:
+            projected = z.double() @ fc.weight.double().T + fc.bias.double()
+            total = total + (projected - t.double()).square().mean()
+    return total / (len(students) * len(teachers))
+
+
+@pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
+@pytest.mark.parametrize('reduction', ['mean', 'sum'])
+def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction):
+    neck = make(align_tokens=align_tokens, channel_reduction=reduction)
+    count = neck.token_index(VISIBLE, MASKED).shape[1]
+    # The student has layers 0-5: shallow is 0-1, medium is 2-3.
+    assert neck.student_layers == (0, 1, 2, 3)
+    layers = random_layers(4, 3, 8, seed=0)
+    completed = layers
+    if align_tokens == 'masked':
+        completed = [neck.completion(z, VISIBLE, MASKED) for z in layers]
+    groups, expected = {}, {}
+    for seed, (name, dims) in enumerate(TEACHERS.items()):
+        teacher = random_layers(DEPTHS[name], count, dims, seed + 1)
+        third = DEPTHS[name] // 3
+        medium, deep = teacher[third : 2 * third], teacher[2 * third :]
+        groups[name] = (stored(medium), stored(deep))
+        fcs = neck.projections[name]
+        expected[name] = double_loop(fcs[:2], completed[:2], medium)
+        expected[name] += double_loop(fcs[2:], completed[2:], deep)
+        if reduction == 'sum':
+            expected[name] *= dims
+    losses = neck(layers, groups, VISIBLE, MASKED)
+    assert list(losses) == list(TEACHERS)
+    for name in TEACHERS:
+        assert losses[name].item() == pytest.approx(expected[name].item(), rel=1e-5)
+    parameters = list(neck.parameters())
+    slopes = torch.autograd.grad(sum(losses.values()), parameters)
+    expected_slopes = torch.autograd.grad(sum(expected.values()), parameters)
+    assert all(slope.any() for slope in slopes)
+    torch.testing.assert_close(slopes, expected_slopes, rtol=1e-3, atol=1e-4)
+
+
+def test_the_teacher_gives_its_medium_and_deep_layers():
+    assert CLFANeck.teacher_groups(12) == (range(4, 8), range(8, 12))
+    assert CLFANeck.teacher_groups(24) == (range(8, 16), range(16, 24))
+
+
+def test_every_layer_and_teacher_has_its_own_fc(make):
+    neck = make()
+    weights = [fc.weight for fcs in neck.projections.values() for fc in fcs]
+    assert len({id(w) for w in weights}) == 8
+    assert [tuple(w.shape) for w in weights] == [(7, 8)] * 4 + [(9, 8)] * 4
+
+
+def test_alignment_happens_at_the_chosen_tokens(make):
+    assert make().token_index(VISIBLE, MASKED) is VISIBLE
+    assert make(align_tokens='masked').token_index(VISIBLE, MASKED) is MASKED
+
+
+def test_init_weights_reaches_the_projections():
+    neck = CLFANeck(**SIZES, align_tokens='masked')
+    neck.init_weights()
+    fc = neck.projections['img'][0]
+    bound = (6 / (8 + 7)) ** 0.5  # Xavier, uniform
+    assert 0.9 * bound < fc.weight.abs().max() <= bound
+    assert fc.bias.abs().max() == 0
+    assert neck.completion.query_token.any()
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(student_depth=8), '8 layers'),
+        (dict(align_tokens='all'), "align_tokens is 'all'"),
+        (dict(channel_reduction='max'), "channel_reduction is 'max'"),
+        (dict(loss_weight=-1), 'loss_weight of CLFA is -1'),
+    ],
+)
+def test_impossible_options_are_named(make, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize('depth', [4, 8])
+def test_a_teacher_without_thirds_is_refused(depth):
+    with pytest.raises(ValueError, match=f'{depth} layers'):
+        CLFANeck.teacher_groups(depth)

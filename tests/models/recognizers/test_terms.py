@@ -1,0 +1,30 @@
+"""Settings of the terms."""
+
+import pytest
+
+from pmd_mmaction.models.recognizers.terms import BaseTerm, DARETerm, PSDTerm
+
+
+def test_the_defaults_are_those_of_the_paper():
+    assert (PSDTerm().loss_weight, DARETerm().alpha, DARETerm().tau) == (0.05, 0.95, 0.5)
+
+
+@pytest.mark.parametrize(
+    'term, options, message',
+    [
+        (BaseTerm, dict(loss_weight=-1), 'loss_weight of base is -1'),
+        (BaseTerm, dict(loss_weight=float('nan')), 'loss_weight of base is nan'),
+        (BaseTerm, dict(distance='l1'), "distance is 'l1'"),
+        (BaseTerm, dict(channel_reduction='max'), "channel_reduction is 'max'"),
+        (PSDTerm, dict(loss_weight=-1), 'loss_weight of psd is -1'),
+        (PSDTerm, dict(aux_mask='other'), "aux_mask is 'other'"),
+        (DARETerm, dict(loss_weight=-1), 'loss_weight of dare is -1'),
+        (DARETerm, dict(alpha=0), 'alpha of dare is 0'),
+        (DARETerm, dict(alpha=1.1), r'alpha of dare is 1\.1'),
+        (DARETerm, dict(tau=0), 'tau of dare is 0'),
+        (DARETerm, dict(difficulty_scale='big'), "difficulty_scale is 'big'"),
+    ],
+)
+def test_impossible_settings_are_named(term, options, message):
+    with pytest.raises(ValueError, match=message):
+        term(**options)

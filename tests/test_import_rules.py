@@ -1,0 +1,191 @@
+"""Which part of the package may import which; read from the source, nothing is executed."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / 'pmd_mmaction'
+NAME = PACKAGE.name
+
+# Part of the package -> other parts that it may import. The root file registers everything.
+ALLOWED = {
+    'functional': set(),
+    'dare': set(),
+    'models': {'functional'},
+    'hooks': {'dare', 'functional'},
+    'convert': {'functional'},
+    'visualization': {'functional'},
+    'datasets': {'functional'},
+    'evaluation': {'functional'},
+    'compat': set(),
+    'version': set(),
+    '': {'compat', 'datasets', 'evaluation', 'hooks', 'models', 'version', 'visualization'},
+}
+# Parts that know nothing but these libraries, apart from the standard one.
+PURE = {'functional': {'numpy', 'torch'}, 'dare': {'numpy', 'torch'}}
+
+
+def read_package(root: Path = PACKAGE) -> dict[str, str]:
+    """Module name to source."""
+    sources = {}
+    for path in sorted(root.rglob('*.py')):
+        parts = [NAME, *path.relative_to(root).with_suffix('').parts]
+        name = '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+        sources[name] = path.read_text(encoding='utf-8')
+    return sources
+
+
+def imported_names(module: str, source: str, is_package: bool) -> set[str]:
+    """Absolute names of everything that a module imports, wherever in the file."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                parents = module.split('.')
+                keep = len(parents) - node.level + is_package
+                base = '.'.join([*parents[:keep], *filter(None, [base])])
+            names |= {f'{base}.{alias.name}' for alias in node.names}
+        elif isinstance(node, ast.Call) and node.args:
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else node.func
+            called = function.id if isinstance(function, ast.Name) else function
+            if called in ('import_module', '__import__'):
+                target = node.args[0]
+                names.add(target.value if isinstance(target, ast.Constant) else '?')
+    return names
+
+
+def edges(sources: dict[str, str]) -> list[tuple[str, str]]:
+    """Pairs (module, imported module of the package or outside library)."""
+    result = []
+    for module, source in sources.items():
+        is_package = any(other.startswith(f'{module}.') for other in sources)
+        for name in sorted(imported_names(module, source, is_package)):
+            if name.split('.')[0] == NAME:
+                while name not in sources and name != NAME:
+                    name = name.rpartition('.')[0]  # a function or class, not a module
+            result.append((module, name))
+    return result
+
+
+def part_of(module: str) -> str:
+    return module.split('.')[1] if '.' in module else ''
+
+
+def forbidden_imports(sources: dict[str, str]) -> list[str]:
+    """Every import that breaks a rule."""
+    found = []
+    for module, target in edges(sources):
+        part, library = part_of(module), target.split('.')[0]
+        if library == NAME:
+            allowed = part_of(target) in {part, *ALLOWED.get(part, ())} and target != NAME
+        else:
+            allowed = part not in PURE or library in PURE[part] | sys.stdlib_module_names
+        if not allowed:
+            found.append(f'{module} imports {target}')
+    return found
+
+
+def cycles(sources: dict[str, str]) -> list[str]:
+    """Modules that import themselves over others."""
+    graph = {module: set() for module in sources}
+    for module, target in edges(sources):
+        if target in graph and target != module:
+            graph[module].add(target)
+
+    def reached(start):
+        seen, waiting = set(), [*graph[start]]
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                waiting += graph[module]
+        return seen
+
+    return [module for module in graph if module in reached(module)]
+
+
+# --- the package ---
+
+
+def test_every_part_has_a_rule():
+    parts = {part_of(module) for module in read_package()}
+    assert parts <= set(ALLOWED)
+
+
+def test_no_forbidden_imports():
+    assert forbidden_imports(read_package()) == []
+
+
+def test_no_cycles():
+    assert cycles(read_package()) == []
+
+
+def test_no_file_is_named_after_nothing():
+    names = {name for module in read_package() for name in module.split('.')}
+    assert not names & {'utils', 'util', 'helpers', 'helper', 'common', 'misc'}
+
+
+# --- the rules themselves ---
+
+
+@pytest.mark.parametrize(
+    'module, source',
+    [
+        ('functional.a', 'import mmengine'),
+        ('functional.a', 'from mmaction.registry import MODELS'),
+        ('functional.a', 'from pmd_mmaction.models import x'),
+        ('functional.a', 'import pmd_mmaction'),
+        ('functional.a', 'from pmd_mmaction import __version__'),
+        ('dare.a', 'import mmengine.dist'),
+        ('dare.a', 'from pmd_mmaction.functional import x'),
+        ('models.a', 'from pmd_mmaction.hooks import x'),
+        ('models.a', 'def f():\n    from pmd_mmaction.dare import x'),
+        ('models.a', 'from ..hooks import x'),
+        ('models.a', 'from .. import hooks'),
+        ('models.a', 'import importlib\nimportlib.import_module("pmd_mmaction.hooks")'),
+        ('models.a', 'from pmd_mmaction.compat import x'),
+        ('models.a', 'from pmd_mmaction import compat'),
+        ('hooks.a', 'from pmd_mmaction.models.recognizers import x'),
+        ('hooks.a', 'from pmd_mmaction import models'),
+        ('datasets.a', 'from pmd_mmaction.dare import x'),
+        ('convert.a', 'import pmd_mmaction.models'),
+        ('visualization.a', 'from pmd_mmaction.dare import x'),
+        ('evaluation.a', 'from pmd_mmaction.models import x'),
+        ('compat.a', 'from pmd_mmaction.functional import x'),
+        ('new_part.a', 'from pmd_mmaction.functional import x'),
+    ],
+)
+def test_a_forbidden_import_is_found(module, source):
+    sources = {**read_package(), f'{NAME}.{module}': source}
+    assert len(forbidden_imports(sources)) == 1
+
+
+@pytest.mark.parametrize(
+    'module, source',
+    [
+        ('functional.a', 'import math\nimport torch.nn.functional as F\nimport numpy as np'),
+        ('functional.a', 'from pmd_mmaction.functional.masking import split_mask'),
+        ('models.a', 'import timm\nfrom pmd_mmaction.functional import split_mask'),
+        ('models.a', 'from .maskers import Masker\nfrom ..functional import split_mask'),
+        ('hooks.a', 'from pmd_mmaction.dare import table_file\nimport mmengine'),
+        ('datasets.a', 'from pmd_mmaction.functional import derive_seed'),
+    ],
+)
+def test_an_allowed_import_is_accepted(module, source):
+    assert forbidden_imports({**read_package(), f'{NAME}.{module}': source}) == []
+
+
+def test_a_cycle_is_found():
+    sources = {
+        NAME: '',
+        f'{NAME}.a': 'from pmd_mmaction.b import x',
+        f'{NAME}.b': 'def f():\n    from pmd_mmaction import c',
+        f'{NAME}.c': 'from .a import y',
+        f'{NAME}.d': 'from .a import y',
+    }
+    assert cycles(sources) == [f'{NAME}.{x}' for x in 'abc']

@@ -1,0 +1,58 @@
+import json
+
+import matplotlib
+import numpy as np
+
+from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_masks, read_scalars
+from pmd_mmaction.visualization.masks import GREY
+from pmd_mmaction.visualization.patches import upsample_patches
+
+matplotlib.use('Agg')
+GRID = (2, 2, 2)
+
+
+def clip():
+    return np.random.default_rng(0).integers(0, 100, (4, 8, 8, 3), dtype=np.uint8)
+
+
+def images(axis):
+    return [image.get_array() for image in axis.get_images()]
+
+
+def test_a_patch_covers_its_own_pixels_only():
+    values = np.zeros(8)
+    values[5] = 1  # time 1, row 0, column 1
+    covered = upsample_patches(values, GRID, (4, 8, 8))
+    assert covered.sum() == 2 * 4 * 4
+    assert covered[2:, :4, 4:].all()
+
+
+def test_masked_patches_are_grey_and_visible_ones_untouched():
+    mask = np.zeros(8, bool)
+    mask[3] = True  # time 0, row 1, column 1
+    figure = plot_masks(clip(), dict(phase=mask), GRID)
+    picture = images(figure.axes[2])[0]  # second row, first time step
+    assert (picture[4:, 4:] == GREY).all()
+    assert np.array_equal(picture[:4], clip()[0][:4])
+
+
+def test_difficulty_has_a_column_per_teacher():
+    values = dict(img=np.arange(8.0), vid=np.ones(8))
+    figure = plot_difficulty([clip()], [values], GRID)
+    heat = images(figure.axes[1])[1]
+    assert heat[0, 0] == 4 and heat[-1, -1] == 7  # the middle frame is of time step 1
+
+
+def test_later_logs_win_and_phases_are_marked(tmp_path):
+    first, second = tmp_path / 'a.json', tmp_path / 'b.json'
+    first.write_text(
+        '\n'.join(
+            json.dumps(dict(step=s, loss_base_img=s, mask_ratio=0.75, lr=1.0)) for s in (1, 2)
+        )
+    )
+    second.write_text(json.dumps(dict(step=2, loss_base_img=20, mask_ratio=0.8, lr=0.5)))
+    scalars = read_scalars([first, second])
+    assert scalars['loss_base_img'] == {1: 1, 2: 20}
+    axis = plot_curves(scalars).axes[0]
+    assert axis.get_title() == 'base (x lambda)'
+    assert [line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1] == [1]

@@ -1,0 +1,144 @@
+"""The whole method on embedded clips: data, two teachers, four phases, probe, pictures.
+
+Every step is an ordinary command of this repository and is printed before it runs. A step whose
+result exists is skipped; one that was interrupted is resumed.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+CHANCE = 1 / 12
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--seed', type=int, default=0, help='seed of the pre-trainings')
+    parser.add_argument('--work-dir', default='work_dirs/demo', help='where results go')
+    return parser.parse_args()
+
+
+class Demo:
+    """Runs the steps.
+
+    Args:
+        work_dir: where results go, relative to the repository.
+        seed: seed of the pre-trainings.
+    """
+
+    def __init__(self, work_dir: str, seed: int) -> None:
+        self.work, self.seed = Path(work_dir), seed
+        self.console = Console()
+
+    def run(self, result: Path, *command: str) -> None:
+        """Runs a Python command unless its result exists."""
+        if (ROOT / result).exists():
+            self.console.print(f'[green]have[/] {result}')
+            return
+        self.console.rule(shlex.join(('python', *command)))
+        start = time.perf_counter()
+        status = subprocess.run([sys.executable, *command], cwd=ROOT).returncode
+        if status:
+            self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
+            raise SystemExit(status)
+        if not (ROOT / result).exists():
+            raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
+        self.console.print(f'[green]done[/] {result} in {time.perf_counter() - start:.0f} s')
+
+    def train(self, result: Path, config: str, work_dir: Path, **options: Path) -> None:
+        """Trains a config, resuming an interrupted run."""
+        settings = [f'{key.replace("__", ".")}={value}' for key, value in options.items()]
+        self.run(
+            result,
+            'tools/train.py',
+            config,
+            '--resume',
+            '--seed',
+            str(self.seed),
+            '--work-dir',
+            str(work_dir),
+            *(['--cfg-options', *settings] if settings else []),
+        )
+
+    def probe(self, name: str, *source: str) -> float:
+        """Top-1 of a linear probe, through MMAction2's Recognizer3D and AccMetric."""
+        result = self.work / 'probe' / f'{name}.json'
+        self.run(
+            result,
+            'tools/linear_probe.py',
+            'configs/pmd/vit-tiny_demo_probe.py',
+            *source,
+            '--work-dir',
+            str(self.work / 'probe'),
+            '--json',
+            str(result),
+            '--out',
+            str(self.work / 'probe' / f'{name}.pth'),
+        )
+        return json.loads((ROOT / result).read_text())['acc/top1']
+
+
+def main() -> None:
+    args = parse_args()
+    demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
+    start = time.perf_counter()
+    demo.run(Path('data/demo/meta.json'), 'tools/data/make_demo_dataset.py', '--out', 'data/demo')
+
+    image, video = work / 'image_teacher.pth', work / 'video_teacher' / 'epoch_24.pth'
+    image_run = work / 'image_teacher' / 'epoch_10.pth'
+    demo.train(image_run, 'configs/teachers/mae_vit-tiny_demo.py', work / 'image_teacher')
+    demo.run(
+        image,
+        'tools/convert_checkpoint.py',
+        '--from',
+        'mmaction',
+        '--to',
+        'timm',
+        str(image_run),
+        str(image),
+    )
+    demo.train(video, 'configs/teachers/videomae_vit-tiny_demo.py', work / 'video_teacher')
+
+    student, config = work / 'pmd' / 'phase_4_student.pth', 'configs/pmd/vit-tiny_demo_pretrain.py'
+    demo.train(
+        student,
+        config,
+        work / 'pmd',
+        model__image_teacher__checkpoint=image,
+        model__video_teacher__checkpoint=video,
+    )
+    demo.run(
+        work / 'pmd' / 'pictures' / 'curves.png',
+        'tools/visualize_pretraining.py',
+        config,
+        str(work / 'pmd'),
+    )
+
+    table = Table(
+        'encoder',
+        'top-1 of a linear probe on validation clips',
+        title=f'12 classes, chance {CHANCE:.3f}, seed {args.seed}',
+    )
+    for label, top1 in (
+        ('untrained', demo.probe('untrained', '--random')),
+        ('video teacher (VideoMAE)', demo.probe('video_teacher', str(video))),
+        ('PMD student', demo.probe('student', str(student))),
+    ):
+        table.add_row(label, f'{top1:.3f}')
+    demo.console.print(table)
+    demo.console.print(
+        f'pictures: {work / "pmd" / "pictures"}; '
+        f'time of this call: {(time.perf_counter() - start) / 60:.1f} min'
+    )
+
+
+if __name__ == '__main__':
+    main()

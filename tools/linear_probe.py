@@ -1,0 +1,89 @@
+"""Fits the linear head of a recognizer on frozen features and tests it with the Runner."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner, save_checkpoint
+from tqdm import tqdm
+
+import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.evaluation import fit_linear_probe
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='recognizer config with a probe_dataloader')
+    parser.add_argument('checkpoint', nargs='?', help='weights of the backbone')
+    parser.add_argument(
+        '--random', action='store_true', help='probe the untrained encoder instead of a checkpoint'
+    )
+    parser.add_argument('--c', type=float, default=1.0, help='inverse strength of the penalty')
+    parser.add_argument('--out', help='save the recognizer with its fitted head here')
+    parser.add_argument('--json', help='write the metrics here')
+    parser.add_argument('--work-dir', help='directory of the logs')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='override settings of the config',
+    )
+    args = parser.parse_args()
+    if args.random == bool(args.checkpoint):
+        parser.error('give either a checkpoint or --random')
+    return args
+
+
+def build_runner(args: argparse.Namespace) -> Runner:
+    """A Runner for testing, its backbone loaded."""
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or 'work_dirs/probe'
+    cfg.load_from = args.checkpoint
+    runner = Runner.from_cfg(cfg)
+    runner.model.init_weights()
+    runner.load_or_resume()
+    return runner
+
+
+@torch.no_grad()
+def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features and labels of the clips in ``probe_dataloader``."""
+    model = runner.model.eval()
+    features, labels = [], []
+    for batch in tqdm(
+        runner.build_dataloader(runner.cfg.probe_dataloader),
+        desc='features',
+        mininterval=1,
+        disable=None,
+    ):
+        batch = model.data_preprocessor(batch, training=False)
+        feature, _ = model.extract_feat(batch['inputs'], test_mode=True)
+        features.append(feature.float().cpu())
+        labels += [int(sample.gt_label) for sample in batch['data_samples']]
+    return torch.cat(features), torch.tensor(labels)
+
+
+def main() -> None:
+    args = parse_args()
+    runner = build_runner(args)
+    weight, bias = fit_linear_probe(*extract(runner), c=args.c)
+    head = runner.model.cls_head.fc_cls
+    if head.weight.shape != weight.shape:
+        raise SystemExit(
+            f'the training clips give a head of {tuple(weight.shape)}, the config '
+            f'has {tuple(head.weight.shape)}: set cls_head.num_classes'
+        )
+    head.load_state_dict(dict(weight=weight, bias=bias))
+    if args.out:
+        save_checkpoint(dict(state_dict=runner.model.state_dict(), meta={}), args.out)
+    metrics = runner.test()
+    if args.json:
+        Path(args.json).write_text(json.dumps(metrics))
+
+
+if __name__ == '__main__':
+    main()

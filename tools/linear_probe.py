@@ -10,7 +10,7 @@ from mmengine.runner import Runner, save_checkpoint
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.evaluation import fit_linear_probe
+from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +21,9 @@ def parse_args() -> argparse.Namespace:
         '--random', action='store_true', help='probe the untrained encoder instead of a checkpoint'
     )
     parser.add_argument('--c', type=float, default=1.0, help='inverse strength of the penalty')
+    parser.add_argument(
+        '--labels-per-class', type=int, help='fit on the first so many clips of each class only'
+    )
     parser.add_argument('--out', help='save the recognizer with its fitted head here')
     parser.add_argument('--json', help='write the metrics here')
     parser.add_argument('--work-dir', help='directory of the logs')
@@ -70,7 +73,11 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
 def main() -> None:
     args = parse_args()
     runner = build_runner(args)
-    weight, bias = fit_linear_probe(*extract(runner), c=args.c)
+    features, labels = extract(runner)
+    if args.labels_per_class:
+        keep = first_of_each_class(labels, args.labels_per_class)
+        features, labels = features[keep], labels[keep]
+    weight, bias = fit_linear_probe(features, labels, c=args.c)
     head = runner.model.cls_head.fc_cls
     if head.weight.shape != weight.shape:
         raise SystemExit(

@@ -13,6 +13,7 @@ import io
 import os
 import pickle
 import re
+from argparse import Namespace
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -91,6 +92,8 @@ def _runner_globals() -> AbstractContextManager:
         (_Array, 'numpy.ndarray'),
         (_DType, 'numpy.dtype'),
         (bytes, 'builtins.bytes'),  # the content of an empty array
+        # MAE, VideoMAE and MVD save their command line; it is a bag of attributes, no more
+        (Namespace, 'argparse.Namespace'),
     ]
     for core in ('numpy.core', 'numpy._core'):  # the old and the new name of one module
         names.append((_array, f'{core}.multiarray._reconstruct'))

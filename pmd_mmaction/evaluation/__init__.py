@@ -1,5 +1,5 @@
 """What frozen features are worth."""
 
-from pmd_mmaction.evaluation.linear_probe import fit_linear_probe
+from pmd_mmaction.evaluation.linear_probe import first_of_each_class, fit_linear_probe
 
-__all__ = ['fit_linear_probe']
+__all__ = ['first_of_each_class', 'fit_linear_probe']

@@ -33,3 +33,22 @@ def fit_linear_probe(features: Tensor, labels: Tensor, c: float = 1.0) -> tuple[
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     weight = weight / std
     return (torch.from_numpy(weight).float(), torch.from_numpy(bias - weight @ mean).float())
+
+
+def first_of_each_class(labels: Tensor, count: int) -> Tensor:
+    """Positions of the first ``count`` clips of each class.
+
+    Args:
+        labels: ``(S,)`` int64 classes.
+        count: clips per class, >= 1.
+
+    Returns:
+        ``(<= classes * count,)`` int64 positions, ascending.
+
+    Raises:
+        ValueError: if ``count`` is below 1.
+    """
+    if count < 1:
+        raise ValueError(f'{count} clips per class: give 1 or more')
+    rank = torch.stack([(labels[:i] == label).sum() for i, label in enumerate(labels)])
+    return torch.nonzero(rank < count).flatten()

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
 
 import numpy as np
@@ -76,6 +77,13 @@ def test_the_allow_list_is_not_left_behind(tmp_path):
     torch.save(_checkpoint(), tmp_path / 'a.pth')
     load(str(tmp_path / 'a.pth'), 'cpu')
     assert set(map(str, torch.serialization.get_safe_globals())) == before
+
+
+def test_a_saved_command_line_is_data(tmp_path):
+    path = str(tmp_path / 'videomae.pth')
+    torch.save(dict(model=dict(w=torch.ones(1)), args=Namespace(lr=1e-3, device='cuda')), path)
+    loaded = load(path)
+    assert loaded['args'].lr == 1e-3
 
 
 def test_safetensors(tmp_path):

@@ -40,7 +40,9 @@ class Noise(Dataset):
 
 def _epoch(loader, epoch):
     loader.dataset.transform.set_epoch(epoch)
-    return {int(i): tuple(x.tolist()) for indices, values in loader for i, x in zip(indices, values)}
+    return {
+        int(i): tuple(x.tolist()) for indices, values in loader for i, x in zip(indices, values)
+    }
 
 
 def _loader(workers, **options):
@@ -75,7 +77,7 @@ def test_epochs_differ(expected):
     assert not set(expected[0].values()) & set(expected[1].values())
 
 
-@pytest.mark.parametrize('workers', [1, 3])
+@pytest.mark.parametrize('workers', [1, 2])
 @pytest.mark.parametrize('persistent', [False, True])
 @pytest.mark.parametrize('start', ['fork', 'spawn'])
 def test_workers_draw_what_the_main_process_draws(expected, workers, persistent, start):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from pmd_mmaction.evaluation import fit_linear_probe
+from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 
 
 def data(classes: int):
@@ -29,3 +29,10 @@ def test_an_absent_class_is_named():
     features, labels = data(4)
     with pytest.raises(ValueError, match=r'\[2\]'):
         fit_linear_probe(features[labels != 2], labels[labels != 2])
+
+
+def test_few_labels_are_the_first_of_each_class():
+    labels = torch.tensor([0, 0, 1, 0, 1, 1, 2])
+    assert first_of_each_class(labels, 2).tolist() == [0, 1, 2, 4, 6]
+    with pytest.raises(ValueError, match='0 clips per class'):
+        first_of_each_class(labels, 0)

@@ -19,7 +19,11 @@ from tests.integration import tiny
 def run(clips, tmp_path_factory):
     """Config of a finished run of two phases of two epochs, two checkpoints kept."""
     cfg = tiny.tiny_config(
-        clips, tmp_path_factory.mktemp('run'), ratios=(0.5, 0.8), epochs=2, dare=dict(stage_epochs=1)
+        clips,
+        tmp_path_factory.mktemp('run'),
+        ratios=(0.5, 0.8),
+        epochs=2,
+        dare=dict(stage_epochs=1),
     )
     tiny.train(cfg)
     return cfg

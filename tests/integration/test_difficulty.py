@@ -177,7 +177,7 @@ def test_a_patch_never_masked_has_difficulty_zero_and_takes_part_in_the_softmax(
         for video, row in zip(b['videos'], b['masked'])
         for p in row
     }
-    for video, k, patch in np.argwhere(never):
+    for video, _, patch in np.argwhere(never):
         assert (video, patch) not in masked
 
 

@@ -21,9 +21,7 @@ def fine_tuning(finished, clips):
             model=dict(
                 type='Recognizer3D',
                 data_preprocessor=finished[1].model.data_preprocessor.to_dict(),
-                backbone=dict(
-                    type='VisionTransformer', use_mean_pooling=True, **SIZE, **tiny.GRID
-                ),
+                backbone=dict(type='VisionTransformer', use_mean_pooling=True, **SIZE, **tiny.GRID),
                 cls_head=dict(
                     type='TimeSformerHead', num_classes=12, in_channels=48, average_clips='prob'
                 ),

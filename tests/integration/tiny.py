@@ -99,9 +99,7 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
                 batch_size=BATCH,
                 num_workers=0,
                 persistent_workers=False,
-                dataset=dict(
-                    ann_file=str(clips / 'train.txt'), data_prefix=dict(video=str(clips))
-                ),
+                dataset=dict(ann_file=str(clips / 'train.txt'), data_prefix=dict(video=str(clips))),
             ),
             default_hooks=dict(
                 logger=dict(interval=1), checkpoint=dict(interval=1, max_keep_ckpts=2)

@@ -8,10 +8,9 @@ from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
 from mmengine.utils import to_2tuple
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
-from pmd_mmaction.models.backbones.attention import fuse_attention
+from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
 from pmd_mmaction.models.initialization import VIT_INIT
 
 POSITIONS = ('sinusoid_1d', 'sincos_3d', 'learnable')
@@ -121,12 +120,13 @@ class MaskedVisionTransformer(VisionTransformer):
         self.depth = depth
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
-        self.activation_checkpointing = activation_checkpointing
         self.token_grid = (num_frames // tubelet_size, height // patch_size, width // patch_size)
         self.grid_size = self.token_grid[1:]
         self._init_positions(position)
         for block in self.blocks:
             fuse_attention(block)
+            if activation_checkpointing:
+                recompute_in_backward(block)
 
     def _init_positions(self, position: str) -> None:
         # The parent made a table for a square grid; redo it where ours differs.
@@ -153,22 +153,6 @@ class MaskedVisionTransformer(VisionTransformer):
         t, h, w = self.token_grid
         return t * h * w
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The parent's forward: every patch, pooled for a classification head.
-
-        Args:
-            x: ``(B, C, T, H, W)`` float clips.
-
-        Returns:
-            ``(B, D)``, or ``(B, D, T', H', W')`` with ``return_feat_map``.
-        """
-        if not self.activation_checkpointing:
-            return super().forward(x)
-        tokens = self.encode(x).tokens
-        if self.return_feat_map:
-            return tokens.transpose(1, 2).unflatten(2, self.token_grid)
-        return tokens[:, 0] if self.fc_norm is None else self.fc_norm(tokens.mean(1))
-
     def encode(
         self, x: Tensor, visible_index: Tensor | None = None, layers: Sequence[int] = ()
     ) -> EncoderOutput:
@@ -192,10 +176,7 @@ class MaskedVisionTransformer(VisionTransformer):
         """Yields the ``(B, V, D)`` tokens after each layer, so that none need be stored."""
         tokens = self.pos_drop(self.embed(x, visible_index))
         for block in self.blocks:
-            if self.activation_checkpointing and self.training and torch.is_grad_enabled():
-                tokens = checkpoint(block, tokens, use_reentrant=False)
-            else:
-                tokens = block(tokens)
+            tokens = block(tokens)
             yield tokens
 
     def embed(self, x: Tensor, visible_index: Tensor | None = None) -> Tensor:

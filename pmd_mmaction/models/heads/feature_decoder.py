@@ -7,7 +7,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import gather_tokens, position_table
-from pmd_mmaction.models.backbones.attention import fused_block
+from pmd_mmaction.models.backbones.blocks import fused_block
 from pmd_mmaction.models.initialization import VIT_INIT
 
 

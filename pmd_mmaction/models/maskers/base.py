@@ -1,5 +1,7 @@
 """How a random ranking of patches becomes a mask."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -46,9 +48,10 @@ class Masker(nn.Module):
         visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:
             what = 'visible' if visible <= 0 else 'masked'
+            lowest = math.ceil(1000 / length) / 1000  # rounded up: 0.062 of 16 patches is none
             raise ValueError(
                 f'mask_ratio {mask_ratio} leaves no {what} patch among the {length} of a group '
-                f'(token grid {self.token_grid}): choose a ratio between {1 / length:.3f} and '
+                f'(token grid {self.token_grid}): choose a ratio between {lowest:.3f} and '
                 f'{1 - 1 / length:.3f}, or a finer grid'
             )
 

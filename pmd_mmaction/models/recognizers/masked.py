@@ -55,6 +55,18 @@ class MaskedRecognizer(BaseRecognizer):
         """``(B * clips, N, D)`` tokens after each layer of the encoder."""
         return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
 
+    def _forward(self, inputs: Tensor, stage: str = 'backbone', **kwargs) -> Tensor:
+        """What ``mode='tensor'`` returns.
+
+        Args:
+            inputs: ``(B, clips, C, T, H, W)`` normalised clips.
+            stage: ``'backbone'``: the ``(B, D)`` features of :meth:`extract_feat`;
+                ``'layers'``: ``(layers, B * clips, N, D)`` tokens after each layer.
+        """
+        if stage == 'layers':
+            return torch.stack(self.extract_layers(inputs))
+        return self.extract_feat(inputs, stage)[0]
+
     def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
         """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.feature``."""
         features, _ = self.extract_feat(inputs)

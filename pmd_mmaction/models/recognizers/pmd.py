@@ -41,8 +41,8 @@ class PMDRecognizer(MaskedRecognizer):
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
-        ValueError: without a teacher, without a term, or if a teacher's token grid is not
-            the student's.
+        ValueError: without a teacher, with neither ``base`` nor ``dare``, or if a teacher's token
+            grid is not the student's.
     """
 
     def __init__(
@@ -62,8 +62,11 @@ class PMDRecognizer(MaskedRecognizer):
         self.base = None if base is None else BaseTerm(**base)
         self.psd = None if psd is None else PSDTerm(**psd)
         self.dare = None if dare is None else DARETerm(**dare)
-        if base is None and psd is None and dare is None and clfa is None:
-            raise ValueError('every term is off: give at least one of base, psd, dare, clfa')
+        if base is None and dare is None:
+            raise ValueError(
+                'base and dare are both off, so nothing trains the decoders: give one of them; '
+                'psd and clfa are additions'
+            )
         self._build_teachers(img=image_teacher, vid=video_teacher)
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}

@@ -35,11 +35,13 @@ class VideoMAETeacher(FeatureTeacher):
         if state is None:
             network.init_weights()
         else:
+            # A fixed table need not be in the file; a learnt one must.
+            learnt = backbone.get('position') == 'learnable'
             load_strictly(
                 network,
                 state,
                 checkpoint,
-                optional=('fc_norm.', 'pos_embed'),
+                optional=('fc_norm.',) if learnt else ('fc_norm.', 'pos_embed'),
                 ignored=('fc_norm.', 'cls_head.', 'decoder.', 'mask_token'),
             )
         super().__init__(network, target_norm)

@@ -185,7 +185,7 @@ def test_activation_checkpointing_changes_neither_values_nor_gradients(
     results, calls = [], []
     original = torch.utils.checkpoint.checkpoint
     monkeypatch.setattr(
-        'pmd_mmaction.models.backbones.masked_vit.checkpoint',
+        'pmd_mmaction.models.backbones.blocks.checkpoint',
         lambda *args, **kwargs: calls.append(1) or original(*args, **kwargs),
     )
     for checkpointing in (False, True):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import pytest
 import torch
@@ -87,10 +88,14 @@ def test_usual_ratios_are_accepted(masker_type, ratio):
     masker_type((2, 4, 4)).check_ratio(ratio)
 
 
-def test_ratios_that_the_message_suggests_are_accepted():
-    masker = TubeMasker((2, 4, 4))
-    for ratio in (1 / 16, 15 / 16):
-        masker.check_ratio(ratio)
+@pytest.mark.parametrize('side', [2, 3, 4, 7, 14, 40])
+def test_ratios_that_the_message_suggests_are_accepted(side):
+    masker = TubeMasker((2, side, side))
+    with pytest.raises(ValueError, match='choose a ratio') as error:
+        masker.check_ratio(1.0)
+    suggested = re.search(r'between (\S+) and (\S+),', str(error.value)).groups()
+    for ratio in suggested:
+        masker.check_ratio(float(ratio))
 
 
 # --- each kind ---

@@ -30,7 +30,7 @@ def test_values_equal_explicit_softmax_attention(randomize):
             query = linear(module.query, module.query_token[0, 0] + positions[MASKED[b, m]])
             heads = []
             for own in (slice(0, 4), slice(4, 8)):
-                scores = [math.exp(float(query[own] @ k[own]) / math.sqrt(4)) for k in keys]
+                scores = [math.exp((query[own] @ k[own]).item() / math.sqrt(4)) for k in keys]
                 heads.append(sum(s / sum(scores) * v[own] for s, v in zip(scores, values)))
             expected = linear(module.out, torch.cat(heads))
             torch.testing.assert_close(result[b, m], expected, rtol=1e-4, atol=1e-4)

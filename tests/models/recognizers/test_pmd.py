@@ -444,6 +444,19 @@ def test_training_reduces_the_loss(make_recognizer, batch):
     assert totals[-1] < 0.7 * totals[0]
 
 
+@pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
+def test_bfloat16_autocast_keeps_the_losses_in_float32(in_second_phase, batch, align_tokens):
+    model, runs = in_second_phase(clfa=dict(type='CLFANeck', align_tokens=align_tokens)), []
+    for enabled in (False, True):
+        model.seed_masks(SEED)
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            runs.append(model.loss(*batch))
+    for name, value in runs[1].items():
+        assert value.dtype == torch.float32
+        assert value.item() == pytest.approx(runs[0][name].item(), rel=0.1), name
+    sum(runs[1].values()).backward()
+
+
 # --- modes ---
 
 
@@ -472,6 +485,13 @@ def test_predict_mode_puts_a_feature_into_each_sample(make_recognizer, batch):
 def test_layers_of_the_full_clip(make_recognizer, random_clips):
     layers = make_recognizer().extract_layers(random_clips(6).unflatten(0, (2, 3)))
     assert [tuple(x.shape) for x in layers] == [(6, 32, 24)] * 6
+
+
+@torch.no_grad()
+def test_tensor_mode_can_give_the_layers(make_recognizer, batch):
+    model = make_recognizer()
+    layers = model(batch[0], mode='tensor', stage='layers')
+    assert torch.equal(layers, torch.stack(model.extract_layers(batch[0])))
 
 
 def test_only_the_backbone_has_features(make_recognizer, batch):
@@ -510,7 +530,7 @@ def test_without_dare_no_index_is_needed(make_recognizer, batch):
     'overrides, error, message',
     [
         (dict(image_teacher=None, video_teacher=None), ValueError, 'image_teacher, video_teacher'),
-        (dict(base=None, psd=None, dare=None, clfa=None), ValueError, 'every term is off'),
+        (dict(base=None, dare=None), ValueError, 'base and dare are both off'),
         (dict(base=dict(weight=1)), TypeError, 'weight'),
         (dict(psd=dict(mask='same')), TypeError, 'mask'),
         (dict(dare=dict(stage_epochs=32)), TypeError, 'stage_epochs'),

@@ -62,13 +62,24 @@ def test_layer_statistics_equal_those_of_stored_layers(sizes, stock, random_clip
         torch.testing.assert_close(statistics.spread, spread, rtol=1e-4, atol=1e-4)
 
 
-def test_positions_may_be_absent_from_the_file(sizes, stock, tmp_path):
+def test_fixed_positions_may_be_absent_from_the_file(sizes, stock, tmp_path):
     net = stock(False)
     state = net.state_dict()
     del state['pos_embed']
     torch.save(state, tmp_path / 'teacher.pth')
     teacher = VideoMAETeacher(str(tmp_path / 'teacher.pth'), **sizes.video_teacher)
     torch.testing.assert_close(teacher.network.pos_embed, net.pos_embed)
+
+
+def test_learnt_positions_may_not_be_absent(sizes, stock, tmp_path):
+    state = stock(False, use_learnable_pos_emb=True).state_dict()
+    cfg = dict(sizes.video_teacher, position='learnable')
+    torch.save(state, tmp_path / 'whole.pth')
+    teacher = VideoMAETeacher(str(tmp_path / 'whole.pth'), **cfg)
+    assert torch.equal(teacher.network.pos_embed, state.pop('pos_embed'))
+    torch.save(state, tmp_path / 'part.pth')
+    with pytest.raises(ValueError, match=r"missing \['pos_embed'\]"):
+        VideoMAETeacher(str(tmp_path / 'part.pth'), **cfg)
 
 
 @pytest.mark.parametrize(
@@ -96,5 +107,5 @@ def test_without_a_file_the_weights_are_random(sizes):
 def test_impossible_options_are_named(sizes):
     with pytest.raises(ValueError, match="target_norm is 'l2'"):
         VideoMAETeacher(target_norm='l2', **sizes.video_teacher)
-    with pytest.raises(TypeError, match='widht'):
-        VideoMAETeacher(widht=3, **sizes.video_teacher)
+    with pytest.raises(TypeError, match='width'):
+        VideoMAETeacher(width=3, **sizes.video_teacher)

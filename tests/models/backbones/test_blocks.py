@@ -7,7 +7,7 @@ import torch
 from mmaction.models.backbones.vit_mae import Attention, Block
 
 from pmd_mmaction.models.backbones import FusedAttention
-from pmd_mmaction.models.backbones.attention import fuse_attention, fused_block
+from pmd_mmaction.models.backbones.blocks import fuse_attention, fused_block
 
 OPTIONS = [dict(), dict(qk_scale=0.05), dict(qkv_bias=False), dict(num_heads=1)]
 

@@ -1,9 +1,10 @@
-"""MMAction2's ViT attention on PyTorch's fused kernel."""
+"""MMAction2's ViT block on PyTorch's fused kernel, and with recomputation."""
 
 import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import Attention, Block
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 
 class FusedAttention(Attention):
@@ -49,3 +50,18 @@ def fuse_attention(block: Block) -> None:
     """Lets a block's own attention, with its parameters, run on the fused kernel."""
     # The subclass adds neither parameters nor state, so the object itself is kept.
     block.attn.__class__ = FusedAttention
+
+
+class RecomputedBlock(Block):
+    """MMAction2's block, computed again in the backward pass instead of stored."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, N, D)`` tokens to ``(B, N, D)`` tokens."""
+        if self.training and torch.is_grad_enabled():
+            return checkpoint(super().forward, x, use_reentrant=False)
+        return super().forward(x)
+
+
+def recompute_in_backward(block: Block) -> None:
+    """Turns on activation checkpointing for a block, its parameters kept."""
+    block.__class__ = RecomputedBlock

@@ -10,7 +10,6 @@ default_hooks = dict(
     # Two at least: the oldest is removed before the new one is written.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    sync_buffers=dict(type='SyncBuffersHook'),
 )
 
 env_cfg = dict(

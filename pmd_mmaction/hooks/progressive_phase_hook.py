@@ -71,6 +71,13 @@ class ProgressivePhaseHook(Hook):
                 f'the phases have {total} epochs together, but train_cfg.max_epochs '
                 f'is {runner.max_epochs}: make them agree'
             )
+        length = len(runner.train_dataloader)
+        if runner.iter != runner.epoch * length:
+            raise ValueError(
+                f'the checkpoint was saved at epoch {runner.epoch} after {runner.iter} iterations, '
+                f'but an epoch has {length} iterations now, and the schedulers keep the old '
+                'length: resume with the same data set and the same total batch (ranks x clips)'
+            )
         model = plain_model(runner)
         for phase in self.schedule.phases:
             # refuses a ratio that the token grid cannot give
@@ -165,7 +172,10 @@ class ProgressivePhaseHook(Hook):
 
     def _start_from_previous(self, runner, model) -> None:
         """Continues the curriculum of another run."""
-        content = self._promote_from_file(model, Path(self.prev_student))
+        resumed = runner.epoch > 0 and self.schedule.at(runner.epoch).index == 0
+        content = self._promote_from_file(
+            model, Path(self.prev_student), self._expected_sha256 if resumed else None
+        )
         first = self.schedule.phases[0]
         if content.mask_ratio > first.mask_ratio and not self.allow_decreasing:
             raise ValueError(

@@ -268,3 +268,30 @@ def test_progressive_distillation_can_be_off(clips, tmp_path):
     assert not any(key.startswith('loss_pg') for key in watch.steps[-1]['losses'])
     assert tiny.hook_of(runner, ProgressivePhaseHook)._auxiliary_sha256 is not None
     assert len(list(tmp_path.glob('phase_*'))) == 3
+
+
+def test_another_number_of_iterations_per_epoch_is_refused_on_resume(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, dict(type='StopAfter', epoch=1))
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    cfg.custom_hooks.pop()
+    cfg.train_dataloader.batch_size = 2
+    _refused(tiny.resumed(cfg), 'epoch has 6 iterations now.*same total batch')
+
+
+def test_a_changed_previous_student_is_refused_on_resume(clips, work_dir, tmp_path):
+    path = tmp_path / 'student.pth'
+    path.write_bytes((work_dir / 'phase_2_student.pth').read_bytes())
+    cfg = tiny.tiny_config(
+        clips,
+        tmp_path / 'run',
+        dict(type='StopAfter', epoch=0),
+        ratios=(0.8,),
+        epochs=2,
+        phase=dict(prev_student=str(path)),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    cfg.custom_hooks.pop()
+    path.write_bytes((work_dir / 'phase_1_student.pth').read_bytes())
+    _refused(tiny.resumed(cfg), 'not the student that the checkpoint was trained with')

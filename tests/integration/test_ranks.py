@@ -11,8 +11,8 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.dare import table_file
-from pmd_mmaction.hooks import DAREHook
+from pmd_mmaction.dare import DifficultyTable, table_file
+from pmd_mmaction.hooks import DAREHook, dare_hook
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.models import PMDRecognizer
 from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
@@ -189,3 +189,18 @@ def test_a_run_of_two_ranks_resumes_on_one_with_the_same_table(two, clips, tmp_p
 
 def _train_on(clips: Path, work_dir: Path) -> None:
     _train(clips, work_dir, 1, resume=True)
+
+
+def _train_on_two_nodes(clips: Path, work_dir: Path) -> None:
+    """Each rank has a table of its own, as on a node of its own."""
+    dare_hook.create_shared_table = lambda videos, teachers, patches, dtype, scratch: (
+        DifficultyTable.create(None, videos, teachers, patches, dtype),
+        True,
+    )
+    _train(clips, work_dir, 2)
+
+
+def test_two_nodes_keep_equal_tables(two, clips, tmp_path):
+    processes.run_ranks(_train_on_two_nodes, tmp_path / 'log', clips, tmp_path / 'run')
+    for notes in _notes(tmp_path / 'run', 2):
+        np.testing.assert_array_equal(notes['tables'], two[1][0]['tables'])

@@ -1,4 +1,3 @@
-# Copyright (c) PMD-MMAction contributors. All rights reserved.
 """The demo data set: real mp4 files, a pure function of its options."""
 
 import importlib.util
@@ -9,10 +8,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-
-for package in ('skimage', 'sklearn', 'skvideo'):
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f'{package} is not installed', allow_module_level=True)
 
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'data' / 'make_demo_dataset.py'
 SMALL = ['--train-clips', '12', '--val-clips', '12', '--size', '32', '--frames', '8', '--quiet']

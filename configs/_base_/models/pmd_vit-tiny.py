@@ -33,7 +33,7 @@ model = dict(
         tubelet_size=2,
     ),
     video_teacher=dict(
-        type='VideoMAETeacher', checkpoint='work_dirs/demo/video_teacher.pth', **vit_tiny
+        type='VideoMAETeacher', checkpoint='work_dirs/demo/video_teacher/epoch_24.pth', **vit_tiny
     ),
     decoder=dict(type='FeatureDecoder', embed_dims=48, depth=1, num_heads=3, position='sincos_3d'),
     masker=dict(type='TubeMasker'),

@@ -50,8 +50,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', default='work_dirs/mini_ablation')
     parser.add_argument('--json', help='write the raw figures here')
     args = parser.parse_args()
-    if args.epochs % len(RISING):
-        parser.error(f'--epochs must be a multiple of {len(RISING)}, the number of phases')
+    if args.epochs % len(RISING) or args.epochs < 2 * len(RISING):
+        parser.error(f'--epochs must be a multiple of {len(RISING)}, two per phase at least')
     return args
 
 

@@ -125,9 +125,9 @@ def _resume(cfg: Config, checkpoint: str) -> None:
             # weights to begin with stay what they are.
             cfg.resume = False
             return
-        # mmengine notes an absolute path, which is wrong after the directory was moved.
-        moved = os.path.join(cfg.work_dir, os.path.basename(found))
-        checkpoint = found if os.path.isfile(found) else moved
+        # mmengine notes an absolute path, which is wrong after the directory was moved or copied.
+        here = os.path.join(cfg.work_dir, os.path.basename(found))
+        checkpoint = here if os.path.isfile(here) else found
     if '://' not in checkpoint and not os.path.isfile(os.path.expanduser(checkpoint)):
         raise SystemExit(
             f'--resume: there is no checkpoint {checkpoint}. Check the path, or give --resume '

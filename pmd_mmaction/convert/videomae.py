@@ -18,7 +18,10 @@ _RULES = [
     (r'fc_norm\.(weight|bias)', r'fc_norm.\1'),
 ]
 _DROPS = [
-    (r'decoder.*|encoder_to_decoder.*|mask_token.*', 'decoder of the pre-training'),
+    (
+        r'decoder.*|encoder_to_decoder.*|mask_token.*|down_(img|vid)\..*|pos_embed_(img|vid)',
+        'decoder of the pre-training',
+    ),
     (r'head\.(weight|bias)', 'classification head'),
 ]
 

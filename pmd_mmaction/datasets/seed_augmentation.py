@@ -1,6 +1,7 @@
 """Augmentation as a function of (seed, epoch, sample)."""
 
 import random
+import warnings
 
 import numpy as np
 import torch
@@ -16,30 +17,36 @@ class SeedAugmentation(BaseTransform):
 
     Without it a worker's random stream depends on its history, so a resumed run augments
     otherwise than the uninterrupted one, and with ``persistent_workers=False`` mmengine even
-    replays the same randomness every epoch. ``StepSeedHook`` tells the epoch.
+    replays the same randomness every epoch. ``StepSeedHook`` tells seed and epoch; until it has
+    done so, this transform changes nothing and warns.
 
-    Not for ``RepeatAugDataset``: its copies of a video would all be augmented alike.
-
-    Args:
-        seed: number to mix in.
+    Not for ``RepeatAugDataset`` and ``RepeatDataset``: their copies of a video would all be
+    augmented alike.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self) -> None:
         # Shared memory, since persistent workers keep the data set they were started with.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
 
-    def set_epoch(self, epoch: int) -> None:
-        """Sets the epoch, also for workers that run already."""
-        self._epoch.fill_(epoch)
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Sets the run's seed and the epoch, also for workers that run already."""
+        self._seed_and_epoch.copy_(torch.tensor([seed, epoch]))
 
     def transform(self, results: dict) -> dict:
         """Seeds ``random``, ``numpy.random`` and ``torch``; the results pass unchanged."""
-        seed = derive_seed(self.seed, int(self._epoch), results['sample_idx'])
+        seed, epoch = self._seed_and_epoch.tolist()
+        if epoch < 0:
+            warnings.warn(
+                'SeedAugmentation knows no epoch and leaves the random generators alone: add '
+                "dict(type='StepSeedHook') to custom_hooks",
+                stacklevel=2,
+            )
+            return results
+        seed = derive_seed(seed, epoch, results['sample_idx'])
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(seed={self.seed})'
+        return f'{type(self).__name__}()'

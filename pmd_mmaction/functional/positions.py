@@ -28,7 +28,7 @@ def position_table(position: str, grid: tuple[int, int, int], dims: int) -> Tens
 
 
 def sinusoid_1d(length: int, dims: int) -> Tensor:
-    """Sinusoid over the flat token index, as VideoMAE and MVD use.
+    """Sinusoid over the flat token index, as VideoMAE uses.
 
     Args:
         length: number of tokens N.

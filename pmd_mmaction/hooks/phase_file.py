@@ -72,16 +72,8 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()  # Python 3.10 has no hashlib.file_digest
     with path.open('rb') as file:
-        return (
-            hashlib.file_digest(file, 'sha256').hexdigest()
-            if hasattr(hashlib, 'file_digest')
-            else _slow_sha256(file)
-        )
-
-
-def _slow_sha256(file) -> str:
-    digest = hashlib.sha256()  # Python 3.10 has no file_digest
-    while block := file.read(2**20):
-        digest.update(block)
+        while block := file.read(2**20):
+            digest.update(block)
     return digest.hexdigest()

@@ -10,7 +10,8 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.functional import Phase, PhaseSchedule
 from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
 from pmd_mmaction.hooks.plain_model import plain_model
-from pmd_mmaction.hooks.restart import check_restartable, restart_optimizer
+from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
+from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
 
 @HOOKS.register_module()
@@ -29,7 +30,7 @@ class ProgressivePhaseHook(Hook):
         allow_decreasing: accept mask ratios that fall.
         prev_student: ``phase_K_student.pth`` of an earlier run: the student starts from it,
             it is the auxiliary teacher of the first phase given here, and that phase counts
-            as K + 1.
+            as K + 1. CLFA's layers are not in the file and start anew.
 
     Raises:
         ValueError: for phases that make no sense (see :class:`PhaseSchedule`).
@@ -71,6 +72,12 @@ class ProgressivePhaseHook(Hook):
                 f'the phases have {total} epochs together, but train_cfg.max_epochs '
                 f'is {runner.max_epochs}: make them agree'
             )
+        if not any(isinstance(hook, StepSeedHook) for hook in runner.hooks):
+            raise ValueError(
+                "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
+                'masks, and a resumed run differs from an uninterrupted one'
+            )
+        self._check_accumulation(runner)
         length = len(runner.train_dataloader)
         if runner.iter != runner.epoch * length:
             raise ValueError(
@@ -83,12 +90,16 @@ class ProgressivePhaseHook(Hook):
             # refuses a ratio that the token grid cannot give
             model.set_phase(phase, self._previous_ratio(phase))
         if self.restart:
-            check_restartable(runner, [p.begin for p in self.schedule.phases[1:]])
+            starts = [phase.begin for phase in self.schedule.phases]
+            check_restartable(runner, starts[1:])
+            check_coverage(runner, starts, total)
         if self.prev_student is not None:
             self._start_from_previous(runner, model)
         phase = self.schedule.at(runner.epoch)
         if runner.epoch > phase.begin and phase.index > 0 and model.needs_auxiliary_teacher:
-            self._promote_from_file(model, self._path(runner, phase.index), self._expected_sha256)
+            self._promote_from_file(
+                model, self._existing_path(runner, phase.index), self._expected_sha256
+            )
         self._log_plan(runner)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -142,6 +153,14 @@ class ProgressivePhaseHook(Hook):
         """Where the student of the phase before phase ``index`` is."""
         return Path(runner.work_dir) / f'phase_{self.phases_before + index}_student.pth'
 
+    def _existing_path(self, runner, index: int) -> Path:
+        """The same, or beside the checkpoint to resume from if it is not in the work directory."""
+        path = self._path(runner, index)
+        if not path.is_file() and runner._load_from:
+            beside = Path(runner._load_from).parent / path.name
+            return beside if beside.is_file() else path
+        return path
+
     def _previous_ratio(self, phase: Phase) -> float | None:
         if phase.index > 0:
             return self.schedule.phases[phase.index - 1].mask_ratio
@@ -186,7 +205,31 @@ class ProgressivePhaseHook(Hook):
         self.phases_before = content.number
         self._ratio_before = content.mask_ratio
         if runner.epoch == 0:
-            model.load_state_dict(content.state_dict, strict=False)
+            missing = set(model.student_state_dict()) ^ set(content.state_dict)
+            if missing:
+                raise ValueError(
+                    f'{self.prev_student} is not the student of this config; keys that only one '
+                    f'of them has: {sorted(missing)[:5]}'
+                )
+            model.load_state_dict(content.state_dict, strict=False)  # no CLFA in the file
+
+    @staticmethod
+    def _check_accumulation(runner) -> None:
+        """Refuses gradient accumulation that would change the learning rate or lose gradients."""
+        steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        length = len(runner.train_dataloader)
+        if length % steps:
+            raise ValueError(
+                f'an epoch of {length} iterations is no multiple of accumulative_counts={steps}: '
+                'gradients would be left over at the end of a phase; change the batch size or '
+                'the steps'
+            )
+        if steps > 1 and (runner.auto_scale_lr or {}).get('enable'):
+            raise ValueError(
+                f'auto_scale_lr does not count accumulative_counts={steps}: set '
+                'auto_scale_lr.enable=False and give optimizer.lr for the total batch (base rate '
+                'x ranks x clips x steps / 256)'
+            )
 
     def _log_plan(self, runner) -> None:
         """Prints the batch arithmetic and the phases."""

@@ -1,5 +1,7 @@
 """Optimiser and learning rate at a phase boundary."""
 
+from collections.abc import Iterator
+
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 
@@ -20,18 +22,48 @@ def check_restartable(runner, boundaries: list[int]) -> None:
             'restart=True works with one optimiser, not with '
             f'{type(runner.optim_wrapper).__name__}: set restart=False'
         )
+    for name, begin, end in _spans(runner):
+        for epoch in boundaries:
+            if begin < epoch < end:
+                raise ValueError(
+                    f'{name} runs across epoch {epoch}, where a new phase '
+                    'restarts the learning rate: give each phase schedulers of its own (begin and '
+                    'end at the boundaries), or set restart=False in ProgressivePhaseHook'
+                )
+
+
+def check_coverage(runner, starts: list[int], total: int) -> None:
+    """Refuses schedulers that leave a phase without its own, or the last epochs without any.
+
+    Args:
+        runner: the Runner, its schedulers built.
+        starts: first epochs of the phases.
+        total: epochs of the run.
+
+    Raises:
+        ValueError: naming the gap.
+    """
+    spans = list(_spans(runner))
+    if not spans:  # a constant learning rate
+        return
+    begins, end = {begin for _, begin, _ in spans}, max(end for _, _, end in spans)
+    bare = [epoch for epoch in starts if epoch not in begins]
+    if bare or end < total:
+        gap = f'none begins at epoch {bare[0]}' if bare else f'they end at epoch {end:g} of {total}'
+        raise ValueError(
+            f'the schedulers do not fit the phases: {gap}. Phases, param_scheduler and '
+            'train_cfg.max_epochs change together; see configs/_base_/schedules/pmd_4x100e.py'
+        )
+
+
+def _spans(runner) -> Iterator[tuple[str, float, float]]:
+    """Name, begin and end, in epochs, of every scheduler."""
     schedulers = runner.param_schedulers or []
     if isinstance(schedulers, dict):
         schedulers = [s for group in schedulers.values() for s in group]
     for scheduler in schedulers:
         unit = 1 if scheduler.by_epoch else len(runner.train_dataloader)
-        for epoch in boundaries:
-            if scheduler.begin < epoch * unit < scheduler.end:
-                raise ValueError(
-                    f'{type(scheduler).__name__} runs across epoch {epoch}, where a new phase '
-                    'restarts the learning rate: give each phase schedulers of its own (begin and '
-                    'end at the boundaries), or set restart=False in ProgressivePhaseHook'
-                )
+        yield type(scheduler).__name__, scheduler.begin / unit, scheduler.end / unit
 
 
 def restart_optimizer(optim_wrapper: OptimWrapper) -> None:
@@ -40,6 +72,7 @@ def restart_optimizer(optim_wrapper: OptimWrapper) -> None:
     Called before the schedulers' step, so that a scheduler that begins at the boundary (they
     work by factors on the present rate) starts from the initial rate.
     """
+    optim_wrapper.zero_grad()
     optim_wrapper.optimizer.state.clear()
     for group in optim_wrapper.param_groups:
         group['lr'] = group.get('initial_lr', group['lr'])

@@ -61,6 +61,8 @@ def _create_first(
         except FileExistsError:
             return None, path
         except OSError:
+            if path.exists():  # it is the owner that took the space meanwhile
+                return None, path
             if directory == directories[-1]:
                 raise
     raise AssertionError('unreachable: the last directory returns or raises')

@@ -25,7 +25,7 @@ class StepSeedHook(Hook):
         torch.manual_seed(derive_seed(runner.seed or 0, runner.epoch, get_rank()))
         for transform in _transforms(runner.train_dataloader.dataset):
             if hasattr(transform, 'set_epoch'):
-                transform.set_epoch(runner.epoch)
+                transform.set_epoch(runner.seed or 0, runner.epoch)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Seeds the iteration."""
@@ -33,7 +33,8 @@ class StepSeedHook(Hook):
         torch.manual_seed(seed)
         model = plain_model(runner)
         if hasattr(model, 'seed_masks'):
-            model.seed_masks(seed)
+            # a stream of its own: masks must not follow the draws of drop path
+            model.seed_masks(derive_seed(seed, 1))
 
 
 def _transforms(dataset) -> list:

@@ -55,6 +55,13 @@ def test_every_weight_of_the_encoder_arrives():
     assert torch.equal(network.blocks[0].attn.v_bias, source['encoder.blocks.0.attn.v_bias'])
 
 
+def test_the_decoders_of_mvd_are_dropped():
+    names = ['down_img.weight', 'down_img.bias', 'down_vid.weight', 'pos_embed_img']
+    names += ['pos_embed_vid', 'mask_token_img', 'decoder_vid.blocks.0.norm1.weight']
+    result = videomae_to_mmaction(official_state() | {name: torch.zeros(1) for name in names})
+    assert set(result.dropped) == set(names)
+
+
 def test_a_fine_tuned_file_has_no_prefix():
     source = official_state(prefix='')
     source['fc_norm.weight'] = source.pop('norm.weight')

@@ -17,8 +17,8 @@ def _draw():
 
 
 def _drawn(seed=0, epoch=0, sample=0):
-    transform = SeedAugmentation(seed)
-    transform.set_epoch(epoch)
+    transform = SeedAugmentation()
+    transform.set_epoch(seed, epoch)
     transform(dict(sample_idx=sample))
     return _draw()
 
@@ -39,7 +39,7 @@ class Noise(Dataset):
 
 
 def _epoch(loader, epoch):
-    loader.dataset.transform.set_epoch(epoch)
+    loader.dataset.transform.set_epoch(0, epoch)
     return {
         int(i): tuple(x.tolist()) for indices, values in loader for i, x in zip(indices, values)
     }
@@ -94,16 +94,27 @@ def test_workers_draw_what_the_main_process_draws(expected, workers, persistent,
 
 def test_results_pass_unchanged():
     results = dict(sample_idx=3, filename='a.mp4')
-    assert SeedAugmentation()(dict(results)) == results
+    transform = SeedAugmentation()
+    transform.set_epoch(0, 0)
+    assert transform(dict(results)) == results
+
+
+def test_before_any_epoch_is_told_nothing_is_seeded():
+    drawn = []
+    for _ in range(2):
+        with pytest.warns(UserWarning, match='StepSeedHook'):
+            SeedAugmentation()(dict(sample_idx=3))
+        drawn.append(_draw())
+    assert drawn[0] != drawn[1]
 
 
 def test_it_is_registered_and_names_itself():
     init_default_scope('mmaction')
-    assert repr(TRANSFORMS.build(dict(type='SeedAugmentation', seed=5))) == (
-        'SeedAugmentation(seed=5)'
-    )
+    assert repr(TRANSFORMS.build(dict(type='SeedAugmentation'))) == ('SeedAugmentation()')
 
 
 def test_data_without_an_index_are_refused():
+    transform = SeedAugmentation()
+    transform.set_epoch(0, 0)
     with pytest.raises(KeyError, match='sample_idx'):
-        SeedAugmentation()({})
+        transform({})

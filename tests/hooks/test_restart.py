@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper, OptimWrapperDict
 
-from pmd_mmaction.hooks.restart import check_restartable, restart_optimizer
+from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
 
 
 @pytest.fixture
@@ -83,3 +83,29 @@ def test_schedules_in_a_dict_are_seen(wrapper):
 def test_several_optimizers_are_refused(wrapper):
     with pytest.raises(TypeError, match='OptimWrapperDict.*restart=False'):
         check_restartable(_runner(OptimWrapperDict(a=wrapper), None), [4])
+
+
+@pytest.mark.parametrize(
+    'spans, gap',
+    [
+        ([(0, 4), (4, 8)], None),
+        ([], None),  # a constant learning rate
+        ([(0, 2), (2, 4), (4, 8)], None),
+        ([(0, 4)], 'none begins at epoch 4'),
+        ([(0, 2), (2, 4), (4, 6)], 'they end at epoch 6 of 8'),
+    ],
+)
+def test_schedulers_that_do_not_cover_the_phases_are_refused(wrapper, spans, gap):
+    schedulers = [LinearLR(wrapper, start_factor=0.1, begin=b, end=e) for b, e in spans]
+    if gap is None:
+        check_coverage(_runner(wrapper, schedulers), [0, 4], 8)
+        return
+    with pytest.raises(ValueError, match=gap):
+        check_coverage(_runner(wrapper, schedulers), [0, 4], 8)
+
+
+def test_left_over_gradients_do_not_reach_the_next_phase(wrapper):
+    weight = wrapper.optimizer.param_groups[0]['params'][0]
+    weight.grad = torch.ones_like(weight)
+    restart_optimizer(wrapper)
+    assert weight.grad is None

@@ -56,6 +56,11 @@ def test_ranks_draw_otherwise(monkeypatch):
     assert first[0] != _drawn()[0]
 
 
+def test_masks_do_not_follow_the_generator_of_drop_path():
+    seed, drawn = _drawn()
+    assert float(torch.rand((), generator=torch.Generator().manual_seed(seed))) != drawn
+
+
 def test_no_seed_counts_as_zero():
     assert _drawn(seed=None) == _drawn(seed=0)
 
@@ -71,15 +76,15 @@ def test_a_model_without_masks_is_accepted():
 )
 def test_transforms_are_told_the_epoch(wrap):
     data = Data()
-    StepSeedHook().before_train_epoch(_runner(epoch=4, dataset=wrap(data)))
-    assert data.transform._epoch == 4
+    StepSeedHook().before_train_epoch(_runner(epoch=4, seed=7, dataset=wrap(data)))
+    assert data.transform._seed_and_epoch.tolist() == [7, 4]
 
 
 def test_transforms_of_all_parts_are_told_the_epoch():
     parts = [Data(), Data()]
     joined = ConcatDataset(parts, lazy_init=True)
     StepSeedHook().before_train_epoch(_runner(epoch=4, dataset=joined))
-    assert [part.transform._epoch for part in parts] == [4, 4]
+    assert [part.transform._seed_and_epoch[1] for part in parts] == [4, 4]
 
 
 def test_the_base_seed_of_workers_depends_on_the_epoch():

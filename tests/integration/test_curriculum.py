@@ -295,3 +295,31 @@ def test_a_changed_previous_student_is_refused_on_resume(clips, work_dir, tmp_pa
     cfg.custom_hooks.pop()
     path.write_bytes((work_dir / 'phase_1_student.pth').read_bytes())
     _refused(tiny.resumed(cfg), 'not the student that the checkpoint was trained with')
+
+
+def test_without_step_seeds_a_run_is_refused(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path)
+    cfg.custom_hooks.pop(0)
+    _refused(cfg, 'StepSeedHook')
+
+
+@pytest.mark.parametrize(
+    'steps, scale, match',
+    [(2, False, 'no multiple of accumulative_counts=2'), (3, True, 'optimizer.lr for the total')],
+)
+def test_accumulation_that_loses_gradients_or_rate_is_refused(clips, tmp_path, steps, scale, match):
+    cfg = tiny.tiny_config(clips, tmp_path, optim_wrapper__accumulative_counts=steps)
+    cfg.auto_scale_lr = dict(enable=scale, base_batch_size=256)
+    _refused(cfg, match)
+
+
+def test_a_run_resumes_from_a_checkpoint_in_another_directory(clips, finished, tmp_path):
+    old = tmp_path / 'old'
+    cfg = tiny.tiny_config(clips, old, dict(type='StopAfter', epoch=3))
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    cfg.work_dir = str(tmp_path / 'new')
+    cfg.custom_hooks[-1] = dict(type='Watch')
+    watch = tiny.hook_of(tiny.train(tiny.resumed(cfg, old / 'epoch_4.pth')), tiny.Watch)
+    whole = tiny.hook_of(finished[0], tiny.Watch)
+    assert tiny.same(watch.students[8], whole.students[8])

@@ -11,7 +11,11 @@ model = dict(
         format_shape='NCTHW',
     ),
     backbone=dict(
-        type='MaskedVisionTransformer', use_mean_pooling=False, drop_path_rate=0.1, **vit_b
+        type='MaskedVisionTransformer',
+        use_mean_pooling=False,
+        drop_path_rate=0.1,
+        position='sincos_3d',
+        **vit_b,
     ),
     image_teacher=dict(
         type='TimmImageTeacher',
@@ -23,7 +27,7 @@ model = dict(
     video_teacher=dict(
         type='VideoMAETeacher', checkpoint='data/teachers/videomae_vit-b_k400_pretrain.pth', **vit_b
     ),
-    decoder=dict(type='FeatureDecoder', depth=2),
+    decoder=dict(type='FeatureDecoder', depth=2, position='sincos_3d'),
     masker=dict(type='TubeMasker'),
     base=dict(loss_weight=1.0, distance='l2', channel_reduction='mean'),
     psd=dict(loss_weight=0.05, aux_mask='same'),

@@ -1,5 +1,7 @@
 # The paper's curriculum: four phases of 100 epochs. Batch arithmetic as MVD: base learning rate
 # 1.5e-4 x total batch / 256, minimum 1e-4 x total batch / 256, both scaled by auto_scale_lr.
+# A child config that changes the phases sets custom_hooks, param_scheduler and train_cfg together;
+# these three names are no knobs.
 ratios = (0.75, 0.80, 0.85, 0.90)
 epochs = 100
 warmup = 10
@@ -22,6 +24,7 @@ optim_wrapper = dict(
         custom_keys={
             '.q_bias': dict(decay_mult=0.0),
             '.v_bias': dict(decay_mult=0.0),
+            'pos_embed': dict(decay_mult=0.0),
             'mask_token': dict(decay_mult=0.0),
             'query_token': dict(decay_mult=0.0),
         },

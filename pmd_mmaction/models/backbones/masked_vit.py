@@ -10,10 +10,11 @@ from mmengine.utils import to_2tuple
 from torch import Tensor
 
 from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
+from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
 from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
 from pmd_mmaction.models.initialization import VIT_INIT
 
-POSITIONS = ('sinusoid_1d', 'sincos_3d', 'learnable')
+POSITIONS = (*FIXED_POSITIONS, 'learnable')
 
 
 class EncoderOutput(NamedTuple):
@@ -55,7 +56,7 @@ class MaskedVisionTransformer(VisionTransformer):
         use_mean_pooling: the parent's switch: True pools and applies ``fc_norm``
             (fine-tuning), False ends with ``norm`` (pre-training).
         return_feat_map: the plain ``forward`` returns ``(B, D, T', H', W')``.
-        position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` or ``'learnable'``.
+        position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` (MVD) or ``'learnable'``.
         activation_checkpointing: recompute each layer in the backward pass.
         init_cfg: mmengine initialisation; None means Xavier, as VideoMAE and MVD pre-train.
 

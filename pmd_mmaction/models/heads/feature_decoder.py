@@ -24,7 +24,7 @@ class FeatureDecoder(BaseModule):
         depth: number of layers.
         num_heads: attention heads; None means one for each 64 channels.
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
-        position: ``'sinusoid_1d'`` (VideoMAE, MVD) or ``'sincos_3d'``.
+        position: ``'sinusoid_1d'`` (VideoMAE) or ``'sincos_3d'`` (MVD).
         norm_cfg: norm layer.
         init_cfg: mmengine initialisation; None means Xavier, as the backbone.
 

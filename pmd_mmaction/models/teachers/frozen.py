@@ -58,14 +58,18 @@ class FeatureTeacher(FrozenTeacher):
         network: the encoder.
         target_norm: ``'layer_norm'`` or ``'none'``, see
             :func:`~pmd_mmaction.functional.normalize_target`.
+        last_norm: apply the network's own last norm; False as MVD does.
     """
 
     depth: int
     embed_dims: int
     token_grid: tuple[int, int, int]
 
-    def __init__(self, network: nn.Module, target_norm: str = 'layer_norm') -> None:
+    def __init__(
+        self, network: nn.Module, target_norm: str = 'layer_norm', last_norm: bool = True
+    ) -> None:
         super().__init__(network)
+        self.last_norm = last_norm
         normalize_target(torch.zeros(1, 1), target_norm)  # refuses an unknown word now
         self.target_norm = target_norm
 
@@ -99,5 +103,6 @@ class FeatureTeacher(FrozenTeacher):
                 if index in group:
                     layer = tokens if token_index is None else gather_tokens(tokens, token_index)
                     statistics.add(normalize_target(layer, self.target_norm))
-        features = normalize_target(self.final_norm(tokens), self.target_norm)
+        features = self.final_norm(tokens) if self.last_norm else tokens
+        features = normalize_target(features, self.target_norm)
         return TeacherOutput(features, tuple(s.result() for s in running))

@@ -29,6 +29,7 @@ class TimmImageTeacher(FeatureTeacher):
         checkpoint: local weights (.pth or .safetensors; MAE's own files work).
         pretrained: load timm's published weights instead (needs the hub).
         target_norm: ``'layer_norm'`` or ``'none'``.
+        last_norm: apply the network's own last norm; False as MVD does.
         normalization: ``'timm'`` re-normalises clips to the figures that timm notes for the
             model, where they differ from the data preprocessor's; ``'data'`` leaves them.
         data_mean: the data preprocessor's ``mean`` (0-255).
@@ -48,6 +49,7 @@ class TimmImageTeacher(FeatureTeacher):
         checkpoint: str | None = None,
         pretrained: bool = False,
         target_norm: str = 'layer_norm',
+        last_norm: bool = True,
         normalization: str = 'timm',
         data_mean: Sequence[float] = IMAGENET_MEAN,
         data_std: Sequence[float] = IMAGENET_STD,
@@ -74,7 +76,7 @@ class TimmImageTeacher(FeatureTeacher):
         if checkpoint is not None:
             state = checkpoint_filter_fn(read_state_dict(checkpoint), network)
             load_strictly(network, state, checkpoint, ignored=('head.', 'fc_norm.', 'decoder'))
-        super().__init__(network, target_norm)
+        super().__init__(network, target_norm, last_norm)
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
         self.depth = len(network.blocks)

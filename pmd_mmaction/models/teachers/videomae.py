@@ -19,6 +19,7 @@ class VideoMAETeacher(FeatureTeacher):
             the prefix ``backbone.``. ``tools/convert_checkpoint.py`` makes one of
             VideoMAE's own files. None leaves random weights (tests, benchmarks).
         target_norm: ``'layer_norm'`` or ``'none'``.
+        last_norm: apply the network's own last norm; False as MVD does.
         **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``.
 
     Raises:
@@ -26,7 +27,11 @@ class VideoMAETeacher(FeatureTeacher):
     """
 
     def __init__(
-        self, checkpoint: str | None = None, target_norm: str = 'layer_norm', **backbone
+        self,
+        checkpoint: str | None = None,
+        target_norm: str = 'layer_norm',
+        last_norm: bool = True,
+        **backbone,
     ) -> None:
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
@@ -44,7 +49,7 @@ class VideoMAETeacher(FeatureTeacher):
                 optional=('fc_norm.',) if learnt else ('fc_norm.', 'pos_embed'),
                 ignored=('fc_norm.', 'cls_head.', 'decoder.', 'mask_token'),
             )
-        super().__init__(network, target_norm)
+        super().__init__(network, target_norm, last_norm)
         self.depth = network.depth
         self.embed_dims = network.embed_dims
         self.token_grid = network.token_grid

@@ -45,6 +45,18 @@ def test_features_equal_the_stock_encoder(
 
 
 @torch.no_grad()
+def test_without_last_norm_the_features_are_those_of_the_last_layer(
+    sizes, stock, random_clips, tmp_path
+):
+    net = stock(False)
+    path = save(net, tmp_path / 'teacher.pth')
+    teacher = VideoMAETeacher(path, target_norm='none', last_norm=False, **sizes.video_teacher)
+    net.norm = torch.nn.Identity()
+    expected = net(random_clips()).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(teacher(random_clips()).features, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
 def test_layer_statistics_equal_those_of_stored_layers(sizes, stock, random_clips, tmp_path):
     net = stock(False)
     teacher = VideoMAETeacher(save(net, tmp_path / 'teacher.pth'), **sizes.video_teacher)

@@ -66,33 +66,8 @@ class ProgressivePhaseHook(Hook):
 
     def before_train(self, runner) -> None:
         """Checks the plan against the Runner, brings the auxiliary teacher back on resume."""
-        total = self.schedule.total_epochs
-        if total != runner.max_epochs:
-            raise ValueError(
-                f'the phases have {total} epochs together, but train_cfg.max_epochs '
-                f'is {runner.max_epochs}: make them agree'
-            )
-        if not any(isinstance(hook, StepSeedHook) for hook in runner.hooks):
-            raise ValueError(
-                "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
-                'masks, and a resumed run differs from an uninterrupted one'
-            )
-        self._check_accumulation(runner)
-        length = len(runner.train_dataloader)
-        if runner.iter != runner.epoch * length:
-            raise ValueError(
-                f'the checkpoint was saved at epoch {runner.epoch} after {runner.iter} iterations, '
-                f'but an epoch has {length} iterations now, and the schedulers keep the old '
-                'length: resume with the same data set and the same total batch (ranks x clips)'
-            )
+        self._check_plan(runner)
         model = plain_model(runner)
-        for phase in self.schedule.phases:
-            # refuses a ratio that the token grid cannot give
-            model.set_phase(phase, self._previous_ratio(phase))
-        if self.restart:
-            starts = [phase.begin for phase in self.schedule.phases]
-            check_restartable(runner, starts[1:])
-            check_coverage(runner, starts, total)
         if self.prev_student is not None:
             self._start_from_previous(runner, model)
         phase = self.schedule.at(runner.epoch)
@@ -212,6 +187,36 @@ class ProgressivePhaseHook(Hook):
                     f'of them has: {sorted(missing)[:5]}'
                 )
             model.load_state_dict(content.state_dict, strict=False)  # no CLFA in the file
+
+    def _check_plan(self, runner) -> None:
+        """Refuses what would only show after days: phases, schedules and batches that disagree."""
+        total = self.schedule.total_epochs
+        if total != runner.max_epochs:
+            raise ValueError(
+                f'the phases have {total} epochs together, but train_cfg.max_epochs '
+                f'is {runner.max_epochs}: make them agree'
+            )
+        if not any(isinstance(hook, StepSeedHook) for hook in runner.hooks):
+            raise ValueError(
+                "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
+                'masks, and a resumed run differs from an uninterrupted one'
+            )
+        self._check_accumulation(runner)
+        length = len(runner.train_dataloader)
+        if runner.iter != runner.epoch * length:
+            raise ValueError(
+                f'the checkpoint was saved at epoch {runner.epoch} after {runner.iter} iterations, '
+                f'but an epoch has {length} iterations now, and the schedulers keep the old '
+                'length: resume with the same data set and the same total batch (ranks x clips)'
+            )
+        model = plain_model(runner)
+        for phase in self.schedule.phases:
+            # refuses a ratio that the token grid cannot give
+            model.set_phase(phase, self._previous_ratio(phase))
+        if self.restart:
+            starts = [phase.begin for phase in self.schedule.phases]
+            check_restartable(runner, starts[1:])
+            check_coverage(runner, starts, total)
 
     @staticmethod
     def _check_accumulation(runner) -> None:

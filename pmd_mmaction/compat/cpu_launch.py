@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator
@@ -44,8 +45,15 @@ def _with_gloo(launcher: Callable[..., None]) -> Callable[..., None]:
     def init(backend: str, *args: Any, **kwargs: Any) -> None:
         with _without_set_device():
             launcher('gloo' if backend == 'nccl' else backend, *args, **kwargs)
+        atexit.register(_leave_group)
 
     return init
+
+
+def _leave_group() -> None:
+    # A process that ends while gloo's threads run now and then ends in SIGABRT.
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def repair_init() -> None:

@@ -52,6 +52,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'importlib-metadata',
         'drn-module',
         'checkpoint-loading',
+        'checkpoint-download',
         'cpu-init',
         'cpu-ddp',
     ]

@@ -34,7 +34,7 @@ _repaired: set[str] = set()
 
 def _repairs() -> tuple[Repair, ...]:
     # Imported late: these modules need the stack, whose absence `requirements` reports better.
-    from pmd_mmaction.compat import checkpoint, cpu_launch, download, imports
+    from pmd_mmaction.compat import checkpoint, cpu_launch, download, imports, multimodal
 
     return (
         Repair(
@@ -48,6 +48,12 @@ def _repairs() -> tuple[Repair, ...]:
             'the mmaction2 wheel lacks mmaction/models/localizers/drn, which it imports',
             imports.drn_is_missing,
             imports.stub_drn,
+        ),
+        Repair(
+            'multimodal',
+            'mmaction2 imports names that transformers 5 no longer has',
+            multimodal.transformers_is_too_new,
+            multimodal.leave_multimodal_out,
         ),
         Repair(
             'checkpoint-loading',

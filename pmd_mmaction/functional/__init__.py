@@ -17,7 +17,12 @@ from pmd_mmaction.functional.masking import gather_tokens, split_mask, visible_c
 from pmd_mmaction.functional.patch_loss import masked_mean, normalize_target, patch_distance
 from pmd_mmaction.functional.phases import Phase, PhaseSchedule, stage_of
 from pmd_mmaction.functional.pixels import normalize_pixels, patchify
-from pmd_mmaction.functional.positions import position_table, sincos_3d, sinusoid_1d
+from pmd_mmaction.functional.positions import (
+    position_table,
+    resize_positions,
+    sincos_3d,
+    sinusoid_1d,
+)
 from pmd_mmaction.functional.seeding import derive_seed
 
 __all__ = [
@@ -37,6 +42,7 @@ __all__ = [
     'patchify',
     'position_table',
     'region_weights',
+    'resize_positions',
     'sincos_3d',
     'sinusoid_1d',
     'smooth_difficulty',

@@ -1,6 +1,7 @@
 """Fixed position encodings of the token grid."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 POSITIONS = ('sinusoid_1d', 'sincos_3d')
@@ -45,10 +46,10 @@ def sinusoid_1d(length: int, dims: int) -> Tensor:
 
 
 def sincos_3d(grid: tuple[int, int, int], dims: int) -> Tensor:
-    """Sine-cosine of time, row and column, each on its own channels.
+    """Sine-cosine of time, column and row, each on its own channels, as MVD uses.
 
     A quarter of the channels (rounded to an even number) codes time, the rest is shared
-    by rows and columns; channels left over by the rounding stay 0.
+    by columns and rows; channels left over by the rounding stay 0.
 
     Args:
         grid: tokens along (time, height, width).
@@ -64,13 +65,43 @@ def sincos_3d(grid: tuple[int, int, int], dims: int) -> Tensor:
         raise ValueError(f'3D sine-cosine positions need at least 6 channels, not {dims}')
     time_dims = max(2, dims // 8 * 2)
     space_dims = (dims - time_dims) // 4 * 2
-    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing='ij')
+    time, row, column = torch.meshgrid(
+        *(torch.arange(n, dtype=torch.float64) for n in grid), indexing='ij'
+    )
     table = torch.zeros(grid[0] * grid[1] * grid[2], dims, dtype=torch.float64)
     start = 0
-    for axis, width in zip(axes, (time_dims, space_dims, space_dims)):
+    for axis, width in ((time, time_dims), (column, space_dims), (row, space_dims)):
         half = width // 2
         rate = torch.pow(10000, -torch.arange(half, dtype=torch.float64) / half)
         angle = axis.reshape(-1, 1) * rate
         table[:, start : start + width] = torch.cat([angle.sin(), angle.cos()], 1)
         start += width
     return table.float()[None]
+
+
+def resize_positions(
+    table: Tensor, grid: tuple[int, int, int], new_grid: tuple[int, int, int]
+) -> Tensor:
+    """Interpolates positions to another token grid: bicubic in space, linear in time.
+
+    Args:
+        table: ``(1, N, D)`` positions of ``grid``.
+        grid: tokens along (time, height, width).
+        new_grid: wanted tokens along (time, height, width).
+
+    Returns:
+        ``(1, N', D)`` of the same dtype; the table itself if the grids are equal.
+
+    Raises:
+        ValueError: if the table does not fit ``grid``.
+    """
+    t, h, w = grid
+    if table.shape[1] != t * h * w:
+        raise ValueError(f'{table.shape[1]} positions do not fit a token grid of {t} x {h} x {w}')
+    if tuple(grid) == tuple(new_grid):
+        return table
+    x = table.float().unflatten(1, (t, h, w))[0].permute(0, 3, 1, 2)  # T D H W
+    x = F.interpolate(x, tuple(new_grid[1:]), mode='bicubic', align_corners=False)
+    x = x.permute(2, 3, 1, 0).flatten(0, 1)  # HW D T
+    x = F.interpolate(x, new_grid[0], mode='linear', align_corners=False)
+    return x.permute(2, 0, 1).flatten(0, 1)[None].to(table.dtype)

@@ -1,68 +1,205 @@
-"""Converts checkpoints between code bases: nothing is renamed or dropped silently."""
+"""Converts checkpoints between code bases: nothing is renamed, added or dropped silently."""
+
+from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import pickle
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
 
 import pmd_mmaction
-from pmd_mmaction.convert import mmaction_to_timm, videomae_to_mmaction
+from pmd_mmaction.convert import (
+    SOURCES,
+    TARGETS,
+    TOLERANCE,
+    ClipSize,
+    Conversion,
+    HuggingFaceFolder,
+    Options,
+    Result,
+    check_verifiable,
+    clip_size_of,
+    convert,
+    largest_difference,
+)
 from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.teachers.weights import read_state_dict
 
-CONVERSIONS = {
-    ('videomae', 'mmaction'): videomae_to_mmaction,
-    ('mmaction', 'timm'): mmaction_to_timm,
-}
+WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
+ERRORS = (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError)
 
 
-def parse_args() -> argparse.Namespace:
-    pairs = '; '.join(f'{source} -> {target}' for source, target in CONVERSIONS)
-    parser = argparse.ArgumentParser(description=f'{__doc__} Conversions: {pairs}.')
-    parser.add_argument('src', help='checkpoint to read (.pth or .safetensors)')
-    parser.add_argument('dst', help='file to write (.pth)')
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    formats = [f'{name}: {text}.' for name, text in SOURCES.items()]
+    formats += [f'To {name}: {text}.' for name, text in TARGETS.items()]
+    parser = argparse.ArgumentParser(description=f'{__doc__} From {" From ".join(formats)}')
+    parser.add_argument('src', type=Path, help='.pth, .safetensors or Hugging Face folder')
+    parser.add_argument('dst', type=Path, help='file to write, or folder for huggingface')
+    parser.add_argument('--from', dest='source', required=True, choices=list(SOURCES))
+    parser.add_argument('--to', dest='target', required=True, choices=list(TARGETS))
+    parser.add_argument('--frames', type=int, help='frames per clip of the result')
+    parser.add_argument('--size', type=int, help='side in pixels of the clips of the result')
     parser.add_argument(
-        '--from',
-        dest='source',
-        required=True,
-        choices=sorted({source for source, _ in CONVERSIONS}),
+        '--source-frames', type=int, help='frames per clip of the source (16, or its config.json)'
     )
     parser.add_argument(
-        '--to', dest='target', required=True, choices=sorted({target for _, target in CONVERSIONS})
+        '--source-size', type=int, help='side in pixels of its clips (224, or its config.json)'
     )
-    return parser.parse_args()
+    parser.add_argument(
+        '--position', choices=POSITIONS, help='positions of a source whose file has none'
+    )
+    parser.add_argument('--num-heads', type=int, help='attention heads, for unusual widths')
+    parser.add_argument('--labels', type=Path, help='names of the classes, one per line')
+    parser.add_argument(
+        '--custom-code',
+        action='store_true',
+        help='allow a Python file in the Hugging Face folder, for positions it does not know',
+    )
+    parser.add_argument(
+        '--verify', action='store_true', help='run source and result on one input and compare'
+    )
+    return parser.parse_args(argv)
 
 
-def main() -> int:
-    args = parse_args()
-    convert = CONVERSIONS.get((args.source, args.target))
-    try:
-        if convert is None:
-            raise ValueError(f'no conversion from {args.source} to {args.target}')
-        conversion = convert(read_state_dict(args.src))
-        meta = dict(
-            source=Path(args.src).name,
-            converted_from=args.source,
-            source_sha256=hashlib.sha256(Path(args.src).read_bytes()).hexdigest(),
-            pmd_mmaction_version=pmd_mmaction.__version__,
+def read_source(src: Path) -> tuple[dict[str, Tensor], Path, dict | None]:
+    """Weights, the file they are in, and the ``config.json`` beside them.
+
+    Raises:
+        ValueError: if a folder has no weights that can be read.
+    """
+    if not src.is_dir():
+        config = src.with_name('config.json') if src.name in WEIGHT_FILES else None
+    else:
+        config = src / 'config.json'
+        found = [src / name for name in WEIGHT_FILES if (src / name).is_file()]
+        if not found:
+            raise ValueError(f'there is none of {WEIGHT_FILES} in this folder')
+        src = found[0]
+    text = config.read_text(encoding='utf-8') if config and config.is_file() else 'null'
+    return read_state_dict(str(src)), src, json.loads(text)
+
+
+def read_options(args: argparse.Namespace, config: dict | None) -> Options:
+    """What the command line and ``config.json`` say about the weights."""
+    known = clip_size_of(config) if args.source == 'huggingface' and config else None
+    source = _clip(args.source_frames, args.source_size, known)
+    heads = args.num_heads or (config or {}).get('num_attention_heads')
+    labels = args.labels and args.labels.read_text(encoding='utf-8').splitlines()
+    return Options(
+        clip=_clip(args.frames, args.size, source),
+        source_clip=source,
+        position=args.position,
+        num_heads=heads,
+        labels=labels,
+        custom_code=args.custom_code,
+    )
+
+
+def _clip(frames: int | None, size: int | None, default: ClipSize | None) -> ClipSize | None:
+    if frames is None and size is None:
+        return default
+    default = default or ClipSize()
+    return ClipSize(frames or default.num_frames, size or default.img_size)
+
+
+def write_folder(folder: HuggingFaceFolder, dst: Path, meta: dict) -> None:
+    """Writes the files of a Hugging Face model."""
+    weights = {key: value.contiguous() for key, value in folder.state_dict.items()}
+    save_file(weights, dst / 'model.safetensors', metadata=dict(format='pt'))
+    contents = {
+        'config.json': folder.config,
+        'preprocessor_config.json': folder.preprocessor,
+        'conversion.json': meta,
+    }
+    for name, content in contents.items():
+        (dst / name).write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    if folder.code:
+        shutil.copyfile(folder.code, dst / folder.code.name)
+
+
+def run(args: argparse.Namespace) -> tuple[Conversion, dict[str, float] | None]:
+    """Converts, verifies if asked, and writes; nothing is written if any of it fails."""
+    state, file, config = read_source(args.src)
+    options = read_options(args, config)
+    if args.verify:
+        check_verifiable(args.source, options)
+    result = convert(state, args.source, args.target, options)
+    meta = dict(
+        source=file.name,
+        source_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        converted_from=args.source,
+        converted_to=args.target,
+        pmd_mmaction_version=pmd_mmaction.__version__,
+        notes=list(result.conversion.notes),
+        dropped=result.conversion.dropped,
+    )
+    args.dst.parent.mkdir(parents=True, exist_ok=True)
+    if result.folder is None:
+        differences = _verified(args, state, result, options, None)
+        with atomic_writer(args.dst) as stream:
+            torch.save(dict(state_dict=result.conversion.state_dict, meta=meta), stream)
+        return result.conversion, differences
+    if args.dst.exists():
+        raise ValueError(f'{args.dst} exists: remove it or choose another folder')
+    with tempfile.TemporaryDirectory(prefix=f'.{args.dst.name}-', dir=args.dst.parent) as beside:
+        new = Path(beside) / 'new'
+        new.mkdir()
+        write_folder(result.folder, new, meta)
+        differences = _verified(args, state, result, options, new)
+        new.rename(args.dst)
+    return result.conversion, differences
+
+
+def _verified(
+    args: argparse.Namespace,
+    state: dict[str, Tensor],
+    result: Result,
+    options: Options,
+    folder: Path | None,
+) -> dict[str, float] | None:
+    if not args.verify:
+        return None
+    differences = largest_difference(
+        state, args.source, args.target, result, options, args.src, folder
+    )
+    if not max(differences.values()) <= TOLERANCE:
+        raise ValueError(
+            f'source and result differ by {differences}, which is more than {TOLERANCE}; '
+            'nothing was written'
         )
-        Path(args.dst).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(args.dst) as file:
-            torch.save(dict(state_dict=conversion.state_dict, meta=meta), file)
-    except (OSError, ValueError, RuntimeError) as error:
+    return differences
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        conversion, differences = run(args)
+    except ERRORS as error:
         print(f'convert_checkpoint: {args.src}: {error}', file=sys.stderr)
         return 1
     print(
         f'{len(conversion.renamed)} keys converted, {len(conversion.dropped)} dropped -> {args.dst}'
     )
+    for note in conversion.notes:
+        print(f'  {note}')
     for reason in sorted(set(conversion.dropped.values())):
         keys = [key for key, text in conversion.dropped.items() if text == reason]
-        print(
-            f'  dropped {len(keys)} ({reason}): {", ".join(keys[:3])}'
-            f'{" ..." if len(keys) > 3 else ""}'
-        )
+        more = ' ...' if len(keys) > 3 else ''
+        print(f'  dropped {len(keys)} ({reason}): {", ".join(keys[:3])}{more}')
+    for name, value in (differences or {}).items():
+        print(f'  largest difference of {name} between source and result: {value:.2e}')
     return 0
 
 

@@ -1,7 +1,24 @@
-"""Checkpoint key maps, one file per foreign format: state dicts in, state dicts out."""
+"""Checkpoints of other code bases in and out; one file per foreign format."""
 
+from pmd_mmaction.convert.encoder import ClipSize, EncoderSize, fit_positions
+from pmd_mmaction.convert.formats import SOURCES, TARGETS, Options, Result, convert
+from pmd_mmaction.convert.huggingface import HuggingFaceFolder, clip_size_of
 from pmd_mmaction.convert.rename import Conversion
-from pmd_mmaction.convert.timm_vit import mmaction_to_timm
-from pmd_mmaction.convert.videomae import videomae_to_mmaction
+from pmd_mmaction.convert.verify import TOLERANCE, check_verifiable, largest_difference
 
-__all__ = ['Conversion', 'mmaction_to_timm', 'videomae_to_mmaction']
+__all__ = [
+    'SOURCES',
+    'TARGETS',
+    'TOLERANCE',
+    'ClipSize',
+    'Conversion',
+    'EncoderSize',
+    'HuggingFaceFolder',
+    'Options',
+    'Result',
+    'check_verifiable',
+    'clip_size_of',
+    'convert',
+    'fit_positions',
+    'largest_difference',
+]

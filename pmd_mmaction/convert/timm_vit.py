@@ -1,16 +1,27 @@
-"""MMAction2's ViT on single frames to timm's ViT."""
+"""Image teachers: timm's ViT from MAE's files, from timm's own, from our frame encoders."""
 
 from typing import Mapping
 
 import torch
 from torch import Tensor
 
+from pmd_mmaction.convert.encoder import EncoderSize
 from pmd_mmaction.convert.rename import Conversion, rename
 
-_RULES = [
+_TIMM = (
+    r'(cls_token|reg_token|dist_token|pos_embed|patch_embed\.proj\.(?:weight|bias)'
+    r'|norm(?:_pre)?\.(?:weight|bias)|blocks\.\d+\.(?:norm[12]\.(?:weight|bias)|ls[12]\.gamma'
+    r'|attn\.(?:qkv|proj|q_norm|k_norm|norm)\.(?:weight|bias)'
+    r'|mlp\.(?:fc1|fc2|norm)\.(?:weight|bias)))'
+)
+_POOLED = r'(fc_norm|head|head_dist)\..*'
+_HEAD = 'head and its norm: a teacher gives the features of patches'
+
+_FROM_MMACTION = [
     (r'backbone\.patch_embed\.projection\.(weight|bias)', r'patch_embed.proj.\1'),
     (r'backbone\.pos_embed', 'pos_embed'),
     (r'backbone\.blocks\.(\d+)\.(norm[12]\.(?:weight|bias))', r'blocks.\1.\2'),
+    (r'backbone\.blocks\.(\d+)\.gamma_([12])', r'blocks.\1.ls\2.gamma'),
     (
         r'backbone\.blocks\.(\d+)\.attn\.(q_bias|v_bias|qkv\.weight|proj\.weight|proj\.bias)',
         r'blocks.\1.attn.\2',
@@ -19,38 +30,62 @@ _RULES = [
     (r'backbone\.blocks\.(\d+)\.mlp\.layers\.1\.(weight|bias)', r'blocks.\1.mlp.fc2.\2'),
     (r'backbone\.norm\.(weight|bias)', r'norm.\1'),
 ]
-_DROPS = [
-    (r'decoder\..*', 'decoder of the pre-training'),
-    (r'backbone\.fc_norm\..*|cls_head\..*', 'belongs to the classification head'),
-]
 
 
-def mmaction_to_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
-    """Image encoder of a :class:`MaskedAutoencoder` with ``num_frames=1, tubelet_size=1``.
+def read_mae(state_dict: Mapping[str, Tensor]) -> Conversion:
+    """MAE's own file (``mae_pretrain_vit_*.pth``, ``mae_finetuned_vit_*.pth``) for timm.
+
+    Args:
+        state_dict: the file's weights (what is under ``model``).
+
+    Raises:
+        ValueError: naming keys that are not MAE's.
+    """
+    drops = [
+        (r'decoder.*|mask_token', 'decoder of the pre-training'),
+        (_POOLED, _HEAD),
+    ]
+    return rename(state_dict, [(_TIMM, r'\1')], drops, 'MAE')
+
+
+def read_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
+    """The weights of a timm ``VisionTransformer`` without its head.
+
+    Args:
+        state_dict: the weights.
+
+    Raises:
+        ValueError: naming keys that are not those of timm's ViT.
+    """
+    return rename(state_dict, [(_TIMM, r'\1')], [(_POOLED, _HEAD)], 'timm ViT')
+
+
+def write_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
+    """A frame encoder (``num_frames=1, tubelet_size=1``) of this project for timm.
 
     The result fits timm ViTs without class token (``class_token=False,
     global_pool='avg', fc_norm=False``), for :class:`TimmImageTeacher`.
 
     Args:
-        state_dict: weights with keys ``backbone.*`` (others are the decoder's).
-
-    Returns:
-        State dict of timm's ``VisionTransformer``.
+        state_dict: weights in the common form.
 
     Raises:
-        ValueError: naming unknown keys, or if the patches span several frames.
+        ValueError: if the patches span several frames.
     """
-    conversion = rename(state_dict, _RULES, _DROPS, 'MMAction2 ViT')
-    result = conversion.state_dict
-    kernel = result['patch_embed.proj.weight']
-    if kernel.shape[2] != 1:
+    size = EncoderSize.of(state_dict)
+    if size.tubelet_size != 1:
         raise ValueError(
-            f'its patches span {kernel.shape[2]} frames; an image teacher needs tubelet_size=1'
+            f'its patches span {size.tubelet_size} frames; an image teacher needs tubelet_size=1'
         )
-    result['patch_embed.proj.weight'] = kernel.squeeze(2)
+    drops = [(r'backbone\.fc_norm\..*|cls_head\..*', _HEAD)]
+    conversion = rename(state_dict, _FROM_MMACTION, drops, 'MMAction2 ViT')
+    result, joined = conversion.state_dict, {}
+    result['patch_embed.proj.weight'] = result['patch_embed.proj.weight'].squeeze(2)
     for key in [key for key in result if key.endswith('.attn.q_bias')]:
         prefix = key.removesuffix('q_bias')
         # MMAction2 has no bias on keys: it cancels in the softmax.
         query, value = result.pop(key), result.pop(prefix + 'v_bias')
         result[prefix + 'qkv.bias'] = torch.cat([query, torch.zeros_like(query), value])
-    return conversion
+        joined |= {key: prefix + 'qkv.bias', prefix + 'v_bias': prefix + 'qkv.bias'}
+    renamed = {key: joined.get(new, new) for key, new in conversion.renamed.items()}
+    return Conversion(result, renamed, conversion.dropped)

@@ -1,84 +1,118 @@
+"""The official files of VideoMAE and MVD, written out by hand and run by transformers."""
+
 import pytest
 import torch
-from mmaction.models.backbones.vit_mae import VisionTransformer
+from mmaction.registry import MODELS
 
-from pmd_mmaction.convert import videomae_to_mmaction
+from pmd_mmaction.convert import ClipSize, Options, convert
+from pmd_mmaction.functional import sincos_3d, sinusoid_1d
 
-SIZES = dict(img_size=16, patch_size=8, embed_dims=24, depth=2, num_heads=2, num_frames=4)
+CLIP = ClipSize(4, 32)
+OPTIONS = Options(source_clip=CLIP)
 
 
-def official_state(prefix: str = 'encoder.') -> dict:
-    """Keys and shapes of VideoMAE's own pre-training file, with random values."""
-    d, shapes = 24, {}
-    for i in range(2):
-        block = f'{prefix}blocks.{i}.'
-        for norm in ('norm1', 'norm2'):
-            shapes |= {f'{block}{norm}.weight': (d,), f'{block}{norm}.bias': (d,)}
-        shapes |= {
-            f'{block}attn.q_bias': (d,),
-            f'{block}attn.v_bias': (d,),
-            f'{block}attn.qkv.weight': (3 * d, d),
-            f'{block}attn.proj.weight': (d, d),
-            f'{block}attn.proj.bias': (d,),
-            f'{block}mlp.fc1.weight': (4 * d, d),
-            f'{block}mlp.fc1.bias': (4 * d,),
-            f'{block}mlp.fc2.weight': (d, 4 * d),
-            f'{block}mlp.fc2.bias': (d,),
+def official(model, prefix='encoder.'):
+    """A transformers model under the names of VideoMAE's own code."""
+    net = getattr(model, 'videomae', model)
+    kernel = net.embeddings.patch_embeddings.projection
+    state = {
+        f'{prefix}patch_embed.proj.weight': kernel.weight,
+        f'{prefix}patch_embed.proj.bias': kernel.bias,
+    }
+    for i, layer in enumerate(net.encoder.layer):
+        block, attention = f'{prefix}blocks.{i}.', layer.attention.attention
+        qkv = [attention.query.weight, attention.key.weight, attention.value.weight]
+        state |= {
+            f'{block}attn.qkv.weight': torch.cat(qkv),
+            f'{block}attn.q_bias': attention.query.bias,
+            f'{block}attn.v_bias': attention.value.bias,
         }
-    shapes |= {
-        f'{prefix}patch_embed.proj.weight': (d, 3, 2, 8, 8),
-        f'{prefix}patch_embed.proj.bias': (d,),
-        f'{prefix}norm.weight': (d,),
-        f'{prefix}norm.bias': (d,),
-    }
-    return {key: torch.randn(shape) for key, shape in shapes.items()}
+        for name, module in {
+            'norm1': layer.layernorm_before,
+            'norm2': layer.layernorm_after,
+            'attn.proj': layer.attention.output.dense,
+            'mlp.fc1': layer.intermediate.dense,
+            'mlp.fc2': layer.output.dense,
+        }.items():
+            state |= {f'{block}{name}.weight': module.weight, f'{block}{name}.bias': module.bias}
+    if net.layernorm is not None:
+        state |= {f'{prefix}norm.weight': net.layernorm.weight}
+        state |= {f'{prefix}norm.bias': net.layernorm.bias}
+    return {key: value.detach().clone() for key, value in state.items()}
 
 
-def test_every_weight_of_the_encoder_arrives():
-    source = official_state() | {
-        'mask_token': torch.zeros(1),
-        'encoder_to_decoder.weight': torch.zeros(1),
-        'decoder.blocks.0.norm1.weight': torch.zeros(1),
-    }
-    result = videomae_to_mmaction(source)
-    network = VisionTransformer(**SIZES, use_mean_pooling=False)
-    missing, unexpected = network.load_state_dict(result.state_dict, strict=False)
-    assert (missing, unexpected) == (['pos_embed'], [])  # a fixed table, not in VideoMAE's file
-    assert set(result.dropped) == {
-        'mask_token',
-        'encoder_to_decoder.weight',
-        'decoder.blocks.0.norm1.weight',
-    }
-    assert torch.equal(
-        network.blocks[1].mlp.layers[1].weight, source['encoder.blocks.1.mlp.fc2.weight']
+def encoder(conversion, **changes):
+    size = dict(img_size=32, num_frames=4, embed_dims=48, depth=2, num_heads=3, mlp_ratio=2)
+    network = MODELS.build(dict(type='MaskedVisionTransformer', **size, **changes)).eval()
+    state = {k.removeprefix('backbone.'): v for k, v in conversion.state_dict.items()}
+    network.load_state_dict(state)
+    return network
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@torch.no_grad()
+def test_a_pretrained_file(hf_model, random_frames):
+    model, frames = hf_model(), random_frames()
+    source = official(model)
+    result = convert(source, 'videomae', 'mmaction', OPTIONS).conversion
+    network = encoder(result, use_mean_pooling=False)
+    torch.testing.assert_close(
+        network.encode(frames.transpose(1, 2)).tokens,
+        model(frames).last_hidden_state,
+        atol=1e-4,
+        rtol=1e-4,
     )
-    assert torch.equal(network.blocks[0].attn.v_bias, source['encoder.blocks.0.attn.v_bias'])
+    assert result.renamed.keys() == source.keys()
 
 
-def test_the_decoders_of_mvd_are_dropped():
+@pytest.mark.usefixtures('mmaction_scope')
+@torch.no_grad()
+def test_a_fine_tuned_file(hf_model, random_frames):
+    model, frames = hf_model('VideoMAEForVideoClassification'), random_frames()
+    source = official(model, prefix='')
+    heads = {'fc_norm': model.fc_norm, 'head': model.classifier}
+    for name, module in heads.items():
+        source |= {f'{name}.weight': module.weight.data, f'{name}.bias': module.bias.data}
+    result = convert(source, 'videomae', 'recognizer', OPTIONS).conversion
+    state = dict(result.state_dict)
+    weight, bias = state.pop('cls_head.fc_cls.weight'), state.pop('cls_head.fc_cls.bias')
+    network = encoder(result.with_state(state))
+    logits = network(frames.transpose(1, 2)) @ weight.T + bias
+    torch.testing.assert_close(logits, model(frames).logits, atol=1e-4, rtol=1e-4)
+    backbone = convert(source, 'videomae', 'mmaction', OPTIONS).conversion
+    assert backbone.dropped.keys() == {'head.weight', 'head.bias'}
+
+
+@pytest.mark.parametrize(
+    'source, table', [('videomae', sinusoid_1d(8, 48)), ('mvd', sincos_3d((2, 2, 2), 48))]
+)
+def test_each_code_has_its_own_positions(hf_model, source, table):
+    result = convert(official(hf_model()), source, 'mmaction', OPTIONS).conversion
+    assert torch.equal(result.state_dict['backbone.pos_embed'], table)
+    forced = convert(
+        official(hf_model()), source, 'mmaction', Options(source_clip=CLIP, position='sinusoid_1d')
+    )
+    assert torch.equal(forced.conversion.state_dict['backbone.pos_embed'], sinusoid_1d(8, 48))
+
+
+def test_a_student_of_mvd(hf_model):
+    """Its positions are in the file, and it has two decoders."""
     names = ['down_img.weight', 'down_img.bias', 'down_vid.weight', 'pos_embed_img']
     names += ['pos_embed_vid', 'mask_token_img', 'decoder_vid.blocks.0.norm1.weight']
-    result = videomae_to_mmaction(official_state() | {name: torch.zeros(1) for name in names})
-    assert set(result.dropped) == set(names)
+    table = torch.randn(1, 8, 48)
+    source = official(hf_model(), prefix='') | {'pos_embed': table}
+    source |= {name: torch.zeros(1) for name in names}
+    result = convert(source, 'mvd', 'mmaction', OPTIONS).conversion
+    assert torch.equal(result.state_dict['backbone.pos_embed'], table)
+    assert result.dropped == dict.fromkeys(names, 'decoder of the pre-training')
 
 
-def test_a_fine_tuned_file_has_no_prefix():
-    source = official_state(prefix='')
-    source['fc_norm.weight'] = source.pop('norm.weight')
-    source['fc_norm.bias'] = source.pop('norm.bias')
-    source |= {'head.weight': torch.zeros(5, 24), 'head.bias': torch.zeros(5)}
-    result = videomae_to_mmaction(source)
-    network = VisionTransformer(**SIZES)
-    missing, unexpected = network.load_state_dict(result.state_dict, strict=False)
-    assert (missing, unexpected) == (['pos_embed'], [])
-    assert set(result.dropped) == {'head.weight', 'head.bias'}
+def test_a_pretrained_file_is_no_recognizer(hf_model):
+    with pytest.raises(ValueError, match='no fine-tuned model, for it lacks'):
+        convert(official(hf_model()), 'videomae', 'recognizer', OPTIONS)
 
 
-def test_unknown_keys_are_named():
-    with pytest.raises(ValueError, match='layer1.0.conv1.weight'):
-        videomae_to_mmaction({'layer1.0.conv1.weight': torch.zeros(1)})
-
-
-def test_a_file_without_encoder_is_refused():
-    with pytest.raises(ValueError, match='none of the expected keys'):
-        videomae_to_mmaction({'head.bias': torch.zeros(1)})
+@pytest.mark.parametrize('name', ['layer1.0.conv1.weight', 'cls_token', 'blocks.0.attn.qkv.bias'])
+def test_unknown_keys_are_named(hf_model, name):
+    with pytest.raises(ValueError, match=name):
+        convert(official(hf_model()) | {name: torch.zeros(1)}, 'videomae', 'mmaction', OPTIONS)

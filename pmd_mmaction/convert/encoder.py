@@ -1,0 +1,174 @@
+"""The common form: weights under MMAction2's names, and what can be read off them.
+
+Every reader gives, and every writer takes, a state dict with keys ``backbone.*`` (MMAction2's
+``VisionTransformer``) and perhaps ``cls_head.fc_cls.*``, as an MMAction2 recognizer has them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Mapping
+
+from torch import Tensor
+
+from pmd_mmaction.convert.rename import Conversion
+from pmd_mmaction.functional import position_table, resize_positions
+
+POSITIONS = 'backbone.pos_embed'
+KERNEL = 'backbone.patch_embed.projection.weight'
+HEAD = 'cls_head.fc_cls.'
+# Heads of the published ViTs; other widths do not tell it.
+HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16}
+
+
+@dataclass(frozen=True)
+class ClipSize:
+    """Frames and side in pixels of the square clips that a model is made for."""
+
+    num_frames: int = 16
+    img_size: int = 224
+
+    def __str__(self) -> str:
+        return f'{self.num_frames} frames of {self.img_size} px'
+
+
+@dataclass(frozen=True)
+class EncoderSize:
+    """The sizes of a ViT that its weights show.
+
+    Attributes:
+        embed_dims: width D.
+        depth: number of layers.
+        mlp_dims: hidden width of the MLP.
+        patch_size: side of a patch in pixels.
+        tubelet_size: frames per token.
+        qv_bias: whether queries and values have biases.
+        layer_scale: whether the layers are scaled (``gamma_1``, ``gamma_2``).
+    """
+
+    embed_dims: int
+    depth: int
+    mlp_dims: int
+    patch_size: int
+    tubelet_size: int
+    qv_bias: bool
+    layer_scale: bool
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor]) -> EncoderSize:
+        """Reads the sizes.
+
+        Args:
+            state: weights in the common form.
+
+        Raises:
+            ValueError: if there is no encoder in them, or a layer is incomplete.
+        """
+        if KERNEL not in state:
+            raise ValueError(f'it has no patch embedding ({KERNEL.removeprefix("backbone.")})')
+        dims, _, tubelet, patch, _ = state[KERNEL].shape
+        layers = [re.match(r'backbone\.blocks\.(\d+)\.(.*)', key) for key in state]
+        names: dict[int, set[str]] = {}
+        for match in filter(None, layers):
+            names.setdefault(int(match[1]), set()).add(match[2])
+        if sorted(names) != list(range(len(names))) or not names:
+            raise ValueError(f'its layers are {sorted(names)}, not all of 0 ... {len(names) - 1}')
+        wanted = _layer_names(names[0])
+        for layer, found in names.items():
+            if found != wanted:
+                raise ValueError(
+                    f'layer {layer} is not complete: missing {sorted(wanted - found)}, '
+                    f'unexpected {sorted(found - wanted)}'
+                )
+        return cls(
+            embed_dims=dims,
+            depth=len(names),
+            mlp_dims=state['backbone.blocks.0.mlp.layers.0.0.weight'].shape[0],
+            patch_size=patch,
+            tubelet_size=tubelet,
+            qv_bias='attn.q_bias' in names[0],
+            layer_scale='gamma_1' in names[0],
+        )
+
+    def num_heads(self, given: int | None) -> int:
+        """The attention heads, which no weight shows.
+
+        Args:
+            given: what the user says, or None to look the width up.
+
+        Raises:
+            ValueError: if nobody knows, or they do not divide the width.
+        """
+        heads = given or HEADS_OF_WIDTH.get(self.embed_dims)
+        if heads is None:
+            raise ValueError(
+                f'how many attention heads a ViT of width {self.embed_dims} has is not in its '
+                'weights: say it with --num-heads'
+            )
+        if self.embed_dims % heads:
+            raise ValueError(f'{heads} heads do not divide a width of {self.embed_dims}')
+        return heads
+
+    def token_grid(self, clip: ClipSize) -> tuple[int, int, int]:
+        """Tokens along (time, height, width).
+
+        Raises:
+            ValueError: if the clip is not a whole number of patches.
+        """
+        if clip.num_frames % self.tubelet_size or clip.img_size % self.patch_size:
+            raise ValueError(
+                f'{clip} are not a whole number of patches of {self.tubelet_size} frames and '
+                f'{self.patch_size} px'
+            )
+        side = clip.img_size // self.patch_size
+        return clip.num_frames // self.tubelet_size, side, side
+
+
+def _layer_names(found: set[str]) -> set[str]:
+    """What a layer must have, with the optional weights that the first one has."""
+    wanted = {f'{norm}.{part}' for norm in ('norm1', 'norm2') for part in ('weight', 'bias')}
+    wanted |= {'attn.qkv.weight', 'attn.proj.weight', 'attn.proj.bias'}
+    wanted |= {f'mlp.layers.{i}.{part}' for i in ('0.0', '1') for part in ('weight', 'bias')}
+    for pair in ({'attn.q_bias', 'attn.v_bias'}, {'gamma_1', 'gamma_2'}):
+        if pair & found:
+            wanted |= pair
+    return wanted
+
+
+def fit_positions(
+    conversion: Conversion, position: str, source: ClipSize, target: ClipSize
+) -> Conversion:
+    """Adds the positions if the source computes them, and interpolates them to another clip.
+
+    Args:
+        conversion: weights in the common form.
+        position: ``'sinusoid_1d'`` or ``'sincos_3d'``: what the source computes, if the file
+            has no positions.
+        source: clips that the source was trained on.
+        target: clips that the result is for.
+
+    Returns:
+        The conversion with ``backbone.pos_embed`` for ``target``, and notes about it.
+
+    Raises:
+        ValueError: if the file's positions do not fit ``source``.
+    """
+    state, notes = dict(conversion.state_dict), []
+    size = EncoderSize.of(state)
+    grid = size.token_grid(source)
+    if POSITIONS not in state:
+        state[POSITIONS] = position_table(position, grid, size.embed_dims)
+        notes.append(f'positions are not in the file: {position} of {source} added')
+    found, expected = state[POSITIONS].shape[1], grid[0] * grid[1] * grid[2]
+    if found != expected:
+        raise ValueError(
+            f'it has {found} positions, but {source} make {expected}: give the clips it was '
+            'trained on with --source-frames and --source-size'
+        )
+    if source != target:
+        state[POSITIONS] = resize_positions(state[POSITIONS], grid, size.token_grid(target))
+        notes.append(
+            f'positions interpolated from {source} to {target} (bicubic in space, linear in time)'
+        )
+    return conversion.with_state(state, *notes)

@@ -1,0 +1,118 @@
+"""The formats by name, and the way from one to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping, Sequence
+
+from torch import Tensor
+
+from pmd_mmaction.convert.encoder import ClipSize, fit_positions
+from pmd_mmaction.convert.huggingface import (
+    HuggingFaceFolder,
+    read_huggingface,
+    write_huggingface,
+)
+from pmd_mmaction.convert.mmaction import read_mmaction, write_backbone, write_recognizer
+from pmd_mmaction.convert.rename import Conversion
+from pmd_mmaction.convert.timm_vit import read_mae, read_timm, write_timm
+from pmd_mmaction.convert.videomae import read_videomae
+
+# Name: what it is, its reader, the positions that its code computes if the file has none.
+VIDEO_SOURCES = {
+    'videomae': ('VideoMAE, VideoMAE V2: their own .pth', read_videomae, 'sinusoid_1d'),
+    'mvd': ('MVD: its own .pth', read_videomae, 'sincos_3d'),
+    'mmaction': ('MMAction2 zoo, and everything trained here', read_mmaction, 'sinusoid_1d'),
+    'huggingface': ('Hugging Face VideoMAE: folder or file', read_huggingface, 'sinusoid_1d'),
+}
+IMAGE_SOURCES = {
+    'mae': ('MAE: its own .pth', read_mae),
+    'timm': ('timm ViT state dict', read_timm),
+}
+TARGETS = {
+    'timm': 'image teacher (.pth)',
+    'mmaction': 'video teacher, student, backbone to fine-tune (.pth)',
+    'recognizer': 'whole fine-tuned Recognizer3D (.pth)',
+    'huggingface': 'folder for from_pretrained',
+}
+SOURCES = {name: entry[0] for name, entry in (IMAGE_SOURCES | VIDEO_SOURCES).items()}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the weights do not tell.
+
+    Attributes:
+        clip: clips that the result is for; None means those of the source.
+        source_clip: clips that the source was trained on; None means 16 frames of 224 px.
+        position: what the source computes if its file has no positions; None means what its
+            own code does.
+        num_heads: attention heads, for widths that do not tell them.
+        labels: names of the classes, for Hugging Face.
+        custom_code: see :func:`write_huggingface`.
+    """
+
+    clip: ClipSize | None = None
+    source_clip: ClipSize | None = None
+    position: str | None = None
+    num_heads: int | None = None
+    labels: Sequence[str] | None = None
+    custom_code: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished conversion.
+
+    Attributes:
+        conversion: weights and report.
+        common: weights in the common form; None for image formats.
+        clip: clips that the result is for.
+        folder: what ``--to huggingface`` writes.
+    """
+
+    conversion: Conversion
+    common: dict[str, Tensor] | None
+    clip: ClipSize
+    folder: HuggingFaceFolder | None = None
+
+
+def convert(
+    state_dict: Mapping[str, Tensor], source: str, target: str, options: Options = Options()
+) -> Result:
+    """Converts the weights of one format to another.
+
+    Args:
+        state_dict: the source's weights.
+        source: a key of ``SOURCES``.
+        target: a key of ``TARGETS``.
+        options: what the weights do not tell.
+
+    Raises:
+        ValueError: if there is no such conversion, or the weights are not what they should be.
+    """
+    if source in IMAGE_SOURCES and target == 'timm':
+        if options != Options():
+            raise ValueError('an image teacher is converted as it is: no option applies to it')
+        conversion = IMAGE_SOURCES[source][1](state_dict)
+        return Result(conversion, None, ClipSize(1))
+    if source not in VIDEO_SOURCES or target not in TARGETS:
+        raise ValueError(f'no conversion from {source} to {target}')
+    if target != 'huggingface' and (options.labels or options.custom_code):
+        raise ValueError('--labels and --custom-code belong to --to huggingface')
+    _, read, position = VIDEO_SOURCES[source]
+    read_out = read(state_dict)
+    source_clip = options.source_clip or ClipSize()
+    clip = options.clip or source_clip
+    if target == 'timm':  # frames: timm interpolates by itself
+        return Result(
+            read_out.then(write_timm(read_out.state_dict)), read_out.state_dict, ClipSize(1)
+        )
+    fitted = fit_positions(read_out, options.position or position, source_clip, clip)
+    if target == 'huggingface':
+        written, folder = write_huggingface(
+            fitted.state_dict, clip, options.num_heads, options.labels, options.custom_code
+        )
+        return Result(fitted.then(written), fitted.state_dict, clip, folder)
+    write = write_backbone if target == 'mmaction' else write_recognizer
+    return Result(fitted.then(write(fitted.state_dict)), fitted.state_dict, clip)

@@ -1,0 +1,218 @@
+"""Source and result of a conversion on the same random clip, each in its own implementation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pmd_mmaction.convert.encoder import HEAD, ClipSize, EncoderSize
+from pmd_mmaction.convert.formats import IMAGE_SOURCES, Options, Result
+
+TOLERANCE = 1e-3
+
+
+def check_verifiable(source: str, options: Options) -> None:
+    """Refuses ``--verify`` where nothing could be compared.
+
+    Args:
+        source: name of the source format.
+        options: the conversion's options.
+
+    Raises:
+        ValueError: saying why.
+    """
+    if source in ('videomae', 'mvd'):
+        raise ValueError(
+            f"--verify has nothing to compare with: {source}'s own code is not a package that "
+            'could be installed. Leave --verify out'
+        )
+    if options.clip not in (None, options.source_clip or ClipSize()):
+        raise ValueError(
+            '--verify compares on one clip, and source and result are for clips of different '
+            'size: verify a conversion without --frames and --size'
+        )
+
+
+@torch.no_grad()
+def largest_difference(
+    state: Mapping[str, Tensor],
+    source: str,
+    target: str,
+    result: Result,
+    options: Options,
+    source_path: Path,
+    folder: Path | None,
+) -> dict[str, float]:
+    """Runs both sides on the same random clip, in float32.
+
+    Args:
+        state: the source's weights.
+        source: name of the source format.
+        target: name of the target format.
+        result: the conversion.
+        options: its options.
+        source_path: the source, for implementations that read it themselves.
+        folder: the Hugging Face folder that was written, if any.
+
+    Returns:
+        ``tokens`` (and ``logits``) to the largest absolute difference.
+    """
+    generator = torch.Generator().manual_seed(0)
+    if target == 'timm':
+        weights = result.conversion.state_dict
+        side = _image_size(weights)
+        images = torch.randn(2, 3, side, side, generator=generator)
+        right = timm_outputs(weights, options.num_heads, images)
+        if source in IMAGE_SOURCES:
+            left = timm_outputs(dict(state), options.num_heads, images)
+        else:
+            left = mmaction_outputs(
+                result.common, ClipSize(1, side), options.num_heads, images[:, None]
+            )
+    else:
+        clip = result.clip
+        shape = (1, clip.num_frames, 3, clip.img_size, clip.img_size)
+        frames = torch.randn(shape, generator=generator)
+        if source == 'huggingface':
+            left = huggingface_outputs(source_path, frames, trust_code=False)
+        else:
+            left = mmaction_outputs(result.common, clip, options.num_heads, frames)
+        if target == 'huggingface':
+            trusted = result.folder.code is not None  # a copy of this project's own file
+            right = huggingface_outputs(folder, frames, trusted)
+        else:
+            weights = result.conversion.state_dict
+            right = mmaction_outputs(weights, clip, options.num_heads, frames)
+    return {name: (left[name] - right[name]).abs().max().item() for name in left if name in right}
+
+
+def _image_size(state: Mapping[str, Tensor]) -> int:
+    """Side in pixels of the images for a timm ViT."""
+    prefix = sum(state[key].shape[1] for key in ('cls_token', 'reg_token') if key in state)
+    found = state['pos_embed'].shape[1]
+    side = next((round(n**0.5) for n in (found, found - prefix) if round(n**0.5) ** 2 == n), 0)
+    return side * state['patch_embed.proj.weight'].shape[-1]
+
+
+def timm_outputs(
+    state: Mapping[str, Tensor], num_heads: int | None, images: Tensor
+) -> dict[str, Tensor]:
+    """What timm makes of images.
+
+    Args:
+        state: weights of a timm ViT; others, such as MAE's decoder, are left out.
+        num_heads: attention heads, if the width does not tell them.
+        images: ``(B, C, H, W)`` float images.
+
+    Returns:
+        ``tokens`` ``(B, N, D)`` with class and register tokens.
+    """
+    from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+
+    kernel = state['patch_embed.proj.weight']
+    depth = 1 + max(int(key.split('.')[1]) for key in state if key.startswith('blocks.'))
+    size = EncoderSize(kernel.shape[0], depth, 0, kernel.shape[-1], 1, True, False)
+    prefix = [state[key].shape[1] for key in ('cls_token', 'reg_token') if key in state]
+    patches = (images.shape[-1] // size.patch_size) ** 2
+    network = VisionTransformer(
+        img_size=images.shape[-1],
+        patch_size=size.patch_size,
+        num_classes=0,
+        global_pool='avg',
+        embed_dim=size.embed_dims,
+        depth=depth,
+        num_heads=size.num_heads(num_heads),
+        mlp_ratio=state['blocks.0.mlp.fc1.weight'].shape[0] / size.embed_dims,
+        qkv_bias='blocks.0.attn.qkv.bias' in state,
+        qk_norm='blocks.0.attn.q_norm.weight' in state,
+        init_values=1.0 if 'blocks.0.ls1.gamma' in state else None,
+        class_token='cls_token' in state,
+        reg_tokens=state['reg_token'].shape[1] if 'reg_token' in state else 0,
+        no_embed_class=bool(prefix) and state['pos_embed'].shape[1] == patches,
+        pre_norm='norm_pre.weight' in state,
+        final_norm='norm.weight' in state,
+        fc_norm=False,
+    ).eval()
+    missing, _ = network.load_state_dict(checkpoint_filter_fn(dict(state), network), strict=False)
+    if missing:
+        raise ValueError(f'timm misses {missing[:5]}')
+    return dict(tokens=network.forward_features(images))
+
+
+def mmaction_outputs(
+    state: Mapping[str, Tensor], clip: ClipSize, num_heads: int | None, frames: Tensor
+) -> dict[str, Tensor]:
+    """What MMAction2's own ``VisionTransformer`` makes of the frames.
+
+    Args:
+        state: weights in the common form, with positions.
+        clip: the clips they are for.
+        num_heads: attention heads, if the width does not tell them.
+        frames: ``(B, T, C, H, W)`` float clips.
+
+    Returns:
+        ``tokens`` ``(B, N, D)``, and ``logits`` ``(B, K)`` if there is a head.
+    """
+    from mmaction.models.backbones.vit_mae import VisionTransformer
+
+    size = EncoderSize.of(state)
+    network = VisionTransformer(
+        img_size=clip.img_size,
+        patch_size=size.patch_size,
+        embed_dims=size.embed_dims,
+        depth=size.depth,
+        num_heads=size.num_heads(num_heads),
+        mlp_ratio=size.mlp_dims / size.embed_dims,
+        qkv_bias=size.qv_bias,
+        init_values=float(size.layer_scale),
+        norm_cfg=dict(type='LN', eps=1e-6),
+        num_frames=clip.num_frames,
+        tubelet_size=size.tubelet_size,
+        use_mean_pooling='backbone.norm.weight' not in state,
+        return_feat_map=True,
+    ).eval()
+    own = {k.removeprefix('backbone.'): v for k, v in state.items() if k.startswith('backbone.')}
+    missing, _ = network.load_state_dict(own, strict=False)
+    missing = [key for key in missing if not key.startswith('fc_norm.')]
+    if missing:
+        raise ValueError(f'MMAction2 misses {missing[:5]}')
+    tokens = network(frames.transpose(1, 2)).flatten(2).transpose(1, 2)
+    if f'{HEAD}weight' not in state:
+        return dict(tokens=tokens)
+    norm = [state[f'backbone.fc_norm.{part}'] for part in ('weight', 'bias')]
+    pooled = nn.functional.layer_norm(tokens.mean(1), tokens.shape[-1:], *norm, eps=1e-6)
+    head = [state[f'{HEAD}{part}'] for part in ('weight', 'bias')]
+    return dict(tokens=tokens, logits=nn.functional.linear(pooled, *head))
+
+
+def huggingface_outputs(path: Path, frames: Tensor, trust_code: bool) -> dict[str, Tensor]:
+    """What transformers makes of the frames.
+
+    Args:
+        path: folder or weights file beside a ``config.json``.
+        frames: ``(B, T, C, H, W)`` float clips.
+        trust_code: run the Python file in the folder; only for one written by this project.
+
+    Returns:
+        ``tokens`` ``(B, N, D)``, and ``logits`` ``(B, K)`` if it classifies.
+    """
+    import transformers
+
+    folder = path if path.is_dir() else path.parent
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trust_code)
+    classifies = 'ForVideoClassification' in (config.architectures or [''])[0]
+    if trust_code:
+        auto = 'AutoModelForVideoClassification' if classifies else 'AutoModel'
+    else:
+        auto = 'VideoMAEForVideoClassification' if classifies else 'VideoMAEModel'
+    # Pre-training files are read by VideoMAEModel as well: it leaves their decoder out.
+    model = getattr(transformers, auto).from_pretrained(
+        folder, trust_remote_code=trust_code, dtype=torch.float32
+    )
+    output = model.eval()(frames, output_hidden_states=True)
+    if classifies:
+        return dict(tokens=output.hidden_states[-1], logits=output.logits)
+    return dict(tokens=output.last_hidden_state)

@@ -18,11 +18,11 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
         ValueError: if the file holds no tensors.
     """
     try:
-        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger=None)
+        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f'teacher checkpoint {checkpoint!r} does not exist; the README '
-            '("Teacher checkpoints") tells where to get it'
+            f'teacher checkpoint {checkpoint!r} does not exist; docs/model_zoo.md '
+            'tells where to get it'
         ) from error
     for key in ('state_dict', 'model', 'module'):
         if isinstance(content.get(key), dict):

@@ -88,7 +88,7 @@ def test_safetensors_are_read(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'nowhere\.pth.*README'):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.pth.*model_zoo.md'):
         read_state_dict(str(tmp_path / 'nowhere.pth'))
 
 

@@ -1,7 +1,7 @@
 """Models: backbone -> decoders and neck, supervised by frozen teachers."""
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
-from pmd_mmaction.models.heads import FeatureDecoder
+from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
 from pmd_mmaction.models.maskers import CubeMasker, RunningCellMasker, TubeMasker
 from pmd_mmaction.models.necks import CLFANeck
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, PMDRecognizer
@@ -11,6 +11,7 @@ __all__ = [
     'CLFANeck',
     'CubeMasker',
     'FeatureDecoder',
+    'Float32TimeSformerHead',
     'MaskedAutoencoder',
     'MaskedVisionTransformer',
     'PMDRecognizer',

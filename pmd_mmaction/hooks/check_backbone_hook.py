@@ -1,0 +1,57 @@
+"""No fine-tuning from half an encoder."""
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from pmd_mmaction.hooks.plain_model import plain_model
+
+PREFIX = 'backbone.'
+# A pre-trained encoder ends with `norm`; one that pools first has a fresh `fc_norm` instead.
+FRESH = (f'{PREFIX}fc_norm.',)
+
+
+@HOOKS.register_module()
+class CheckBackboneHook(Hook):
+    """Refuses a ``load_from`` that does not fill the backbone, which MMEngine only logs.
+
+    A biased loss of weights, a missing layer, positions of other clips: each would cost
+    accuracy without an error. The hook looks before the weights are loaded; a resumed run and
+    one without ``load_from`` are left alone.
+
+    Raises:
+        ValueError: naming what is missing or has another shape, and the remedy.
+    """
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Compares the file with the model."""
+        if runner._resume:
+            return
+        state = checkpoint.get('state_dict', checkpoint)
+        found = {key.removeprefix('module.'): value for key, value in state.items()}
+        own = {
+            key: value
+            for key, value in plain_model(runner).state_dict().items()
+            if key.startswith(PREFIX)
+        }
+        missing = [key for key in own if key not in found and not key.startswith(FRESH)]
+        wrong = [
+            f'{key}: {tuple(found[key].shape)} in the file, {tuple(own[key].shape)} in the model'
+            for key in own
+            if key in found and found[key].shape != own[key].shape
+        ]
+        problems = [
+            f'{name} {keys[:5]}{" ..." if len(keys) > 5 else ""}'
+            for name, keys in (('missing', missing), ('other shapes', wrong))
+            if keys
+        ]
+        if problems:
+            raise ValueError(
+                f'{runner._load_from} does not fill the backbone: {"; ".join(problems)}. Check '
+                'the size of the model and of the clips in the config, or convert the file with '
+                'tools/convert_checkpoint.py (--frames and --size interpolate positions)'
+            )
+        unused = sorted({'.'.join(key.split('.')[:2]) for key in found if key not in own})
+        runner.logger.info(
+            f'The backbone is filled from {runner._load_from}; not used of it: '
+            f'{", ".join(unused) or "nothing"}'
+        )

@@ -1,0 +1,228 @@
+"""Every fine-tuning config: its numbers, and two real epochs of it made small."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, OPTIM_WRAPPER_CONSTRUCTORS, init_default_scope
+from mmengine.runner import Runner
+
+from tests.integration import tiny
+from tests.integration.finetuning import CONFIGS, DEPTH, WIDTH, tiny_finetuning
+
+LARGE = [name for name in CONFIGS if 'demo' not in name]
+# Data set: classes, epochs of S, B, L, clips of the test, layer decay, dropout of the head.
+RECIPE = {
+    'k400': (400, dict(s=75, b=75, l=50), 5, 0.75, 0.0),
+    'ssv2': (174, dict(s=40, b=30, l=30), 2, 0.75, 0.0),
+    'ucf101': (101, dict(s=100, b=100, l=100), 5, 0.7, 0.5),
+    'hmdb51': (51, dict(s=50, b=50, l=50), 5, 0.7, 0.5),
+}
+SIZES = dict(s=(384, 12, 6), b=(768, 12, 12), l=(1024, 24, 16))
+
+
+@HOOKS.register_module(force=True)
+class NoteLosses(Hook):
+    """Keeps what every step returned."""
+
+    def __init__(self) -> None:
+        self.losses = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self.losses.append(outputs['loss'].item())
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Model size and data set."""
+    model, data, _ = Path(name).stem.split('_')
+    return model.removeprefix('vit-'), data
+
+
+# ---------------------------------------------------------------------- the numbers
+
+
+def test_all_are_there():
+    assert {split_name(name) for name in LARGE} == {(m, d) for m in SIZES for d in RECIPE}
+
+
+@pytest.mark.parametrize('name', LARGE)
+def test_the_numbers_of_the_recipe(name):
+    cfg, (model, data) = Config.fromfile(tiny.CONFIGS / name), split_name(name)
+    classes, epochs, clips, decay, dropout = RECIPE[data]
+    backbone, head = cfg.model.backbone, cfg.model.cls_head
+    assert (backbone.embed_dims, backbone.depth, backbone.num_heads) == SIZES[model]
+    assert head.in_channels == backbone.embed_dims
+    assert head.num_classes == classes
+    assert head.get('dropout_ratio', 0.0) == dropout
+    assert head.label_smooth_eps == 0.1
+    mixes = cfg.model.data_preprocessor.blending.augments
+    assert [(m.type, m.alpha, m.num_classes) for m in mixes] == [
+        ('MixupBlending', 0.8, classes),
+        ('CutmixBlending', 1.0, classes),
+    ]
+    assert cfg.train_cfg.max_epochs == epochs[model]
+    assert cfg.optim_wrapper.paramwise_cfg == dict(decay_rate=decay, num_layers=backbone.depth)
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper' and cfg.optim_wrapper.dtype == 'bfloat16'
+    assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=256)
+    sample = cfg.test_dataloader.dataset.pipeline[1]
+    assert sample.num_clips == clips and sample.test_mode
+    assert sample.type == ('UniformSample' if data == 'ssv2' else 'SampleFrames')
+    assert cfg.train_dataloader.dataset.num_repeats == 2
+    flips = [step for step in cfg.train_dataloader.dataset.pipeline if step.type == 'Flip']
+    assert len(flips) == (data != 'ssv2')
+    assert cfg.load_from == f'work_dirs/vit-{model}_k400_pretrain/phase_4_student.pth'
+    assert {'type': 'CheckBackboneHook'} in cfg.custom_hooks
+
+
+@pytest.mark.parametrize('name', ['pmd/vit-s_k400_finetune.py', 'pmd/vit-l_ucf101_finetune.py'])
+def test_every_layer_has_its_rate(name):
+    """decay ** (distance from the head), and no weight decay for biases and norms."""
+    init_default_scope('mmaction')
+    cfg = Config.fromfile(tiny.CONFIGS / name)
+    depth, decay = cfg.model.backbone.depth, cfg.optim_wrapper.paramwise_cfg.decay_rate
+    cfg.model.backbone.update(embed_dims=12, num_heads=2, img_size=32)
+    cfg.model.cls_head.in_channels = 12
+    model = MODELS.build(cfg.model)
+    wrapper = dict(cfg.optim_wrapper, type='OptimWrapper')
+    for key in ('dtype', 'loss_scale', 'constructor', 'paramwise_cfg'):
+        wrapper.pop(key)
+    constructor = OPTIM_WRAPPER_CONSTRUCTORS.build(
+        dict(
+            type=cfg.optim_wrapper.constructor,
+            optim_wrapper_cfg=wrapper,
+            paramwise_cfg=cfg.optim_wrapper.paramwise_cfg,
+        )
+    )
+    groups = constructor(model).optimizer.param_groups
+    names = {id(value): key for key, value in model.named_parameters()}
+    found = {
+        names[id(p)]: (group['lr'], group['weight_decay'])
+        for group in groups
+        for p in group['params']
+    }
+    assert found.keys() == dict(model.named_parameters()).keys()
+    for key, (rate, weight_decay) in found.items():
+        level = depth + 1
+        if '.blocks.' in key:
+            level = int(key.split('.')[2]) + 1
+        elif '.patch_embed.' in key:
+            level = 0
+        assert math.isclose(rate, 5e-4 * decay ** (depth + 1 - level)), key
+        plain = key.endswith('.weight') and 'norm' not in key
+        assert weight_decay == (0.05 if plain else 0.0), key
+
+
+def test_rates_scale_with_the_total_batch(clips, tmp_path):
+    """16 videos per process: 1/16 of the rate for 256, at every layer."""
+    cfg = tiny_finetuning('pmd/vit-b_k400_finetune.py', clips, tmp_path, None)
+    cfg.optim_wrapper.optimizer.lr = 5e-4
+    cfg.auto_scale_lr.enable = True
+    cfg.train_dataloader.batch_size = 12
+    runner = tiny.build(cfg)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    rates = [group['lr'] for group in runner.optim_wrapper.optimizer.param_groups]
+    assert math.isclose(max(rates), 5e-4 * 12 / 256)
+    assert math.isclose(min(rates), 5e-4 * 12 / 256 * 0.75 ** (DEPTH + 1))
+
+
+def test_a_video_is_decoded_once_and_augmented_twice(clips, tmp_path, monkeypatch):
+    cfg = tiny_finetuning('pmd/vit-b_k400_finetune.py', clips, tmp_path, None)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    decode, calls = dataset.pipeline.transforms[2], []
+    monkeypatch.setattr(
+        decode, 'transform', lambda results, f=decode.transform: calls.append(1) or f(results)
+    )
+    first, second = dataset[0]
+    assert len(calls) == 1
+    assert first['data_samples'].gt_label == second['data_samples'].gt_label
+    assert first['inputs'].shape == second['inputs'].shape == (1, 3, 4, 32, 32)
+    assert not torch.equal(first['inputs'], second['inputs'])
+
+
+# ---------------------------------------------------------------------- real epochs
+
+
+@pytest.fixture(scope='module')
+def student(finished):
+    return Path(finished[1].work_dir) / 'phase_3_student.pth'
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_two_epochs_and_the_test(name, clips, student, tmp_path):
+    cfg = tiny_finetuning(name, clips, tmp_path, student)
+    cfg.custom_hooks.append(dict(type='NoteLosses'))
+    clip_count = cfg.test_dataloader.dataset.pipeline[1].num_clips
+    crops = 3 if any(s.type == 'ThreeCrop' for s in cfg.test_dataloader.dataset.pipeline) else 1
+    runner = tiny.train(cfg)
+    losses = tiny.hook_of(runner, NoteLosses).losses
+    classes = cfg.model.cls_head.num_classes
+    assert len(losses) == 6  # 12 videos, 4 a batch, each twice
+    assert losses[0] == pytest.approx(math.log(classes), abs=0.05), 'the head starts at zero'
+    assert all(map(math.isfinite, losses)) and len(set(losses)) == 6
+    trained = tiny.snapshot(runner.model)
+    start = tiny.read_checkpoint(student)['state_dict']
+    unmoved = [key for key in start if key in trained and torch.equal(start[key], trained[key])]
+    assert unmoved == ['backbone.pos_embed']
+    assert list(tmp_path.glob('best_acc_top1_epoch_*.pth'))
+    sample = runner.build_dataloader(cfg.test_dataloader).dataset[0]['inputs']
+    assert tuple(sample.shape) == (clip_count * crops, 3, 4, 32, 32)
+    metrics = runner.test()
+    assert 0 <= metrics['acc/top1'] <= 1
+
+
+def test_the_start_is_the_student(clips, student, tmp_path):
+    cfg = tiny_finetuning(CONFIGS[0], clips, tmp_path, student)
+    runner = tiny.build(cfg)
+    runner._init_model_weights()
+    runner.load_or_resume()
+    start, own = tiny.read_checkpoint(student)['state_dict'], runner.model.state_dict()
+    for key in own:
+        if key.startswith('backbone.') and 'fc_norm' not in key:
+            assert torch.equal(own[key], start[key]), key
+    assert own['cls_head.fc_cls.weight'].abs().max() < 1e-3
+
+
+def test_half_a_student_is_refused(clips, student, tmp_path):
+    content = tiny.read_checkpoint(student)
+    del content['state_dict']['backbone.blocks.1.attn.v_bias']
+    torch.save(content, tmp_path / 'half.pth')
+    runner = tiny.build(tiny_finetuning(CONFIGS[0], clips, tmp_path, tmp_path / 'half.pth'))
+    with pytest.raises(ValueError, match=r'half.pth does not fill the backbone.*v_bias'):
+        runner.load_or_resume()
+
+
+def test_checkpointing_gives_the_same_gradients():
+    init_default_scope('mmaction')
+    gradients = []
+    for switch in (False, True):
+        torch.manual_seed(0)
+        backbone = MODELS.build(
+            dict(
+                type='MaskedVisionTransformer',
+                embed_dims=WIDTH,
+                depth=DEPTH,
+                num_heads=3,
+                drop_path_rate=0.3,
+                activation_checkpointing=switch,
+                **tiny.GRID,
+            )
+        )
+        torch.manual_seed(1)
+        backbone(torch.ones(4, 3, 4, 32, 32)).sum().backward()
+        gradients.append([p.grad for p in backbone.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients))
+
+
+def test_the_average_of_the_weights_is_optional(clips, student, tmp_path):
+    cfg = tiny_finetuning(CONFIGS[0], clips, tmp_path, student)
+    cfg.custom_hooks.append(dict(type='EMAHook', momentum=0.1))
+    runner = tiny.train(cfg)
+    saved = tiny.read_checkpoint(tmp_path / 'epoch_2.pth')
+    assert isinstance(runner, Runner)
+    key = 'cls_head.fc_cls.weight'
+    assert not torch.equal(saved['state_dict'][key], saved['ema_state_dict'][f'module.{key}'])

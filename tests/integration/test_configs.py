@@ -20,6 +20,34 @@ from tests.integration import processes, tiny
 
 PRETRAINING = [name for name in tiny.SHIPPED if 'probe' not in name and 'finetune' not in name]
 K400 = [name for name in PRETRAINING if 'k400' in name]
+ABLATIONS = [name for name in K400 if 'ablations' in name]
+# What the ablations change: phases, terms that are on, teachers.
+FOUR = [(0.75, 100), (0.8, 100), (0.85, 100), (0.9, 100)]
+ONE = [(0.9, 400)]
+PHASES = {
+    'base': ONE,
+    'dare': ONE,
+    'clfa': ONE,
+    '90': ONE,
+    '75-90': [(0.75, 200), (0.9, 200)],
+    '75-80-90': [(0.75, 100), (0.8, 100), (0.9, 200)],
+    '75-85-90': [(0.75, 100), (0.85, 100), (0.9, 200)],
+}
+TERMS = {
+    'base': (),
+    'dare': ('dare',),
+    'clfa': ('clfa',),
+    'psd': ('psd',),
+    'psd-dare': ('psd', 'dare'),
+    'psd-clfa': ('psd', 'clfa'),
+}
+TEACHERS = {'image-teacher': ['img'], 'video-teacher': ['vid']}
+SWITCHES = {'smoothing-only': (0.95, False), 'weighting-only': (1.0, True)}
+
+
+def _row(name: str) -> str:
+    """The row of the ablation that a config is for, or 'main'."""
+    return Path(name).stem.rpartition('_')[2] if 'ablations' in name else 'main'
 
 
 def _config(name: str) -> Config:
@@ -53,15 +81,17 @@ def test_there_are_configs():
 
 
 def _weigh(name: str) -> None:
-    model = MODELS.build(_config(name).model)
-    if 'k400' in name:
+    cfg = _config(name).model
+    cfg.data_preprocessor.pop('blending', None)  # draws numbers when it is built
+    model = MODELS.build(cfg)
+    if 'tiny' not in name:
         expected = dict(s=384, b=768, l=1024)[Path(name).name.split('vit-')[1][0]]
         assert model.backbone.embed_dims == expected
 
 
 @pytest.mark.parametrize('name', tiny.SHIPPED)
 def test_the_model_is_built(name):
-    if 'k400' not in name:
+    if 'tiny' in name:
         _weigh(name)
         return
     # MMAction2 reads numbers off a tensor when it builds a ViT; weights without content.
@@ -112,7 +142,8 @@ def test_the_hooks_fit_the_model(name):
     assert len(_hooks(cfg, 'StepSeedHook')) == 1
     pmd = cfg.model.type == 'PMDRecognizer'
     assert len(_hooks(cfg, 'ProgressivePhaseHook')) == pmd
-    assert len(_hooks(cfg, 'DAREHook')) == (pmd and cfg.model.dare is not None)
+    if pmd and cfg.model.dare is not None:  # otherwise the hook does nothing
+        assert len(_hooks(cfg, 'DAREHook')) == 1
     assert cfg.default_hooks.checkpoint.max_keep_ckpts >= 2
     steps = cfg.train_dataloader.dataset.pipeline
     assert steps[0].type == 'SeedAugmentation' and 'sample_idx' in steps[-1].meta_keys
@@ -123,11 +154,62 @@ def test_the_curriculum_of_the_paper(name):
     cfg = _config(name)
     (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
     found = [(phase['mask_ratio'], phase['epochs']) for phase in hook['phases']]
-    baseline = [(0.9, 400)]
-    paper = [(ratio, 100) for ratio in (0.75, 0.8, 0.85, 0.9)]
-    assert found == (baseline if name.startswith('baselines') else paper)
+    assert found == (ONE if name.startswith('baselines') else PHASES.get(_row(name), FOUR))
+    assert [hook['stage_epochs'] for hook in _hooks(cfg, 'DAREHook')] == [32]
+    warm_up = [s.end - s.begin for s in cfg.param_scheduler if s.type == 'LinearLR']
+    assert warm_up == [epochs // 10 for _, epochs in found]
     assert cfg.auto_scale_lr == dict(enable=True, base_batch_size=256)
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
+
+
+# ---------------------------------------------------------------------- ablations
+
+
+def test_every_row_of_the_ablations_has_a_config():
+    assert {_row(name) for name in ABLATIONS} == {*PHASES, *TERMS, *TEACHERS, *SWITCHES}
+
+
+@pytest.mark.parametrize('name', ABLATIONS)
+def test_a_row_changes_what_it_says_and_nothing_else(name):
+    row, cfg, main = _row(name), _config(name), _config('pmd/vit-b_k400_pretrain.py')
+    on = {term for term in ('psd', 'dare', 'clfa') if cfg.model.get(term) is not None}
+    assert on == set(TERMS.get(row, ('psd', 'dare', 'clfa')))
+    teachers = dict(img='image_teacher', vid='video_teacher')
+    present = [key for key, part in teachers.items() if cfg.model.get(part) is not None]
+    assert present == TEACHERS.get(row, ['img', 'vid'])
+    if 'dare' in on:
+        dare = cfg.model.dare
+        assert (dare.alpha, dare.get('weighting', True)) == SWITCHES.get(row, (0.95, True))
+    for key in ('train_dataloader', 'optim_wrapper', 'auto_scale_lr', 'default_hooks'):
+        assert cfg[key] == main[key]
+    assert cfg.train_cfg.max_epochs == 400
+    for key in ('backbone', 'decoder', 'masker', 'base'):
+        assert cfg.model[key] == main.model[key]
+
+
+@pytest.mark.parametrize('name', ABLATIONS)
+def test_a_row_starts(name, clips, tmp_path):
+    """Its terms, teachers and phases, on a small model: one epoch for each phase."""
+    cfg = _config(name)
+    (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
+    ratios = [phase['mask_ratio'] for phase in hook['phases']]
+    small = tiny.tiny_config(clips, tmp_path, ratios=ratios, epochs=2)
+    for part in ('psd', 'dare', 'clfa', 'image_teacher', 'video_teacher'):
+        if cfg.model.get(part) is None:
+            small.model[part] = None
+        elif 'teacher' not in part:
+            small.model[part] = cfg.model[part]
+    small.custom_hooks.append(dict(type='Watch'))
+    steps = tiny.hook_of(tiny.train(small), tiny.Watch).steps
+    row = _row(name)
+    teachers, terms = TEACHERS.get(row, ['img', 'vid']), TERMS.get(row, ('psd', 'dare', 'clfa'))
+    short = dict(psd='pg', dare='df', clfa='al')
+    keys = {f'loss_{x}_{t}' for x in ['base', *(short[term] for term in terms)] for t in teachers}
+    assert steps[-1]['losses'].keys() == keys | {'loss'}
+    assert {step['phase'].mask_ratio for step in steps} == set(ratios)
+    if 'psd' in terms:
+        later = [step['losses'][f'loss_pg_{teachers[0]}'] for step in steps if step['phase'].index]
+        assert all(value > 0 for value in later)
 
 
 @pytest.mark.parametrize('name', PRETRAINING)

@@ -1,0 +1,136 @@
+"""tools/publish_model.py: only what is needed, named by its digest, the same bytes each time."""
+
+from hashlib import sha256
+
+import pytest
+import torch
+from mmengine.runner import load_checkpoint
+from torch import nn
+
+from tools import publish_model
+from tools.publish_model import main
+
+STATE = {
+    'backbone.a.weight': torch.arange(6.0).view(2, 3),
+    'backbone.a.bias': torch.ones(2),
+    'cls_head.fc_cls.weight': torch.ones(4, 2),
+    'decoders.img.head.bias': torch.zeros(3),
+    'neck.layers.0.bias': torch.zeros(5),
+}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """What the Runner saves, with an optimiser and an averaged model."""
+    path = tmp_path / 'epoch_3.pth'
+    torch.save(
+        dict(
+            meta=dict(epoch=3, iter=9, cfg='work_dir = "/home/somebody"', hostname='node7'),
+            state_dict=STATE,
+            ema_state_dict={'steps': torch.tensor(4)}
+            | {f'module.{key}': value + 1 for key, value in STATE.items()},
+            optimizer=dict(state={0: torch.zeros(1000)}),
+            dare=dict(file='difficulty.table', digest='0'),
+        ),
+        path,
+    )
+    return path
+
+
+def publish(src, tmp_path, *options, keep='backbone'):
+    code = main([str(src), str(tmp_path / 'zoo' / 'vit'), '--keep', keep, *options])
+    return code, sorted((tmp_path / 'zoo').glob('*')) if (tmp_path / 'zoo').exists() else []
+
+
+@pytest.mark.parametrize(
+    'keep, prefixes',
+    [
+        ('backbone', ('backbone',)),
+        ('recognizer', ('backbone', 'cls_head')),
+        ('student', ('backbone', 'decoders')),
+    ],
+)
+def test_what_is_kept(checkpoint, tmp_path, capsys, keep, prefixes):
+    code, (path,) = publish(checkpoint, tmp_path, '--date', '20260102', keep=keep)
+    assert code == 0
+    content = torch.load(path, weights_only=True)
+    assert set(content) == {'meta', 'state_dict'}
+    wanted = {key: value for key, value in STATE.items() if key.startswith(prefixes)}
+    assert content['state_dict'].keys() == wanted.keys()
+    assert all(torch.equal(content['state_dict'][key], wanted[key]) for key in wanted)
+    assert path.name == f'vit_20260102-{sha256(path.read_bytes()).hexdigest()[:8]}.pth'
+    printed = capsys.readouterr().out
+    assert 'neck' in printed and 'optimizer' in printed and 'dare' in printed
+
+
+def test_nothing_private_is_published(checkpoint, tmp_path):
+    _, (path,) = publish(checkpoint, tmp_path)
+    assert b'somebody' not in path.read_bytes() and b'node7' not in path.read_bytes()
+    assert torch.load(path)['meta']['epoch'] == 3
+
+
+def test_the_same_input_gives_the_same_file(checkpoint, tmp_path):
+    _, first = publish(checkpoint, tmp_path, '--date', '20260102')
+    before = first[0].read_bytes()
+    _, second = publish(checkpoint, tmp_path, '--date', '20260102')
+    assert first == second and second[0].read_bytes() == before
+
+
+def test_a_view_does_not_drag_its_storage_along(tmp_path):
+    big = torch.zeros(1_000_000)
+    torch.save(dict(state_dict={'backbone.a': big[:2]}), tmp_path / 'a.pth')
+    _, (path,) = publish(tmp_path / 'a.pth', tmp_path)
+    assert path.stat().st_size < 10_000
+
+
+def test_averaged_weights(checkpoint, tmp_path, capsys):
+    _, (path,) = publish(checkpoint, tmp_path, '--ema')
+    content = torch.load(path)
+    assert torch.equal(content['state_dict']['backbone.a.bias'], torch.full((2,), 2.0))
+    assert content['state_dict'].keys() == {'backbone.a.weight', 'backbone.a.bias'}
+    assert content['meta']['weights'] == 'averaged'
+    assert 'averaged weights' in capsys.readouterr().out
+
+
+def test_mmengine_loads_it(checkpoint, tmp_path):
+    _, (path,) = publish(checkpoint, tmp_path)
+    model = nn.ModuleDict(dict(backbone=nn.ModuleDict(dict(a=nn.Linear(3, 2)))))
+    load_checkpoint(model, str(path), strict=True)
+    assert torch.equal(model.backbone.a.weight, STATE['backbone.a.weight'])
+
+
+class Code:
+    def __reduce__(self):
+        return exec, ('raise SystemExit("the file ran code")',)
+
+
+@pytest.mark.parametrize(
+    'content, options, message',
+    [
+        (dict(model=STATE), (), 'it has no state_dict'),
+        (dict(state_dict=STATE), ('--ema',), 'leave --ema out'),
+        (dict(state_dict={'neck.a': torch.ones(1)}), (), 'it has no weights backbone.*'),
+        (dict(state_dict=STATE, bad=Code()), (), 'may run code'),
+        (None, (), 'There is no checkpoint'),
+    ],
+)
+def test_refusals(tmp_path, capsys, content, options, message):
+    if content is not None:
+        torch.save(content, tmp_path / 'a.pth')
+    code, files = publish(tmp_path / 'a.pth', tmp_path, *options)
+    assert code == 1 and files == []
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_that_reads_back_wrong_is_removed(checkpoint, tmp_path, capsys, monkeypatch):
+    load = torch.load
+    monkeypatch.setattr(
+        publish_model.torch,
+        'load',
+        lambda *args, **kwargs: (
+            dict(state_dict={}) if 'zoo' in str(args[0]) else load(*args, **kwargs)
+        ),
+    )
+    code, files = publish(checkpoint, tmp_path)
+    assert code == 1 and files == []
+    assert 'it was removed' in capsys.readouterr().err

@@ -1,0 +1,151 @@
+"""Strips a checkpoint to what others need and names it by its digest."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import pickle
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import pmd_mmaction
+from pmd_mmaction.compat.checkpoint import load_from_local
+from pmd_mmaction.dare.atomic_file import atomic_writer
+
+# What to keep: name to prefixes of the weights.
+PARTS = {
+    'backbone': ('backbone.',),
+    'recognizer': ('backbone.', 'cls_head.'),
+    'student': ('backbone.', 'decoders.'),
+}
+META = ('epoch', 'iter', 'dataset_meta', 'mmengine_version', 'mmaction2_version')
+# Weights of mmengine's averaged model, which is saved with this prefix and a counter.
+EMA_PREFIX = 'module.'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('src', type=Path, help='checkpoint of the Runner or phase_K_student.pth')
+    parser.add_argument('dst', type=Path, help='beginning of the name, such as zoo/vit-b_k400')
+    parser.add_argument(
+        '--keep',
+        choices=PARTS,
+        required=True,
+        help='backbone: the encoder; recognizer: a fine-tuned model; student: encoder and '
+        'decoders, to go on with a later phase',
+    )
+    parser.add_argument('--ema', action='store_true', help='publish the averaged weights')
+    parser.add_argument('--date', default=f'{date.today():%Y%m%d}', help='date in the name')
+    return parser.parse_args(argv)
+
+
+def choose_weights(content: Mapping, ema: bool) -> dict[str, Tensor]:
+    """The raw or the averaged weights of a checkpoint.
+
+    Raises:
+        ValueError: if they are not there.
+    """
+    key = 'ema_state_dict' if ema else 'state_dict'
+    if not isinstance(content, Mapping) or not isinstance(content.get(key), Mapping):
+        raise ValueError(
+            'it has no averaged weights (ema_state_dict): leave --ema out'
+            if ema
+            else 'it has no state_dict: only files of the Runner and phase files are published; '
+            'tools/convert_checkpoint.py reads others'
+        )
+    state = content[key]
+    if ema:
+        state = {
+            name.removeprefix(EMA_PREFIX): value
+            for name, value in state.items()
+            if name.startswith(EMA_PREFIX)
+        }
+    return dict(state)
+
+
+def strip(content: Mapping, keep: str, ema: bool) -> tuple[dict, dict[str, int]]:
+    """What is published, and how many weights of each other part are left out.
+
+    Args:
+        content: the checkpoint.
+        keep: a key of ``PARTS``.
+        ema: publish the averaged weights.
+
+    Raises:
+        ValueError: if a part that should be kept is not there.
+    """
+    weights = choose_weights(content, ema)
+    absent = [p for p in PARTS[keep] if not any(name.startswith(p) for name in weights)]
+    if absent:
+        raise ValueError(f'--keep {keep}: it has no weights {", ".join(f"{p}*" for p in absent)}')
+    kept = {name: value for name, value in weights.items() if name.startswith(PARTS[keep])}
+    left: dict[str, int] = {}
+    for name in weights.keys() - kept.keys():
+        left[name.split('.')[0]] = left.get(name.split('.')[0], 0) + 1
+    meta = {key: content['meta'][key] for key in META if key in content.get('meta', {})}
+    meta |= dict(published=keep, weights='averaged' if ema else 'raw')
+    meta |= dict(pmd_mmaction_version=pmd_mmaction.__version__)
+    # Copies: a view would drag the storage of everything it was cut from along.
+    tensors = {name: value.detach().cpu().clone() for name, value in sorted(kept.items())}
+    return dict(meta=meta, state_dict=tensors), left
+
+
+def publish(src: Path, prefix: Path, keep: str, ema: bool, day: str) -> tuple[Path, dict, dict]:
+    """Writes the published file and reads it back.
+
+    Returns:
+        Its path, its content, and what was left out.
+    """
+    content = load_from_local(str(src), map_location='cpu')
+    result, left = strip(content, keep, ema)
+    left |= dict.fromkeys(content.keys() - {'state_dict', 'ema_state_dict', 'meta'}, 1)
+    buffer = io.BytesIO()
+    torch.save(result, buffer)
+    data = buffer.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    path = prefix.with_name(f'{prefix.name}_{day}-{digest[:8]}.pth')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_writer(path) as file:
+        file.write(data)
+    _check(path, result)
+    return path, result, left
+
+
+def _check(path: Path, expected: dict) -> None:
+    """Reads the file as others will."""
+    found = torch.load(path, weights_only=True)
+    same = found['state_dict'].keys() == expected['state_dict'].keys() and all(
+        torch.equal(value, found['state_dict'][name])
+        for name, value in expected['state_dict'].items()
+    )
+    if not same:
+        path.unlink()
+        raise RuntimeError(f'{path} did not hold what was written to it; it was removed')
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        path, result, left = publish(args.src, args.dst, args.keep, args.ema, args.date)
+    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        print(f'publish_model: {args.src}: {error}', file=sys.stderr)
+        return 1
+    before, after = (file.stat().st_size / 2**20 for file in (args.src, path))
+    print(
+        f'{len(result["state_dict"])} {result["meta"]["weights"]} weights ({args.keep}) -> {path}'
+    )
+    print(f'{before:.1f} MiB -> {after:.1f} MiB')
+    print(f'left out: {", ".join(sorted(left)) or "nothing"}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

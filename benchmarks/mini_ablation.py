@@ -104,6 +104,7 @@ def run_cell(name: str, seed: int, epochs: int, work: Path) -> float:
                 'tools/train.py',
                 folder / 'config.py',
                 '--resume',
+                '--no-validate',
                 '--seed',
                 seed,
                 '--work-dir',

@@ -4,6 +4,7 @@
 _base_ = [
     '../_base_/models/pmd_vit-tiny.py',
     '../_base_/datasets/demo_pretrain.py',
+    '../_base_/datasets/demo_knn.py',
     '../_base_/schedules/pmd_4x100e.py',
     '../_base_/default_runtime.py',
 ]
@@ -44,6 +45,7 @@ param_scheduler = [
     )
 ]
 auto_scale_lr = dict(enable=False)
-train_cfg = dict(max_epochs=epochs * len(ratios))
+# knn/top1 in the log at the end of each phase
+train_cfg = dict(max_epochs=epochs * len(ratios), val_interval=epochs)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=4, max_keep_ckpts=2))
 work_dir = 'work_dirs/demo/pmd'

@@ -1,5 +1,13 @@
-"""Transforms that MMAction2 lacks."""
+"""Data sets and transforms that MMAction2 lacks."""
 
+from pmd_mmaction.datasets.mark_split import MarkSplit
+from pmd_mmaction.datasets.path_list import PathListDataset, parse_path_list, read_path_list
 from pmd_mmaction.datasets.seed_augmentation import SeedAugmentation
 
-__all__ = ['SeedAugmentation']
+__all__ = [
+    'MarkSplit',
+    'PathListDataset',
+    'SeedAugmentation',
+    'parse_path_list',
+    'read_path_list',
+]

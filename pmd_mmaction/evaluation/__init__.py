@@ -1,5 +1,16 @@
 """What frozen features are worth."""
 
+from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
+from pmd_mmaction.evaluation.knn import KNNMetric, knn_scores
 from pmd_mmaction.evaluation.linear_probe import first_of_each_class, fit_linear_probe
+from pmd_mmaction.evaluation.linear_probe_metric import LinearProbeMetric
 
-__all__ = ['first_of_each_class', 'fit_linear_probe']
+__all__ = [
+    'FrozenFeatureMetric',
+    'KNNMetric',
+    'LinearProbeMetric',
+    'first_of_each_class',
+    'fit_linear_probe',
+    'knn_scores',
+    'topk_accuracy',
+]

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
+from pmd_mmaction.evaluation import LinearProbeMetric, first_of_each_class, fit_linear_probe
 
 
 def data(classes: int):
@@ -36,3 +36,27 @@ def test_few_labels_are_the_first_of_each_class():
     assert first_of_each_class(labels, 2).tolist() == [0, 1, 2, 4, 6]
     with pytest.raises(ValueError, match='0 clips per class'):
         first_of_each_class(labels, 0)
+
+
+# --- as a metric ---
+
+
+def test_the_metric_is_the_probe():
+    features, labels = data(4)
+    metric = LinearProbeMetric(c=0.5)
+    for split, rows in (('bank', slice(0, 40)), ('query', slice(40, 60))):
+        metric.process(
+            None,
+            [
+                dict(feature=f, gt_label=torch.tensor([y]), split=split)
+                for f, y in zip(features[rows], labels[rows])
+            ],
+        )
+    weight, bias = fit_linear_probe(features[:40], labels[:40], c=0.5)
+    right = (features[40:] @ weight.T + bias).argmax(1) == labels[40:]
+    assert metric.evaluate(60) == {'probe/top1': right.double().mean().item()}
+
+
+def test_a_penalty_of_zero_is_refused():
+    with pytest.raises(ValueError, match='c is 0'):
+        LinearProbeMetric(c=0)

@@ -109,9 +109,8 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
             log_level='ERROR',
         )
     )
-    smaller = dict(SampleFrames=dict(clip_len=4), Resize=dict(scale=(32, 32)))
-    for step in cfg.train_dataloader.dataset.pipeline:
-        step.update(smaller.get(step.type, {}))
+    _shrink(cfg.train_dataloader.dataset.pipeline)
+    cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
     ratios, epochs = changes.pop('ratios', RATIOS), changes.pop('epochs', EPOCHS)
     phases = [dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios]
     phase = dict(type='ProgressivePhaseHook', phases=phases) | changes.pop('phase', {})
@@ -122,6 +121,33 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
     for key, value in changes.items():
         _set(cfg, key.split('__'), value)
     return cfg
+
+
+def validate_with_knn(cfg: Config, clips: Path, interval: int, train: str = 'train.txt') -> Config:
+    """The demo's validation: classify the validation clips by the training clips.
+
+    Args:
+        cfg: result of `tiny_config`; it is changed.
+        clips: result of `make_clips`.
+        interval: epochs between two validations.
+        train: list file of the labelled clips.
+    """
+    demo = Config.fromfile(CONFIGS / 'pmd' / 'vit-tiny_demo_pretrain.py')
+    loader = demo.val_dataloader
+    loader.update(batch_size=5, num_workers=0, persistent_workers=False)
+    for dataset, name in zip(loader.dataset.datasets, (train, 'val.txt')):
+        dataset.update(ann_file=str(clips / name), data_prefix=dict(video=str(clips)))
+        _shrink(dataset.pipeline)
+    cfg.val_dataloader, cfg.val_cfg = loader, demo.val_cfg
+    cfg.val_evaluator = dict(demo.val_evaluator, k=3)
+    cfg.train_cfg.val_interval = interval
+    return cfg
+
+
+def _shrink(pipeline: list[dict]) -> None:
+    smaller = dict(SampleFrames=dict(clip_len=4), Resize=dict(scale=(32, 32)))
+    for step in pipeline:
+        step.update(smaller.get(step.type, {}))
 
 
 def _set(cfg: Config, keys: list[str], value) -> None:

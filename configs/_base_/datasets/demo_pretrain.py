@@ -1,4 +1,5 @@
-# The embedded clips (tools/data/make_demo_dataset.py), without their labels.
+# The embedded clips (tools/data/make_demo_dataset.py), without their labels;
+# demo_knn.py has them.
 data_root = 'data/demo'
 
 train_pipeline = [
@@ -18,7 +19,7 @@ train_dataloader = dict(
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=f'{data_root}/train.txt',
         data_prefix=dict(video=data_root),
         pipeline=train_pipeline,

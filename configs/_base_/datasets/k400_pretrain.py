@@ -1,4 +1,4 @@
-# Kinetics-400 without labels' use; the layout of MMAction2 (data/kinetics400).
+# Kinetics-400 in the layout of MMAction2 (docs/data.md). The list may be one without labels.
 data_root = 'data/kinetics400/videos_train'
 ann_file = 'data/kinetics400/kinetics400_train_list_videos.txt'
 
@@ -28,7 +28,7 @@ train_dataloader = dict(
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=ann_file,
         data_prefix=dict(video=data_root),
         pipeline=train_pipeline,

@@ -1,0 +1,97 @@
+"""What metrics on frozen features share: features to learn from, features to classify."""
+
+from abc import abstractmethod
+from typing import Sequence
+
+import torch
+from mmengine.evaluator import BaseMetric
+from torch import Tensor
+
+
+class FrozenFeatureMetric(BaseMetric):
+    """Collects the features of a pre-training model and classifies one split by the other.
+
+    The data samples need ``feature`` (``predict`` of the pre-training recognizers sets it, the
+    value of ``mode='tensor'``), ``gt_label`` and ``split`` (:class:`MarkSplit`). MMEngine
+    gathers the features of all ranks and drops the copies that pad the last batch; the main
+    process computes. A feature of D float32 numbers stays in memory for every clip.
+
+    Args:
+        collect_device: where MMEngine gathers: ``'cpu'`` (over files) or ``'gpu'``.
+        prefix: replaces the first part of the metric's names.
+    """
+
+    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Keeps feature, label and split of every sample of a batch.
+
+        Raises:
+            ValueError: if a sample lacks one of them.
+        """
+        for sample in data_samples:
+            missing = [key for key in ('feature', 'gt_label', 'split') if key not in sample]
+            if missing:
+                raise ValueError(
+                    f'{type(self).__name__} needs {missing} in the data samples: the model must be '
+                    "a pre-training one, and the pipeline must hold dict(type='MarkSplit', "
+                    "split='bank' or 'query') and PackActionInputs(meta_keys=('split', ...))"
+                )
+            self.results.append(
+                dict(
+                    feature=sample['feature'].detach().float().cpu(),
+                    label=int(sample['gt_label']),
+                    split=sample['split'],
+                )
+            )
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """The metric over all clips.
+
+        Raises:
+            ValueError: if there is nothing to learn from or to classify, or a label is missing.
+        """
+        parts = {}
+        for split in ('bank', 'query'):
+            chosen = [result for result in results if result['split'] == split]
+            if not chosen:
+                raise ValueError(
+                    f'{type(self).__name__} got no clip with split={split!r}: the val_dataloader '
+                    'must hold both, such as a ConcatDataset of two data sets'
+                )
+            labels = torch.tensor([result['label'] for result in chosen])
+            if (labels < 0).any():
+                raise ValueError(f'{int((labels < 0).sum())} clips of the {split} have no label')
+            parts[split] = (torch.stack([result['feature'] for result in chosen]), labels)
+        return self.score(*parts['bank'], *parts['query'])
+
+    @abstractmethod
+    def score(
+        self, bank: Tensor, bank_labels: Tensor, query: Tensor, query_labels: Tensor
+    ) -> dict[str, float]:
+        """Classifies the queries.
+
+        Args:
+            bank: ``(S, D)`` float32 features with known labels.
+            bank_labels: ``(S,)`` int64 classes.
+            query: ``(Q, D)`` float32 features.
+            query_labels: ``(Q,)`` int64 classes.
+        """
+
+
+def topk_accuracy(scores: Tensor, labels: Tensor, topk: Sequence[int] = (1, 5)) -> dict[str, float]:
+    """Share of the samples whose class is among the k best; ties go to the lower class.
+
+    Args:
+        scores: ``(Q, K)`` scores of K classes.
+        labels: ``(Q,)`` int64 classes; one outside 0 ... K - 1 counts as wrong.
+        topk: the k; those not below K are left out.
+
+    Returns:
+        ``'top<k>'`` to the share.
+    """
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    hits = order == labels[:, None]
+    ks = [k for k in topk if k < scores.shape[1]]
+    return {f'top{k}': hits[:, :k].any(1).double().mean().item() for k in ks}

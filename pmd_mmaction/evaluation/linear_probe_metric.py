@@ -1,0 +1,38 @@
+"""A linear probe as a metric of the validation loop."""
+
+from mmaction.registry import METRICS
+from torch import Tensor
+
+from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
+from pmd_mmaction.evaluation.linear_probe import fit_linear_probe
+
+
+@METRICS.register_module()
+class LinearProbeMetric(FrozenFeatureMetric):
+    """Top-1 and top-5 of logistic regression on the bank, ``probe/top1`` in the log.
+
+    Args:
+        c: inverse strength of the L2 penalty, > 0.
+        collect_device: see :class:`FrozenFeatureMetric`.
+        prefix: replaces ``'probe'``.
+
+    Raises:
+        ValueError: if ``c`` is not above 0.
+    """
+
+    default_prefix = 'probe'
+
+    def __init__(
+        self, c: float = 1.0, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
+        if not c > 0:
+            raise ValueError(f'c is {c}; it must be above 0')
+        super().__init__(collect_device, prefix)
+        self.c = c
+
+    def score(
+        self, bank: Tensor, bank_labels: Tensor, query: Tensor, query_labels: Tensor
+    ) -> dict[str, float]:
+        """See :meth:`FrozenFeatureMetric.score`."""
+        weight, bias = fit_linear_probe(bank, bank_labels, self.c)
+        return topk_accuracy(query @ weight.T + bias, query_labels)

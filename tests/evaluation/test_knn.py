@@ -1,0 +1,133 @@
+"""k nearest neighbours against a loop and against scikit-learn."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
+
+from pmd_mmaction.evaluation import KNNMetric, knn_scores, topk_accuracy
+
+
+def features(count, seed, dims=6):
+    return torch.randn(count, dims, generator=torch.Generator().manual_seed(seed))
+
+
+BANK, LABELS, QUERY = features(40, 0), torch.arange(40) % 4, features(9, 1)
+
+
+def loop(bank, labels, query, k, temperature):
+    """Weighted votes in Python numbers."""
+    result = []
+    for q in query.double():
+        similar = [(torch.dot(q, b) / q.norm() / b.norm()).item() for b in bank.double()]
+        order = sorted(range(len(bank)), key=lambda i: -similar[i])[:k]
+        votes = [0.0] * (int(labels.max()) + 1)
+        for i in order:
+            weight = 1 if temperature is None else math.exp(similar[i] / temperature)
+            votes[int(labels[i])] += weight
+        result.append([v / sum(votes) for v in votes])
+    return torch.tensor(result)
+
+
+@pytest.mark.parametrize('k', [1, 7, 40])
+@pytest.mark.parametrize('temperature', [0.07, 1.0, None])
+def test_votes_equal_the_loop(k, temperature):
+    scores = knn_scores(BANK, LABELS, QUERY, k, temperature)
+    shares = scores / scores.sum(1, keepdim=True)
+    torch.testing.assert_close(shares, loop(BANK, LABELS, QUERY, k, temperature), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('k', [1, 5, 11])
+def test_plain_votes_equal_scikit_learn(k):
+    model = KNeighborsClassifier(k, metric='cosine').fit(BANK.numpy(), LABELS.numpy())
+    scores = knn_scores(BANK, LABELS, QUERY, k, None)
+    assert scores.argmax(1).tolist() == model.predict(QUERY.numpy()).tolist()
+
+
+def test_chunks_change_nothing():
+    whole = knn_scores(BANK, LABELS, QUERY, 7)
+    torch.testing.assert_close(knn_scores(BANK, LABELS, QUERY, 7, chunk=2), whole)
+
+
+@given(st.permutations(range(40)))
+def test_the_order_of_the_bank_does_not_matter(order):
+    found = knn_scores(BANK[list(order)], LABELS[list(order)], QUERY, 7)
+    torch.testing.assert_close(found, knn_scores(BANK, LABELS, QUERY, 7))
+
+
+def test_a_small_temperature_does_not_overflow():
+    scores = knn_scores(BANK, LABELS, BANK[:3], 5, 1e-4)
+    assert scores.isfinite().all()
+    assert scores.argmax(1).tolist() == LABELS[:3].tolist()
+
+
+@pytest.mark.parametrize('k', [0, 41])
+def test_too_many_neighbours_are_refused(k):
+    with pytest.raises(ValueError, match=f'k is {k}, but the bank holds 40'):
+        knn_scores(BANK, LABELS, QUERY, k)
+
+
+# --- accuracies ---
+
+
+def test_accuracies_by_hand():
+    scores = torch.tensor([[3.0, 2, 1, 0, 0, 0], [0, 5, 4, 3, 2, 1], [1, 1, 1, 1, 1, 1]])
+    found = topk_accuracy(scores, torch.tensor([0, 0, 4]))
+    assert found == dict(top1=1 / 3, top5=2 / 3)
+
+
+def test_few_classes_have_no_top5():
+    assert topk_accuracy(torch.eye(5), torch.arange(5)) == dict(top1=1.0)
+
+
+def test_a_class_outside_the_bank_is_wrong():
+    assert topk_accuracy(torch.eye(2), torch.tensor([0, 7]))['top1'] == 0.5
+
+
+# --- the metric ---
+
+
+def samples(features, labels, split):
+    return [
+        dict(feature=f, gt_label=torch.tensor([y]), split=split) for f, y in zip(features, labels)
+    ]
+
+
+def test_the_metric_separates_bank_and_query():
+    metric = KNNMetric(k=5)
+    mixed = samples(BANK, LABELS, 'bank') + samples(BANK[:8] + 0.01, LABELS[:8], 'query')
+    for start in range(0, len(mixed), 7):
+        metric.process(None, mixed[start : start + 7])
+    assert metric.evaluate(len(mixed)) == {'knn/top1': 1.0}
+
+
+@pytest.mark.parametrize(
+    'data, message',
+    [
+        (samples(BANK, LABELS, 'bank'), "no clip with split='query'"),
+        (samples(BANK, LABELS, 'query'), "no clip with split='bank'"),
+        (samples(BANK, LABELS - 1, 'bank') + samples(QUERY, LABELS, 'query'), '10 clips of the b'),
+    ],
+)
+def test_what_is_missing_is_named(data, message):
+    metric = KNNMetric()
+    metric.process(None, data)
+    with pytest.raises(ValueError, match=message):
+        metric.evaluate(len(data))
+
+
+@pytest.mark.parametrize('key', ['feature', 'gt_label', 'split'])
+def test_a_sample_without_a_key_is_named(key):
+    (sample,) = samples(BANK[:1], LABELS[:1], 'bank')
+    del sample[key]
+    with pytest.raises(ValueError, match=rf"KNNMetric needs \['{key}'\]"):
+        KNNMetric().process(None, [sample])
+
+
+@pytest.mark.parametrize('changes', [dict(k=0), dict(temperature=0.0), dict(temperature=-1)])
+def test_bad_settings(changes):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        KNNMetric(**changes)

@@ -1,0 +1,228 @@
+"""tools/extract_features.py: true features, nothing lost when it is interrupted."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from safetensors import safe_open
+
+from tests.integration import tiny
+from tools import extract_features
+from tools.extract_features import Parts, main
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory, mmaction_scope):
+    """A small pre-training config, its weights, and the model."""
+    from mmaction.registry import MODELS
+
+    folder = tmp_path_factory.mktemp('model')
+    clips = tiny.make_clips(folder / 'clips')
+    cfg = tiny.tiny_config(clips, folder)
+    cfg.dump(folder / 'config.py')
+    torch.manual_seed(0)
+    network = MODELS.build(cfg.model)
+    network.init_weights()
+    torch.save(dict(state_dict=network.state_dict()), folder / 'model.pth')
+    return folder, clips, network.eval()
+
+
+@pytest.fixture
+def run(model, tmp_path):
+    folder, clips, _ = model
+
+    def call(*options, out='f.npz', source=None, checkpoint='model.pth', config='config.py'):
+        source = source or ['--list', str(clips / 'train.txt'), '--prefix', str(clips)]
+        paths = [str(folder / config), str(folder / checkpoint)]
+        rest = ['--out', str(tmp_path / out), '--batch-size', '5', '--num-workers', '0']
+        return main([*paths, *source, *rest, *options]), tmp_path / out
+
+    return call
+
+
+def names(clips):
+    return [line.split()[0] for line in (clips / 'train.txt').read_text().splitlines()]
+
+
+@torch.no_grad()
+def by_hand(model, layer=None):
+    """Tokens of every clip: decoded and normalised without the pipeline."""
+    import decord
+
+    _, clips, network = model
+    tokens = []
+    for name in names(clips):
+        reader = decord.VideoReader(str(clips / name))
+        middle = len(reader) // 2 - 2
+        frames = reader.get_batch(range(middle, middle + 4)).asnumpy()
+        mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
+        clip = torch.tensor((frames - mean) / std).float().permute(3, 0, 1, 2)[None]
+        if layer is None:
+            tokens.append(network.backbone.encode(clip).tokens)
+        else:
+            tokens.append(list(network.backbone.iter_layers(clip))[layer - 1])
+    return torch.cat(tokens).numpy()
+
+
+def test_pooled_features(model, run):
+    code, out = run()
+    content = np.load(out)
+    assert code == 0
+    assert content['names'].tolist() == names(model[1])
+    assert content['labels'].tolist() == list(range(12))
+    np.testing.assert_allclose(content['features'], by_hand(model).mean(1), atol=1e-4)
+    assert not out.with_name('f.npz.parts').exists()
+
+
+@pytest.mark.parametrize('layer', [None, 1, 3])
+def test_features_of_patches(model, run, layer):
+    code, out = run('--per-patch', *(['--layer', str(layer)] if layer else []))
+    features = np.load(out)['features']
+    assert features.shape == (12, 1, tiny.PATCHES, 48) and code == 0
+    np.testing.assert_allclose(features[:, 0], by_hand(model, layer), atol=1e-4)
+
+
+def test_a_layer_pooled(model, run):
+    _, out = run('--layer', '2')
+    np.testing.assert_allclose(np.load(out)['features'], by_hand(model, 2).mean(1), atol=1e-4)
+
+
+def test_safetensors(model, run):
+    _, plain = run()
+    _, out = run(out='f.safetensors')
+    with safe_open(out, 'np') as file:
+        np.testing.assert_array_equal(file.get_tensor('features'), np.load(plain)['features'])
+        assert json.loads(file.metadata()['names']) == names(model[1])
+
+
+def test_files_on_the_command_line(model, run):
+    paths = [str(model[1] / name) for name in names(model[1])[:2]]
+    _, out = run(source=['--videos', *paths])
+    content = np.load(out)
+    assert content['names'].tolist() == paths
+    assert content['labels'].tolist() == [-1, -1]
+
+
+def test_a_recognizer(model, run):
+    folder = model[0]
+    cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-tiny_demo_probe.py')
+    cfg.model.backbone.update(embed_dims=48, depth=3, num_heads=3, **tiny.GRID)
+    cfg.model.cls_head.in_channels = 48
+    for step in cfg.test_dataloader.dataset.pipeline:
+        step.update(
+            dict(SampleFrames=dict(clip_len=4), Resize=dict(scale=(32, 32))).get(step.type, {})
+        )
+    cfg.dump(folder / 'recognizer.py')
+    code, out = run('--per-patch', config='recognizer.py', source=None, out='r.npz')
+    assert code == 0
+    assert np.load(out)['features'].shape == (12, 1, tiny.PATCHES, 48)
+    _, pooled = run(config='recognizer.py', out='p.npz')
+    tokens = torch.tensor(np.load(out)['features'][:, 0]).mean(1)
+    expected = torch.nn.functional.layer_norm(tokens, (48,), eps=1e-6)  # a fresh fc_norm
+    np.testing.assert_allclose(np.load(pooled)['features'], expected, atol=1e-4)
+
+
+# ---------------------------------------------------------------------- interruptions
+
+
+def test_an_interrupted_run_goes_on(run, monkeypatch):
+    _, whole = run(out='whole.npz')
+    add, calls = Parts.add, []
+
+    def stop_at_second(self, *args):
+        calls.append(args[0])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        add(self, *args)
+
+    monkeypatch.setattr(Parts, 'add', stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.setattr(Parts, 'add', lambda self, *args: calls.append(args[0]) or add(self, *args))
+    calls.clear()
+    code, out = run()
+    assert calls == [10, 12], 'the first batch is not computed again'
+    assert code == 0
+    a, b = np.load(whole), np.load(out)
+    assert all(np.array_equal(a[key], b[key]) for key in a.files)
+
+
+def test_a_half_written_part_does_not_count(run, monkeypatch):
+    monkeypatch.setattr(extract_features, 'atomic_writer', _fails_for_notes)
+    assert run()[0] == 1
+    monkeypatch.undo()
+    code, out = run()
+    assert code == 0 and len(np.load(out)['features']) == 12
+
+
+def _fails_for_notes(path):
+    from pmd_mmaction.dare.atomic_file import atomic_writer
+
+    if path.name.startswith('part_'):
+        raise OSError('disk full')
+    return atomic_writer(path)
+
+
+@pytest.mark.parametrize('change', [('--per-patch',), ('--layer', '1')])
+def test_parts_of_another_extraction_are_refused(run, monkeypatch, capsys, change):
+    monkeypatch.setattr(extract_features, 'write_output', _no_space)
+    assert run()[0] == 1
+    monkeypatch.undo()
+    assert run(*change)[0] == 1
+    assert 'is of another config, checkpoint, list or option' in capsys.readouterr().err
+    assert run()[0] == 0
+
+
+def _no_space(*args):
+    raise OSError('no space left')
+
+
+# ---------------------------------------------------------------------- refusals
+
+
+@pytest.fixture
+def broken(model, tmp_path):
+    """A list whose fourth video is no video."""
+    (tmp_path / 'bad.mp4').write_text('not a video')
+    paths = [str(model[1] / name) for name in names(model[1])[:5]]
+    return ['--videos', *paths[:3], str(tmp_path / 'bad.mp4'), *paths[3:]]
+
+
+def test_a_broken_video_stops_it(run, broken, capsys):
+    code, out = run(source=broken)
+    assert code == 1 and not out.exists()
+    assert 'bad.mp4 cannot be read' in capsys.readouterr().err
+
+
+def test_a_broken_video_is_left_out_and_told(run, broken, capsys):
+    code, out = run('--skip-broken', source=broken)
+    assert code == 3
+    assert np.load(out)['names'].tolist() == [p for p in broken[1:] if 'bad' not in p]
+    assert 'left out: ' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(out='f.txt'), 'the name must end in one of'),
+        (dict(source=['--list', '/nowhere.txt']), 'there is no list file /nowhere.txt'),
+    ],
+)
+def test_bad_options(run, capsys, options, message):
+    assert run(**options)[0] == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_layer_that_does_not_exist(run, capsys):
+    assert run('--layer', '4')[0] == 1
+    assert '--layer 4: the backbone has layers 1 to 3' in capsys.readouterr().err
+
+
+def test_half_a_checkpoint(model, run, capsys):
+    content = torch.load(model[0] / 'model.pth')
+    del content['state_dict']['backbone.blocks.1.attn.q_bias']
+    torch.save(content, model[0] / 'half.pth')
+    assert run(checkpoint='half.pth')[0] == 1
+    assert "missing ['backbone.blocks.1.attn.q_bias']" in capsys.readouterr().err

@@ -51,6 +51,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
     assert [item.name for item in before] == [
         'importlib-metadata',
         'drn-module',
+        'multimodal',
         'checkpoint-loading',
         'checkpoint-download',
         'cpu-init',

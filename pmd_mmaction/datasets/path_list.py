@@ -9,6 +9,22 @@ from mmaction.registry import DATASETS
 
 _LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
 NO_LABEL = -1
+VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
+
+
+def find_videos(folder: str | Path) -> list[Path]:
+    """All videos below a folder, by their suffix, in alphabetical order.
+
+    Raises:
+        ValueError: if it is no folder or holds none.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f'{folder} is no folder')
+    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise ValueError(f'{folder} holds no video ({", ".join(VIDEO_SUFFIXES)})')
+    return found
 
 
 def parse_path_list(lines: Iterable[str]) -> list[tuple[str, int | None]]:

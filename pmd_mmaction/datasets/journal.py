@@ -1,0 +1,43 @@
+"""What a long job over many files has done, so that it can go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+class Journal:
+    """A file with one JSON line per finished item; a line cut off by a crash does not count.
+
+    Args:
+        path: the file; it is made if it does not exist.
+        settings: what the results depend on. Results under other settings are not used again.
+    """
+
+    def __init__(self, path: Path, settings: dict) -> None:
+        self._settings = json.dumps(settings, sort_keys=True)
+        self._results: dict[str, dict] = {}
+        data = path.read_bytes() if path.is_file() else b''
+        whole = data[: data.rfind(b'\n') + 1]
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            if entry['settings'] == self._settings:
+                self._results[entry['key']] = entry['result']
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open('ab')
+        self._file.truncate(len(whole))
+
+    def get(self, key: str) -> dict | None:
+        """The result of an item, or None if it is not finished."""
+        return self._results.get(key)
+
+    def add(self, key: str, result: dict) -> None:
+        """Notes a result; it is on its way to the disk when this returns."""
+        self._results[key] = result
+        entry = dict(key=key, settings=self._settings, result=result)
+        self._file.write(json.dumps(entry).encode() + b'\n')
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()

@@ -1,0 +1,70 @@
+"""Lists with and without labels."""
+
+import pytest
+from mmaction.registry import DATASETS
+
+from pmd_mmaction.datasets import parse_path_list, read_path_list
+from pmd_mmaction.datasets.path_list import find_videos
+
+
+@pytest.mark.parametrize(
+    'lines, expected',
+    [
+        (['a.mp4 3\n', 'b c.mp4  0\n'], [('a.mp4', 3), ('b c.mp4', 0)]),
+        (['a.mp4\n', 'b c.mp4\n'], [('a.mp4', None), ('b c.mp4', None)]),
+        (['a.mp4 3\n', 'take 2.mp4\n'], [('a.mp4 3', None), ('take 2.mp4', None)]),
+        (['a.mp4\t-1\r\n', '\n', '  \n'], [('a.mp4', -1)]),
+        (['it\'s "x".mp4'], [('it\'s "x".mp4', None)]),
+        ([], []),
+    ],
+)
+def test_lines(lines, expected):
+    assert parse_path_list(lines) == expected
+
+
+def test_names_that_are_no_utf8_can_be_opened(tmp_path):
+    name = b'caf\xe9.mp4'
+    (tmp_path / 'list.txt').write_bytes(name + b'\n')
+    ((found, _),) = read_path_list(tmp_path / 'list.txt')
+    assert found.encode('utf-8', 'surrogateescape') == name
+
+
+def test_no_list_and_an_empty_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match='docs/data.md'):
+        read_path_list(tmp_path / 'list.txt')
+    (tmp_path / 'list.txt').write_text('\n \n')
+    with pytest.raises(ValueError, match='names no video'):
+        read_path_list(tmp_path / 'list.txt')
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('lines', [['a b.mp4', 'c.mp4'], ['a b.mp4 1', 'c.mp4 0']])
+def test_the_data_set(tmp_path, lines):
+    (tmp_path / 'list.txt').write_text('\n'.join(lines))
+    dataset = DATASETS.build(
+        dict(
+            type='PathListDataset',
+            ann_file=str(tmp_path / 'list.txt'),
+            data_prefix=dict(video='data/x'),
+            pipeline=[],
+        )
+    )
+    info = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [x['filename'] for x in info] == ['data/x/a b.mp4', 'data/x/c.mp4']
+    assert [x['label'] for x in info] == ([1, 0] if lines[0].endswith('1') else [-1, -1])
+    assert [x['sample_idx'] for x in info] == [0, 1]
+
+
+def test_videos_of_a_folder(tmp_path):
+    for name in ('b/x.MP4', 'a.webm', 'notes.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in find_videos(tmp_path)] == [
+        'a.webm',
+        'b/x.MP4',
+    ]
+    for folder, message in ((tmp_path / 'no', 'is no folder'), (tmp_path / 'b' / 'c', 'holds no')):
+        if 'holds' in message:
+            folder.mkdir()
+        with pytest.raises(ValueError, match=message):
+            find_videos(folder)

@@ -1,0 +1,152 @@
+"""Finds the videos of a list or folder that a training could not read, and writes a clean list.
+
+Every file gives one line in a journal beside the report, so an interrupted check goes on with the
+same command; files that changed since are checked again. The clean list and the report are written
+when all is checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.datasets.isolated import Outcome, map_isolated
+from pmd_mmaction.datasets.journal import Journal
+from pmd_mmaction.datasets.path_list import find_videos, read_path_list
+from pmd_mmaction.datasets.video_check import check_video
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('source', type=Path, help='list file, with or without labels, or folder')
+    parser.add_argument('--prefix', default='', help='folder of the paths in the list')
+    parser.add_argument('--out', type=Path, required=True, help='clean list to write')
+    parser.add_argument('--report', type=Path, required=True, help='.csv of what was left out')
+    parser.add_argument('--min-frames', type=int, default=16, help='fewer is too short (%(default)s)')
+    parser.add_argument(
+        '--header-only',
+        action='store_true',
+        help='do not decode: fast, but damaged frames and wrong lengths go unnoticed',
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=0.02,
+        help='share by which the length may differ from the header (%(default)s)',
+    )
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='processes (%(default)s)')
+    parser.add_argument('--timeout', type=float, default=300, help='seconds per file (%(default)s)')
+    return parser.parse_args(argv)
+
+
+def read_source(source: Path, prefix: str) -> list[tuple[str, str]]:
+    """Pairs (line for the clean list, path of the file).
+
+    Raises:
+        ValueError: if there is no video.
+    """
+    if source.is_dir():
+        return [(str(path.relative_to(source)), str(path)) for path in find_videos(source)]
+    return [
+        (name if label is None else f'{name} {label}', str(Path(prefix, name)))
+        for name, label in read_path_list(source)
+    ]
+
+
+def identity(path: str) -> str:
+    """Path, size and time of change: another file under the same name is another file."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return f'{path}|absent'
+    return f'{path}|{stat.st_size}|{stat.st_mtime_ns}'
+
+
+def finding(outcome: Outcome) -> dict:
+    """What the journal keeps of a check."""
+    if outcome.error in ('crash', 'timeout'):
+        return dict(problem=f'decoder {outcome.error}', detail='', frames=0)
+    if outcome.error is not None:
+        return dict(problem='decode error', detail=outcome.error, frames=0)
+    return outcome.value._asdict()
+
+
+def check_all(paths: list[str], args: argparse.Namespace) -> dict[str, dict]:
+    """The finding for every path; those in the journal are not checked again."""
+    settings = dict(
+        min_frames=args.min_frames, decode=not args.header_only, tolerance=args.tolerance
+    )
+    journal = Journal(args.report.with_name(args.report.name + '.journal'), settings)
+    keys = {path: identity(path) for path in paths}
+    found = {path: journal.get(key) for path, key in keys.items()}
+    rest = [path for path, result in found.items() if result is None]
+    check = map_isolated(partial(check_video, **settings), rest, args.jobs, args.timeout)
+    for outcome in tqdm(check, total=len(paths), initial=len(paths) - len(rest), disable=None):
+        found[outcome.item] = finding(outcome)
+        if found[outcome.item]['problem'] != 'missing':  # it may be there next time
+            journal.add(keys[outcome.item], found[outcome.item])
+    journal.close()
+    return found
+
+
+def judge(entries: list[tuple[str, str]], found: dict[str, dict]) -> list[tuple[str, str, dict]]:
+    """Line, path and finding of every entry, with what only the whole list shows."""
+    result, seen = [], set()
+    for line, path in entries:
+        problem = found[path]
+        if problem['problem'] is None and path in seen:
+            problem = dict(problem='twice in the list', detail='', frames=problem['frames'])
+        elif problem['problem'] is None and '\n' in line:
+            problem = dict(problem='line break in its name', detail='', frames=problem['frames'])
+        seen.add(path)
+        result.append((line, path, problem))
+    return result
+
+
+def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) -> None:
+    """Writes the clean list in the old order and the report."""
+    good = [line for line, _, finding in judged if finding['problem'] is None]
+    table = io.StringIO(newline='')
+    rows = csv.writer(table)
+    rows.writerow(['path', 'problem', 'detail'])
+    for _, path, finding in judged:
+        if finding['problem'] is not None:
+            rows.writerow([path, finding['problem'], finding['detail']])
+    for path, text in ((report, table.getvalue()), (out, ''.join(f'{line}\n' for line in good))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_writer(path) as file:
+            file.write(text.encode('utf-8', 'surrogateescape'))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; 0 if all is well, 3 if files were left out, 1 for an error."""
+    args = parse_args(argv)
+    try:
+        entries = read_source(args.source, args.prefix)
+        judged = judge(entries, check_all(list(dict.fromkeys(p for _, p in entries)), args))
+        write_results(judged, args.out, args.report)
+    except (OSError, ValueError) as error:
+        print(f'check_videos: {error}', file=sys.stderr)
+        return 1
+    counts = Counter(finding['problem'] or 'fine' for _, _, finding in judged)
+    table = Table('result', 'videos')
+    for name, count in counts.most_common():
+        table.add_row(name, str(count))
+    Console().print(table)
+    return 0 if set(counts) == {'fine'} else 3
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Copies a folder of videos as smaller H.264 files without sound.
+
+A copy appears under its name when it is complete; the same command goes on after an interruption.
+What could not be copied is listed in resize_failures.csv in the target folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.datasets.isolated import map_isolated
+from pmd_mmaction.datasets.path_list import find_videos
+from pmd_mmaction.datasets.video_resize import ResizeSettings, resize_video
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    default = ResizeSettings()
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('source', type=Path, help='folder of videos')
+    parser.add_argument('target', type=Path, help='folder for the copies, with the same structure')
+    parser.add_argument(
+        '--short-side',
+        type=int,
+        default=default.short_side,
+        help='pixels; smaller videos are not enlarged (%(default)s)',
+    )
+    parser.add_argument('--crf', type=int, default=default.crf, help='quality (%(default)s)')
+    parser.add_argument('--preset', default=default.preset, help='of libx264 (%(default)s)')
+    parser.add_argument(
+        '--gop', type=int, default=default.gop, help='frames between key frames (%(default)s)'
+    )
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='processes (%(default)s)')
+    parser.add_argument('--timeout', type=float, default=1800, help='seconds each (%(default)s)')
+    args = parser.parse_args(argv)
+    for name in ('short_side', 'gop', 'jobs'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name.replace("_", "-")} must be 1 or more')
+    return args
+
+
+def plan(source: Path, target: Path) -> dict[str, str]:
+    """Source file to target file.
+
+    Raises:
+        ValueError: if there is no video, or two would get the same name.
+    """
+    result: dict[str, str] = {}
+    owners: dict[Path, Path] = {}
+    for path in find_videos(source):
+        copy = target / path.relative_to(source).with_suffix('.mp4')
+        if copy in owners:
+            raise ValueError(f'{owners[copy]} and {path} would both become {copy}: rename one')
+        owners[copy] = path
+        result[str(path)] = str(copy)
+    return result
+
+
+def check_settings(target: Path, settings: ResizeSettings) -> None:
+    """Notes the settings in the target folder.
+
+    Raises:
+        ValueError: if copies with other settings lie there.
+    """
+    note, text = target / 'resize_settings.json', json.dumps(settings._asdict(), indent=2)
+    if note.is_file() and note.read_text(encoding='utf-8') != text:
+        raise ValueError(
+            f'{target} holds copies with other settings ({note}): choose another folder, or the '
+            'same settings'
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    with atomic_writer(note) as file:
+        file.write(text.encode())
+
+
+def run(args: argparse.Namespace) -> tuple[int, dict[str, str]]:
+    """Copies what is not there yet; gives how many are there now, and the failures."""
+    settings = ResizeSettings(args.short_side, args.crf, args.preset, args.gop)
+    pairs = plan(args.source, args.target)
+    check_settings(args.target, settings)
+    rest = [(source, target) for source, target in pairs.items() if not Path(target).is_file()]
+    failures: dict[str, str] = {}
+    copies = map_isolated(partial(resize_video, settings=settings), rest, args.jobs, args.timeout)
+    for outcome in tqdm(copies, total=len(pairs), initial=len(pairs) - len(rest), disable=None):
+        if outcome.error is not None:
+            failures[outcome.item[0]] = outcome.error
+            # a process that was killed could not clean up
+            Path(f'{outcome.item[1]}.tmp').unlink(missing_ok=True)
+    table = io.StringIO(newline='')
+    rows = csv.writer(table)
+    rows.writerow(['path', 'error'])
+    rows.writerows(sorted(failures.items()))
+    with atomic_writer(args.target / 'resize_failures.csv') as file:
+        file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
+    return len(pairs) - len(failures), failures
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; 0 if all is well, 3 if some failed, 1 for an error."""
+    args = parse_args(argv)
+    try:
+        count, failures = run(args)
+    except (OSError, ValueError) as error:
+        print(f'resize_videos: {error}', file=sys.stderr)
+        return 1
+    print(f'{count} videos in {args.target}, {len(failures)} failed')
+    return 3 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,4 +1,4 @@
-# make test | demo | lint | slow | clean-env
+# make test | test-wheel | demo | lint | slow | lock | clean-env
 # The environment is built on first use and again whenever a file it depends on changes.
 
 PYTHON ?= python3
@@ -8,18 +8,23 @@ JOBS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
+UV ?= uv
 GUI_OPENCV := opencv-python opencv-contrib-python
 
 # The processes of the tests share the cores; threads on top of that only slow them down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help test slow demo lint env clean-env
+.PHONY: help test test-wheel slow demo lint lock env clean-env
 
 help:
 	@sed -n 1,2p Makefile
 
 test: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+# The same suite against the installed wheel, from a directory without the package's source.
+test-wheel: $(STAMP)
+	bash tests/run_on_wheel.sh $(RUN) -n $(JOBS) $(PYTEST_ARGS)
 
 slow: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
@@ -42,14 +47,17 @@ ifneq ($(shell $(RUN) -c 'import pytest' 2>/dev/null && echo works),works)
 .PHONY: $(STAMP)
 endif
 
-$(STAMP): requirements/pinned.txt requirements/openmmlab.txt setup.py pyproject.toml
+# Needs uv (pip install uv). Versions stay unless pinned.txt or UV_ARGS=--upgrade says otherwise.
+lock:
+	bash requirements/lock.sh $(UV) $(UV_ARGS)
+
+$(STAMP): requirements/lock.txt setup.py pyproject.toml
 	@$(RUN) -m pip --version >/dev/null 2>&1 || { \
 	  $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
 	    echo "$(PYTHON) is missing or not Python 3.10 to 3.13." \
 	      "Name one that is: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	  $(PYTHON) -m venv --clear $(VENV); }
-	$(RUN) -m pip install -r requirements/pinned.txt
-	$(RUN) -m pip install --no-deps -r requirements/openmmlab.txt
+	$(RUN) -m pip install --no-deps --require-hashes -r requirements/lock.txt
 	@# Builds of OpenCV overwrite each other; one left from an earlier installation has to go.
 	@if $(RUN) -m pip show --quiet $(GUI_OPENCV) 2>/dev/null; then \
 	  $(RUN) -m pip uninstall --yes $(GUI_OPENCV) && \

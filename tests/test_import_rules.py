@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / 'pmd_mmaction'
+import pmd_mmaction
+
+PACKAGE = Path(pmd_mmaction.__file__).parent  # also where a wheel was installed
 NAME = PACKAGE.name
 
 # Part of the package -> other parts that it may import. The root file registers everything.

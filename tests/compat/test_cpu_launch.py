@@ -10,10 +10,8 @@ import torch
 from mmengine.dist import utils as dist_utils
 from mmengine.runner import Runner
 
-import pmd_mmaction
 from pmd_mmaction.compat import cpu_launch
 
-ROOT = Path(pmd_mmaction.__file__).parents[1]
 no_gpu = pytest.mark.skipif(not cpu_launch._on_cpu(), reason='this machine has an accelerator')
 SCRIPT = """
 import sys
@@ -55,7 +53,7 @@ def _torchrun(tmp_path: Path, mode: str) -> subprocess.CompletedProcess:
     launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
     return subprocess.run(
         [*launch, str(script), str(tmp_path / 'work'), mode],
-        env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore'),
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore'),
         capture_output=True,
         text=True,
         timeout=180,

@@ -7,11 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-import pmd_mmaction
 from pmd_mmaction import compat
 from pmd_mmaction.compat import imports
 
-ROOT = Path(pmd_mmaction.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # Makes one installed module look absent.
 HIDE = """
 import sys

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import pmd_mmaction
 from pmd_mmaction.compat import imports, multimodal
 
-ROOT = Path(pmd_mmaction.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def _python(code: str) -> subprocess.CompletedProcess:

@@ -22,11 +22,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-import pmd_mmaction
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.hooks import DAREHook
 
-ROOT = Path(pmd_mmaction.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
 SHIPPED = sorted(
     str(path.relative_to(CONFIGS))

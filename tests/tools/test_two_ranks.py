@@ -62,7 +62,9 @@ def test_two_ranks_train_and_one_goes_on(tmp_path):
     env = dict(
         os.environ,
         PYTHON=sys.executable,
-        PYTHONPATH=f'{place}{os.pathsep}{TOOLS.parent}',
+        PYTHONPATH=os.pathsep.join(
+            [str(place), str(TOOLS.parent), os.environ.get('PYTHONPATH', '')]
+        ),
         PORT=str(_free_port()),
         OMP_NUM_THREADS='1',
     )

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Writes lock.txt: every package of pinned.txt and openmmlab.txt and what they need, for Python 3.10 to
+# 3.13, with digests.   requirements/lock.sh UV [options of `uv pip compile`]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+uv=$1
+shift
+
+compile() {
+  "$uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+    --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$@"
+}
+
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+{
+  echo '# Written by `make lock`; install with pip --no-deps --require-hashes.'
+  # The old file keeps the versions of packages that nothing pins.
+  compile pinned.txt --output-file lock.txt "$@" >/dev/null
+  cat lock.txt
+  echo '# openmmlab.txt, whose own lists of needs are left out'
+  compile openmmlab.txt --no-deps
+} >"$new"
+cat "$new" >lock.txt

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds the wheel and runs the tests against it, from a directory without the package's source.
+#   tests/run_on_wheel.sh PYTHON [options of pytest]
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+python=$1
+[[ $python == */* && $python != /* ]] && python="$PWD/$python"
+shift
+
+aside=$(mktemp -d)
+trap 'rm -rf "$aside"' EXIT
+mkdir "$aside/source"
+git -C "$root" ls-files -z --cached --others --exclude-standard |
+  tar --create --directory "$root" --null --files-from - | tar --extract --directory "$aside/source"
+
+"$python" -m pip wheel --quiet --no-deps --no-build-isolation \
+  --wheel-dir "$aside/dist" "$aside/source"
+"$python" -m pip install --quiet --no-deps --target "$aside/site" "$aside"/dist/*.whl
+
+rm -rf "$aside"/source/{pmd_mmaction,build,*.egg-info}
+cd "$aside/source"
+export PYTHONPATH="$aside/site" # wins over an editable installation
+"$python" -c "import pmd_mmaction, sys; sys.exit(not pmd_mmaction.__file__.startswith('$aside/site'))"
+"$python" -m pytest "$@"

@@ -22,3 +22,15 @@ trap 'rm -f "$new"' EXIT
   compile openmmlab.txt --no-deps
 } >"$new"
 cat "$new" >lock.txt
+
+# The oldest versions that runtime.txt, tests.txt and demo.txt allow, for the oldest Python.
+{
+  echo '# Written by `make lock`; for `nox -s lowest`.'
+  "$uv" pip compile --quiet --resolution lowest-direct --python-version 3.10 \
+    --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+    --override <(printf '%s\n' 'opencv-python; python_version < "3"' \
+      'opencv-contrib-python; python_version < "3"') \
+    runtime.txt tests.txt demo.txt openmmlab.txt \
+    <(printf '%s\n' 'setuptools>=77,<81' 'importlib_metadata>=6' 'opencv-python-headless>=4.8')
+} >"$new"
+cat "$new" >lowest.txt

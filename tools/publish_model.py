@@ -25,7 +25,8 @@ PARTS = {
     'student': ('backbone.', 'decoders.'),
 }
 META = ('epoch', 'iter', 'dataset_meta', 'mmengine_version', 'mmaction2_version')
-# Weights of mmengine's averaged model, which is saved with this prefix and a counter.
+# MMEngine's EMAHook saves the average as `state_dict`, and what was averaged as `ema_state_dict`,
+# with this prefix and a counter.
 EMA_PREFIX = 'module.'
 
 
@@ -41,47 +42,50 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='backbone: the encoder; recognizer: a fine-tuned model; student: encoder and '
         'decoders, to go on with a later phase',
     )
-    parser.add_argument('--ema', action='store_true', help='publish the averaged weights')
+    parser.add_argument(
+        '--raw', action='store_true', help="the last step's weights instead of EMAHook's average"
+    )
     parser.add_argument('--date', default=f'{date.today():%Y%m%d}', help='date in the name')
     return parser.parse_args(argv)
 
 
-def choose_weights(content: Mapping, ema: bool) -> dict[str, Tensor]:
-    """The raw or the averaged weights of a checkpoint.
+def choose_weights(content: Mapping, raw: bool) -> tuple[dict[str, Tensor], str]:
+    """The weights of a checkpoint, and whether they are ``'averaged'`` or ``'raw'``.
+
+    Args:
+        content: the checkpoint.
+        raw: leave the average that the checkpoint holds.
 
     Raises:
-        ValueError: if they are not there.
+        ValueError: if there are no weights, or ``raw`` though nothing was averaged.
     """
-    key = 'ema_state_dict' if ema else 'state_dict'
-    if not isinstance(content, Mapping) or not isinstance(content.get(key), Mapping):
+    if not isinstance(content, Mapping) or not isinstance(content.get('state_dict'), Mapping):
         raise ValueError(
-            'it has no averaged weights (ema_state_dict): leave --ema out'
-            if ema
-            else 'it has no state_dict: only files of the Runner and phase files are published; '
+            'it has no state_dict: only files of the Runner and phase files are published; '
             'tools/convert_checkpoint.py reads others'
         )
-    state = content[key]
-    if ema:
-        state = {
-            name.removeprefix(EMA_PREFIX): value
-            for name, value in state.items()
-            if name.startswith(EMA_PREFIX)
-        }
-    return dict(state)
+    if 'ema_state_dict' not in content:
+        if raw:
+            raise ValueError('its weights are no average (EMAHook): leave --raw out')
+        return dict(content['state_dict']), 'raw'
+    if not raw:
+        return dict(content['state_dict']), 'averaged'
+    state = content['ema_state_dict'].items()
+    return {k.removeprefix(EMA_PREFIX): v for k, v in state if k.startswith(EMA_PREFIX)}, 'raw'
 
 
-def strip(content: Mapping, keep: str, ema: bool) -> tuple[dict, dict[str, int]]:
+def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]:
     """What is published, and how many weights of each other part are left out.
 
     Args:
         content: the checkpoint.
         keep: a key of ``PARTS``.
-        ema: publish the averaged weights.
+        raw: see :func:`choose_weights`.
 
     Raises:
         ValueError: if a part that should be kept is not there.
     """
-    weights = choose_weights(content, ema)
+    weights, kind = choose_weights(content, raw)
     absent = [p for p in PARTS[keep] if not any(name.startswith(p) for name in weights)]
     if absent:
         raise ValueError(f'--keep {keep}: it has no weights {", ".join(f"{p}*" for p in absent)}')
@@ -90,21 +94,21 @@ def strip(content: Mapping, keep: str, ema: bool) -> tuple[dict, dict[str, int]]
     for name in weights.keys() - kept.keys():
         left[name.split('.')[0]] = left.get(name.split('.')[0], 0) + 1
     meta = {key: content['meta'][key] for key in META if key in content.get('meta', {})}
-    meta |= dict(published=keep, weights='averaged' if ema else 'raw')
+    meta |= dict(published=keep, weights=kind)
     meta |= dict(pmd_mmaction_version=pmd_mmaction.__version__)
     # Copies: a view would drag the storage of everything it was cut from along.
     tensors = {name: value.detach().cpu().clone() for name, value in sorted(kept.items())}
     return dict(meta=meta, state_dict=tensors), left
 
 
-def publish(src: Path, prefix: Path, keep: str, ema: bool, day: str) -> tuple[Path, dict, dict]:
+def publish(src: Path, prefix: Path, keep: str, raw: bool, day: str) -> tuple[Path, dict, dict]:
     """Writes the published file and reads it back.
 
     Returns:
         Its path, its content, and what was left out.
     """
     content = load_from_local(str(src), map_location='cpu')
-    result, left = strip(content, keep, ema)
+    result, left = strip(content, keep, raw)
     left |= dict.fromkeys(content.keys() - {'state_dict', 'ema_state_dict', 'meta'}, 1)
     buffer = io.BytesIO()
     torch.save(result, buffer)
@@ -134,7 +138,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        path, result, left = publish(args.src, args.dst, args.keep, args.ema, args.date)
+        path, result, left = publish(args.src, args.dst, args.keep, args.raw, args.date)
     except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         print(f'publish_model: {args.src}: {error}', file=sys.stderr)
         return 1

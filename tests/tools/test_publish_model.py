@@ -1,9 +1,11 @@
 """tools/publish_model.py: only what is needed, named by its digest, the same bytes each time."""
 
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.runner import load_checkpoint
 from torch import nn
 
@@ -21,14 +23,12 @@ STATE = {
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """What the Runner saves, with an optimiser and an averaged model."""
+    """What the Runner saves."""
     path = tmp_path / 'epoch_3.pth'
     torch.save(
         dict(
             meta=dict(epoch=3, iter=9, cfg='work_dir = "/home/somebody"', hostname='node7'),
             state_dict=STATE,
-            ema_state_dict={'steps': torch.tensor(4)}
-            | {f'module.{key}': value + 1 for key, value in STATE.items()},
             optimizer=dict(state={0: torch.zeros(1000)}),
             dare=dict(file='difficulty.table', digest='0'),
         ),
@@ -83,13 +83,30 @@ def test_a_view_does_not_drag_its_storage_along(tmp_path):
     assert path.stat().st_size < 10_000
 
 
-def test_averaged_weights(checkpoint, tmp_path, capsys):
-    _, (path,) = publish(checkpoint, tmp_path, '--ema')
+@pytest.fixture
+def averaged(tmp_path):
+    """What EMAHook saves: average 1, last step 3."""
+    model = nn.ModuleDict(dict(backbone=nn.Linear(1, 1)))
+    hook, runner = EMAHook(momentum=0.5), SimpleNamespace(model=model)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 1.0)
+    hook.before_run(runner)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 3.0)
+    content = dict(meta={}, state_dict=model.state_dict())
+    hook.before_save_checkpoint(runner, content)
+    torch.save(content, tmp_path / 'averaged.pth')
+    return tmp_path / 'averaged.pth'
+
+
+@pytest.mark.parametrize('options, value, name', [((), 1.0, 'averaged'), (('--raw',), 3.0, 'raw')])
+def test_averaged_weights(averaged, tmp_path, capsys, options, value, name):
+    _, (path,) = publish(averaged, tmp_path, *options)
     content = torch.load(path)
-    assert torch.equal(content['state_dict']['backbone.a.bias'], torch.full((2,), 2.0))
-    assert content['state_dict'].keys() == {'backbone.a.weight', 'backbone.a.bias'}
-    assert content['meta']['weights'] == 'averaged'
-    assert 'averaged weights' in capsys.readouterr().out
+    assert content['state_dict'].keys() == {'backbone.weight', 'backbone.bias'}
+    assert all(tensor.item() == value for tensor in content['state_dict'].values())
+    assert content['meta']['weights'] == name
+    assert f'2 {name} weights' in capsys.readouterr().out
 
 
 def test_mmengine_loads_it(checkpoint, tmp_path):
@@ -108,7 +125,8 @@ class Code:
     'content, options, message',
     [
         (dict(model=STATE), (), 'it has no state_dict'),
-        (dict(state_dict=STATE), ('--ema',), 'leave --ema out'),
+        (dict(state_dict=STATE), ('--raw',), 'leave --raw out'),
+        ([1, 2], (), 'it has no state_dict'),
         (dict(state_dict={'neck.a': torch.ones(1)}), (), 'it has no weights backbone.*'),
         (dict(state_dict=STATE, bad=Code()), (), 'may run code'),
         (None, (), 'There is no checkpoint'),

@@ -10,18 +10,9 @@ _base_ = [
     '../_base_/finetune_runtime.py',
 ]
 
-num_classes = 400
 model = dict(
-    data_preprocessor=dict(
-        blending=dict(
-            type='RandomBatchAugment',
-            augments=[
-                dict(type='MixupBlending', alpha=0.8, num_classes=num_classes),
-                dict(type='CutmixBlending', alpha=1.0, num_classes=num_classes),
-            ],
-        )
-    ),
-    cls_head=dict(num_classes=num_classes),
+    data_preprocessor=dict(blending=_base_.blending),
+    cls_head=dict(num_classes=_base_.num_classes),
 )
 train_cfg = dict(max_epochs=75)
 load_from = 'work_dirs/vit-b_k400_pretrain/phase_4_student.pth'

@@ -10,20 +10,11 @@ _base_ = [
     '../_base_/finetune_runtime.py',
 ]
 
-num_classes = 101
 # VideoMAE's settings for small data sets: more drop path, dropout, steeper layer decay.
 model = dict(
-    data_preprocessor=dict(
-        blending=dict(
-            type='RandomBatchAugment',
-            augments=[
-                dict(type='MixupBlending', alpha=0.8, num_classes=num_classes),
-                dict(type='CutmixBlending', alpha=1.0, num_classes=num_classes),
-            ],
-        )
-    ),
+    data_preprocessor=dict(blending=_base_.blending),
     backbone=dict(drop_path_rate=0.2),
-    cls_head=dict(num_classes=num_classes, dropout_ratio=0.5),
+    cls_head=dict(num_classes=_base_.num_classes, dropout_ratio=0.5),
 )
 optim_wrapper = dict(paramwise_cfg=dict(decay_rate=0.7))
 train_cfg = dict(max_epochs=100)

@@ -6,10 +6,10 @@
 _base_ = './vit-b_k400_finetune.py'
 
 model = dict(
-    backbone=dict(embed_dims=1024, depth=24, num_heads=16, drop_path_rate=0.2),
-    cls_head=dict(in_channels=1024),
+    backbone=dict(embed_dims=1024, depth=24, num_heads=16, drop_path_rate=0.3),
+    cls_head=dict(in_channels=1024, dropout_ratio=0.5),
 )
-optim_wrapper = dict(paramwise_cfg=dict(num_layers=24))
+optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(num_layers=24))
 train_dataloader = dict(batch_size=8)
 train_cfg = dict(max_epochs=50)
 load_from = 'work_dirs/vit-l_k400_pretrain/phase_4_student.pth'

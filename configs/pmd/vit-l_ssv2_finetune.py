@@ -6,8 +6,8 @@
 _base_ = './vit-b_ssv2_finetune.py'
 
 model = dict(
-    backbone=dict(embed_dims=1024, depth=24, num_heads=16, drop_path_rate=0.2),
-    cls_head=dict(in_channels=1024),
+    backbone=dict(embed_dims=1024, depth=24, num_heads=16, drop_path_rate=0.3),
+    cls_head=dict(in_channels=1024, dropout_ratio=0.5),
 )
 optim_wrapper = dict(paramwise_cfg=dict(num_layers=24))
 train_dataloader = dict(batch_size=8)

@@ -6,7 +6,7 @@
 _base_ = './vit-b_ucf101_finetune.py'
 
 model = dict(
-    backbone=dict(embed_dims=1024, depth=24, num_heads=16, drop_path_rate=0.2),
+    backbone=dict(embed_dims=1024, depth=24, num_heads=16, drop_path_rate=0.3),
     cls_head=dict(in_channels=1024),
 )
 optim_wrapper = dict(paramwise_cfg=dict(num_layers=24))

@@ -1,19 +1,30 @@
 # HMDB51, first split, in the layout of MMAction2 (docs/data.md): 16 frames x stride 2.
+_base_ = './finetune_augmentation.py'
+
+num_classes = 51
 data_root = 'data/hmdb51/videos'
 ann_file_train = 'data/hmdb51/hmdb51_train_split_1_videos.txt'
 ann_file_val = 'data/hmdb51/hmdb51_val_split_1_videos.txt'
+
+# One of the two for every batch.
+blending = dict(
+    type='RandomBatchAugment',
+    augments=[
+        dict(type='MixupBlending', alpha=0.8, num_classes=num_classes),
+        dict(type='CutmixBlending', alpha=1.0, num_classes=num_classes),
+    ],
+)
 
 train_pipeline = [
     dict(type='DecordInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=2, num_clips=1),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 256)),
-    # rand-m7-n4 without VideoMAE's noise on the magnitude (mstd0.5); one draw for all frames
-    dict(type='TorchVisionWrapper', op='RandAugment', num_ops=4, magnitude=7),
+    *[_base_.random_augment] * 4,
     dict(type='RandomResizedCrop'),
     dict(type='Resize', scale=(224, 224), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
-    dict(type='RandomErasing', erase_prob=0.25, mode='rand'),
+    _base_.random_erasing,
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]

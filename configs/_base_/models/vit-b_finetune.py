@@ -1,5 +1,5 @@
 # ViT-B with one linear layer on the mean of the tokens, 16 frames of 224 px.
-# A child sets num_classes in the head and in both blendings.
+# A child sets the blending and num_classes, which the base file of its data set names.
 model = dict(
     type='Recognizer3D',
     data_preprocessor=dict(

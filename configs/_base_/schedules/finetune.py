@@ -1,6 +1,8 @@
 # VideoMAE's and MVD's recipe. Learning rates are for a total batch of 256 videos (each of which
-# gives two clips) and scale with the real one; every layer's rate is layer_decay times that of
-# the layer above. A child sets train_cfg.max_epochs, and num_layers for another depth.
+# gives two clips) and scale with the real one; every layer's rate is decay_rate times that of
+# the layer above. A child sets train_cfg.max_epochs, and num_layers for another depth. Rates,
+# decays, drop paths and dropouts of the children are those of MVD's scripts for that size on
+# Kinetics-400 and Something-Something V2, and of VideoMAE on UCF101 and HMDB51.
 optim_wrapper = dict(
     # bfloat16 needs no loss scaling; float32 and CPU: type='OptimWrapper', without the rest
     type='AmpOptimWrapper',

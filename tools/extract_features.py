@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import pickle
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,21 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
-from safetensors.numpy import load_file, save_file
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from safetensors.numpy import load_file, save, save_file
+from torch import nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.dare.atomic_file import atomic_writer
-from pmd_mmaction.datasets import read_path_list
+from pmd_mmaction.datasets import ReadableClips, read_path_list
+from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
 
 SUFFIXES = ('.npz', '.safetensors')
+ERRORS = (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)
 
 
 class ExtractionError(Exception):
@@ -58,109 +59,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-# ---------------------------------------------------------------------- videos
-
-
-class Videos(Dataset):
-    """Clips of videos; one that cannot be read gives the reason instead.
-
-    Args:
-        paths: the videos.
-        pipeline: from a path to ``inputs`` and ``data_samples``.
-    """
-
-    def __init__(self, paths: list[str], pipeline: list[dict]) -> None:
-        self.paths = paths
-        self.pipeline = Compose(pipeline)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> dict | str:
-        info = dict(filename=self.paths[index], label=-1, start_index=0, modality='RGB')
-        try:
-            return self.pipeline(info)
-        except Exception as error:  # whatever a decoder raises
-            return f'{type(error).__name__}: {error}'.splitlines()[0]
-
-
-def choose_pipeline(cfg: Config) -> list[dict]:
-    """The test pipeline of the config, or a plain one: the middle of the frames and pixels."""
-    for kind in ('test', 'val'):
-        dataset = (cfg.get(f'{kind}_dataloader') or {}).get('dataset', {})
-        if 'pipeline' in dataset:
-            return dataset.pipeline
-    backbone = cfg.model.backbone
-    steps = cfg.train_dataloader.dataset.pipeline
-    intervals = [step.frame_interval for step in steps if step.type == 'SampleFrames']
-    return [
-        dict(type='DecordInit'),
-        dict(
-            type='SampleFrames',
-            clip_len=backbone.num_frames,
-            frame_interval=intervals[0] if intervals else 4,
-            num_clips=1,
-            test_mode=True,
-        ),
-        dict(type='DecordDecode'),
-        dict(type='Resize', scale=(-1, backbone.img_size)),
-        dict(type='CenterCrop', crop_size=backbone.img_size),
-        dict(type='FormatShape', input_format='NCTHW'),
-        dict(type='PackActionInputs'),
-    ]
-
-
 # ---------------------------------------------------------------------- features
 
 
-def build_model(cfg: Config, checkpoint: str, device: str) -> nn.Module:
-    """The model with its weights, in eval mode.
-
-    Raises:
-        ExtractionError: if the backbone is not filled.
-    """
-    for part in ('image_teacher', 'video_teacher'):  # of no use here, and perhaps not at hand
-        if cfg.model.get(part) is not None:
-            cfg.model[part].checkpoint = None
-    model = MODELS.build(cfg.model)
-    content = load_checkpoint(model, checkpoint, map_location='cpu', logger='silent')
-    found = content.get('state_dict', content)
-    missing = [
-        key
-        for key in model.state_dict()
-        if key.startswith('backbone.') and key not in found and 'fc_norm' not in key
-    ]
-    if missing:
-        raise ExtractionError(
-            f'{checkpoint} does not fill the backbone of the config: missing {missing[:5]}'
-        )
-    return model.eval().to(device)
-
-
-@torch.no_grad()
-def compute(model: nn.Module, inputs: Tensor, per_patch: bool, layer: int | None) -> Tensor:
-    """Features of a batch.
-
-    Args:
-        model: a pre-training model or a recognizer.
-        inputs: ``(B, clips, C, T, H, W)`` normalised clips.
-        per_patch: tokens instead of their mean.
-        layer: layer from 1; None means after the last norm.
-
-    Returns:
-        ``(B, D)`` means over clips and tokens, or ``(B, clips, N, D)`` tokens; float32.
-    """
-    batch = inputs.shape[:2]
-    if layer is None and not per_patch:
-        feature = model.extract_feat(inputs, test_mode=True)[0]
-        return feature.float().view(batch[0], -1, feature.shape[-1]).mean(1)
-    wanted = () if layer is None else (layer - 1,)
-    encoded = model.backbone.encode(inputs.flatten(0, 1), layers=wanted)
-    tokens = (encoded.layers[0] if wanted else encoded.tokens).float().unflatten(0, batch)
-    return tokens if per_patch else tokens.mean((1, 2))
-
-
-def extract(model: nn.Module, videos: Videos, args: argparse.Namespace, start: int) -> Iterator:
+def extract(
+    model: nn.Module, videos: ReadableClips, args: argparse.Namespace, start: int
+) -> Iterator:
     """Yields for every batch from video ``start``: its end, good indices, features, broken ones."""
     rest = torch.utils.data.Subset(videos, range(start, len(videos)))
     loader = DataLoader(
@@ -173,7 +77,7 @@ def extract(model: nn.Module, videos: Videos, args: argparse.Namespace, start: i
         features = np.zeros((0,), np.float32)
         if good:
             data = model.data_preprocessor(pseudo_collate(list(good.values())), training=False)
-            result = compute(model, data['inputs'], args.per_patch, args.layer)
+            result = compute_features(model, data['inputs'], args.per_patch, args.layer)
             features = result.cpu().numpy()
         yield first + len(batch), list(good), features, broken
 
@@ -232,8 +136,6 @@ def write_output(out: Path, features: np.ndarray, names: list[str], labels: list
         if out.suffix == '.npz':
             np.savez(file, features=features, labels=np.array(labels), names=np.array(names))
         else:
-            from safetensors.numpy import save
-
             tensors = dict(features=features, labels=np.array(labels))
             file.write(save(tensors, metadata=dict(names=json.dumps(names))))
 
@@ -271,6 +173,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out.suffix not in SUFFIXES:
         raise ExtractionError(f'--out {args.out}: the name must end in one of {SUFFIXES}')
     cfg = Config.fromfile(args.config)
+    if 'backbone' not in cfg.get('model', {}):
+        raise ExtractionError(f'{args.config} describes no model with a backbone')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     depth = cfg.model.backbone.get('depth', 12)
     if args.layer is not None and not 1 <= args.layer <= depth:
@@ -281,9 +185,9 @@ def run(args: argparse.Namespace) -> int:
     done = parts.done()
     start = done[-1]['end'] if done else 0
     if start < len(names):
-        model = build_model(cfg, args.checkpoint, args.device)
+        model = load_frozen(cfg, args.checkpoint, args.device)
         paths = [str(Path(args.prefix, name)) for name in names]
-        videos = Videos(paths, choose_pipeline(cfg))
+        videos = ReadableClips(paths, choose_pipeline(cfg))
         with tqdm(total=len(names), initial=start, unit='video', disable=None) as bar:
             for end, index, features, broken in extract(model, videos, args, start):
                 for i, reason in broken.items():
@@ -308,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         broken = run(args)
-    except (ExtractionError, OSError, ValueError, RuntimeError) as error:
+    except (ExtractionError, *ERRORS) as error:
         print(f'extract_features: {error}', file=sys.stderr)
         return 1
     if broken:

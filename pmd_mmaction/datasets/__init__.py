@@ -2,11 +2,13 @@
 
 from pmd_mmaction.datasets.mark_split import MarkSplit
 from pmd_mmaction.datasets.path_list import PathListDataset, parse_path_list, read_path_list
+from pmd_mmaction.datasets.readable_clips import ReadableClips
 from pmd_mmaction.datasets.seed_augmentation import SeedAugmentation
 
 __all__ = [
     'MarkSplit',
     'PathListDataset',
+    'ReadableClips',
     'SeedAugmentation',
     'parse_path_list',
     'read_path_list',

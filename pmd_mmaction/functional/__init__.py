@@ -24,6 +24,7 @@ from pmd_mmaction.functional.positions import (
     sinusoid_1d,
 )
 from pmd_mmaction.functional.seeding import derive_seed
+from pmd_mmaction.functional.weights import weight_differences
 
 __all__ = [
     'GroupStatistics',
@@ -51,4 +52,5 @@ __all__ = [
     'summarize_layers',
     'uniform_weights',
     'visible_count',
+    'weight_differences',
 ]

@@ -3,6 +3,7 @@
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pmd_mmaction.functional import weight_differences
 from pmd_mmaction.hooks.plain_model import plain_model
 
 PREFIX = 'backbone.'
@@ -14,7 +15,7 @@ FRESH = (f'{PREFIX}fc_norm.',)
 class CheckBackboneHook(Hook):
     """Refuses a ``load_from`` that does not fill the backbone, which MMEngine only logs.
 
-    A biased loss of weights, a missing layer, positions of other clips: each would cost
+    A lost bias, a missing layer, positions of other clips: each would cost
     accuracy without an error. The hook looks before the weights are loaded; a resumed run and
     one without ``load_from`` are left alone.
 
@@ -33,21 +34,11 @@ class CheckBackboneHook(Hook):
             for key, value in plain_model(runner).state_dict().items()
             if key.startswith(PREFIX)
         }
-        missing = [key for key in own if key not in found and not key.startswith(FRESH)]
-        wrong = [
-            f'{key}: {tuple(found[key].shape)} in the file, {tuple(own[key].shape)} in the model'
-            for key in own
-            if key in found and found[key].shape != own[key].shape
-        ]
-        problems = [
-            f'{name} {keys[:5]}{" ..." if len(keys) > 5 else ""}'
-            for name, keys in (('missing', missing), ('other shapes', wrong))
-            if keys
-        ]
-        if problems:
+        differences = weight_differences(own, found, optional=FRESH)
+        if differences:
             raise ValueError(
-                f'{runner._load_from} does not fill the backbone: {"; ".join(problems)}. Check '
-                'the size of the model and of the clips in the config, or convert the file with '
+                f'{runner._load_from} does not fill the backbone: {differences}. Check the size of '
+                'the model and of the clips in the config, or convert the file with '
                 'tools/convert_checkpoint.py (--frames and --size interpolate positions)'
             )
         unused = sorted({'.'.join(key.split('.')[:2]) for key in found if key not in own})

@@ -226,3 +226,16 @@ def test_half_a_checkpoint(model, run, capsys):
     torch.save(content, model[0] / 'half.pth')
     assert run(checkpoint='half.pth')[0] == 1
     assert "missing ['backbone.blocks.1.attn.q_bias']" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('content', [b'', b'no checkpoint'])
+def test_a_file_that_is_no_checkpoint(model, run, capsys, content):
+    (model[0] / 'text.pth').write_bytes(content)
+    assert run(checkpoint='text.pth')[0] == 1
+    assert capsys.readouterr().err.startswith('extract_features: ')
+
+
+def test_a_config_without_a_model(model, run, capsys):
+    (model[0] / 'empty.py').write_text('model = dict()')
+    assert run(config='empty.py')[0] == 1
+    assert 'empty.py describes no model with a backbone' in capsys.readouterr().err

@@ -5,6 +5,8 @@ from typing import Sequence
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from pmd_mmaction.functional import weight_differences
+
 
 def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
     """The weights in a checkpoint file or URL.
@@ -57,28 +59,11 @@ def load_strictly(
         ValueError: naming missing, unexpected and wrongly shaped keys.
     """
     own = network.state_dict()
-    wrong = [
-        f'{key}: {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    missing = [key for key in own if key not in state and not key.startswith(tuple(optional))]
-    unexpected = [key for key in state if key not in own and not key.startswith(tuple(ignored))]
-    problems = [
-        f'{name} {keys[:5]}{" ..." if len(keys) > 5 else ""}'
-        for name, keys in (
-            ('missing', missing),
-            ('unexpected', unexpected),
-            ('wrong shapes', wrong),
-        )
-        if keys
-    ]
-    if problems:
+    differences = weight_differences(own, state, optional, ignored)
+    if differences:
         raise ValueError(
-            f'{source} does not fit {type(network).__name__}: '
-            + '; '.join(problems)
-            + '. Check the size in the config, or convert the file with '
-            'tools/convert_checkpoint.py'
+            f'{source} does not fit {type(network).__name__}: {differences}. Check the size in the '
+            'config, or convert the file with tools/convert_checkpoint.py'
         )
     network.load_state_dict(
         {key: value for key, value in state.items() if key in own}, strict=False

@@ -1,0 +1,29 @@
+"""Clips of videos of which some may be broken."""
+
+from typing import Sequence
+
+from mmengine.dataset import Compose
+from torch.utils.data import Dataset
+
+
+class ReadableClips(Dataset):
+    """Clips of videos; one that cannot be read gives the reason instead.
+
+    Args:
+        paths: the videos.
+        pipeline: from a path to ``inputs`` and ``data_samples``.
+    """
+
+    def __init__(self, paths: Sequence[str], pipeline: Sequence[dict]) -> None:
+        self.paths = list(paths)
+        self.pipeline = Compose(pipeline)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> dict | str:
+        info = dict(filename=self.paths[index], label=-1, start_index=0, modality='RGB')
+        try:
+            return self.pipeline(info)
+        except Exception as error:  # whatever a decoder raises
+            return f'{type(error).__name__}: {error}'.splitlines()[0]

@@ -1,0 +1,98 @@
+"""Frozen features of a pre-training model or a recognizer."""
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import weight_differences
+
+# Fresh in a recognizer whose encoder is a pre-trained one.
+_FRESH = ('backbone.fc_norm.',)
+
+
+def choose_pipeline(cfg: Config) -> list[dict]:
+    """The test pipeline of a config, else its validation's, else the middle of frames and pixels.
+
+    Args:
+        cfg: of a pre-training model or a recognizer.
+    """
+    for kind in ('test', 'val'):
+        dataset = (cfg.get(f'{kind}_dataloader') or {}).get('dataset', {})
+        if 'pipeline' in dataset:
+            return dataset.pipeline
+    backbone = cfg.model.backbone
+    steps = cfg.train_dataloader.dataset.pipeline
+    intervals = [step.frame_interval for step in steps if 'frame_interval' in step]
+    return [
+        dict(type='DecordInit'),
+        dict(
+            type='SampleFrames',
+            clip_len=backbone.num_frames,
+            frame_interval=intervals[0] if intervals else 4,
+            num_clips=1,
+            test_mode=True,
+        ),
+        dict(type='DecordDecode'),
+        dict(type='Resize', scale=(-1, backbone.img_size)),
+        dict(type='CenterCrop', crop_size=backbone.img_size),
+        dict(type='FormatShape', input_format='NCTHW'),
+        dict(type='PackActionInputs'),
+    ]
+
+
+def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
+    """The model of a config with the weights of a file, in eval mode, without its teachers' files.
+
+    Args:
+        cfg: of a pre-training model or a recognizer; unchanged.
+        checkpoint: a checkpoint of the Runner, a phase student, a published file.
+        device: where the model goes.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it does not fill the backbone.
+    """
+    model_cfg = cfg.model.copy()
+    for part in ('image_teacher', 'video_teacher'):  # of no use here, and perhaps not at hand
+        if model_cfg.get(part) is not None:
+            model_cfg[part] = dict(model_cfg[part], checkpoint=None)
+    model = MODELS.build(model_cfg)
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    state = content.get('state_dict', content)
+    found = {key.removeprefix('module.'): value for key, value in state.items()}
+    own = {key: value for key, value in model.state_dict().items() if key.startswith('backbone.')}
+    differences = weight_differences(own, found, optional=_FRESH)
+    if differences:
+        raise ValueError(
+            f'{checkpoint} does not fill the backbone of the config: {differences}. Is it of '
+            'another config? Files of other code go through tools/convert_checkpoint.py first'
+        )
+    model.load_state_dict(found, strict=False)
+    return model.eval().to(device)
+
+
+@torch.no_grad()
+def compute_features(
+    model: nn.Module, inputs: Tensor, per_patch: bool = False, layer: int | None = None
+) -> Tensor:
+    """Features of a batch.
+
+    Args:
+        model: a pre-training model or a recognizer.
+        inputs: ``(B, clips, C, T, H, W)`` normalised clips.
+        per_patch: tokens instead of their mean.
+        layer: layer from 1; None means after the last norm.
+
+    Returns:
+        ``(B, D)`` means over clips and tokens, or ``(B, clips, N, D)`` tokens; float32.
+    """
+    batch = inputs.shape[:2]
+    if layer is None and not per_patch:
+        feature = model.extract_feat(inputs, test_mode=True)[0]
+        return feature.float().view(batch[0], -1, feature.shape[-1]).mean(1)
+    wanted = () if layer is None else (layer - 1,)
+    encoded = model.backbone.encode(inputs.flatten(0, 1), layers=wanted)
+    tokens = (encoded.layers[0] if wanted else encoded.tokens).float().unflatten(0, batch)
+    return tokens if per_patch else tokens.mean((1, 2))

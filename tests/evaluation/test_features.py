@@ -1,0 +1,98 @@
+"""Loading a frozen model, and what is taken from it."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+
+from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
+from tests.integration import tiny
+
+pytestmark = pytest.mark.usefixtures('mmaction_scope')
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return tiny.tiny_config(tmp_path, tmp_path)
+
+
+@pytest.fixture
+def state(cfg):
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    return model.state_dict()
+
+
+def load(cfg, state, tmp_path):
+    torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+    return load_frozen(cfg, str(tmp_path / 'a.pth'))
+
+
+# ---------------------------------------------------------------------- loading
+
+
+def test_the_teachers_files_are_not_needed(cfg, state, tmp_path):
+    cfg.model.image_teacher.checkpoint = cfg.model.video_teacher.checkpoint = 'nowhere.pth'
+    model = load(cfg, state, tmp_path)
+    assert not model.training
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert cfg.model.image_teacher.checkpoint == 'nowhere.pth'
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ({'backbone.blocks.1.attn.q_bias': None}, "missing .*'backbone.blocks.1.attn.q_bias'"),
+        ({'backbone.pos_embed': torch.zeros(1, 8, 48)}, r'wrong shapes .*\(1, 8, 48\) in the file'),
+    ],
+)
+def test_a_backbone_that_is_not_filled_is_refused(cfg, state, tmp_path, change, message):
+    state = {key: value for key, value in (state | change).items() if value is not None}
+    with pytest.raises(ValueError, match=f'does not fill the backbone of the config: {message}'):
+        load(cfg, state, tmp_path)
+
+
+def test_a_recognizer_may_have_a_fresh_norm(state, tmp_path):
+    cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-tiny_demo_probe.py')
+    cfg.model.backbone.update(embed_dims=48, depth=3, num_heads=3, **tiny.GRID)
+    cfg.model.cls_head.in_channels = 48
+    model = load(cfg, state, tmp_path)
+    assert torch.equal(model.backbone.pos_embed, state['backbone.pos_embed'])
+
+
+# ---------------------------------------------------------------------- pipelines
+
+
+def test_the_pipeline_of_the_test_comes_first():
+    loaders = {
+        f'{kind}_dataloader': dict(dataset=dict(pipeline=[kind])) for kind in ('test', 'val')
+    }
+    assert choose_pipeline(Config(loaders)) == ['test']
+    del loaders['test_dataloader']
+    assert choose_pipeline(Config(loaders)) == ['val']
+
+
+def test_a_pretraining_config_gets_the_middle_of_its_clips():
+    cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-b_k400_pretrain.py')
+    steps = {step['type']: step for step in choose_pipeline(cfg)}
+    sample = steps['SampleFrames']
+    assert (sample['clip_len'], sample['frame_interval'], sample['test_mode']) == (16, 4, True)
+    assert steps['CenterCrop']['crop_size'] == 224
+
+
+# ---------------------------------------------------------------------- features
+
+
+@pytest.mark.parametrize('per_patch, layer', [(False, None), (True, None), (False, 2), (True, 2)])
+def test_features_of_two_clips_per_video(cfg, state, tmp_path, per_patch, layer):
+    model = load(cfg, state, tmp_path)
+    inputs = torch.randn(3, 2, 3, 4, 32, 32)
+    found = compute_features(model, inputs, per_patch, layer)
+    with torch.no_grad():
+        layers = [list(model.backbone.iter_layers(video)) for video in inputs]
+    tokens = torch.stack(
+        [model.backbone.norm(x[-1]) if layer is None else x[layer - 1] for x in layers]
+    )
+    expected = tokens if per_patch else tokens.mean((1, 2))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

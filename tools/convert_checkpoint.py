@@ -94,8 +94,12 @@ def read_options(args: argparse.Namespace, config: dict | None) -> Options:
     """What the command line and ``config.json`` say about the weights."""
     known = clip_size_of(config) if args.source == 'huggingface' and config else None
     source = _clip(args.source_frames, args.source_size, known)
-    heads = args.num_heads or (config or {}).get('num_attention_heads')
-    labels = args.labels and args.labels.read_text(encoding='utf-8').splitlines()
+    heads = args.num_heads
+    if heads is None:
+        heads = (config or {}).get('num_attention_heads')
+    labels = None
+    if args.labels is not None:
+        labels = args.labels.read_text(encoding='utf-8').splitlines()
     return Options(
         clip=_clip(args.frames, args.size, source),
         source_clip=source,
@@ -110,7 +114,10 @@ def _clip(frames: int | None, size: int | None, default: ClipSize | None) -> Cli
     if frames is None and size is None:
         return default
     default = default or ClipSize()
-    return ClipSize(frames or default.num_frames, size or default.img_size)
+    return ClipSize(
+        default.num_frames if frames is None else frames,
+        default.img_size if size is None else size,
+    )
 
 
 def write_folder(folder: HuggingFaceFolder, dst: Path, meta: dict) -> None:
@@ -144,19 +151,26 @@ def run(args: argparse.Namespace) -> tuple[Conversion, dict[str, float] | None]:
         notes=list(result.conversion.notes),
         dropped=result.conversion.dropped,
     )
-    args.dst.parent.mkdir(parents=True, exist_ok=True)
     if result.folder is None:
+        if args.dst.is_dir():
+            raise ValueError(f'{args.dst} is a folder: name the file to write')
         differences = _verified(args, state, result, options, None)
+        args.dst.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(args.dst) as stream:
             torch.save(dict(state_dict=result.conversion.state_dict, meta=meta), stream)
         return result.conversion, differences
     if args.dst.exists():
         raise ValueError(f'{args.dst} exists: remove it or choose another folder')
+    differences = None
+    if args.verify:
+        with tempfile.TemporaryDirectory() as trial:
+            write_folder(result.folder, Path(trial), meta)
+            differences = _verified(args, state, result, options, Path(trial))
+    args.dst.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{args.dst.name}-', dir=args.dst.parent) as beside:
         new = Path(beside) / 'new'
         new.mkdir()
         write_folder(result.folder, new, meta)
-        differences = _verified(args, state, result, options, new)
         new.rename(args.dst)
     return result.conversion, differences
 
@@ -170,9 +184,14 @@ def _verified(
 ) -> dict[str, float] | None:
     if not args.verify:
         return None
-    differences = largest_difference(
-        state, args.source, args.target, result, options, args.src, folder
-    )
+    try:
+        differences = largest_difference(
+            state, args.source, args.target, result, options, args.src, folder
+        )
+    except ImportError as error:
+        raise ValueError(
+            f'--verify needs {error.name}, which is not installed. Install it or leave --verify out'
+        ) from error
     if not max(differences.values()) <= TOLERANCE:
         raise ValueError(
             f'source and result differ by {differences}, which is more than {TOLERANCE}; '

@@ -2,7 +2,7 @@
 
 from pmd_mmaction.convert.encoder import ClipSize, EncoderSize, fit_positions
 from pmd_mmaction.convert.formats import SOURCES, TARGETS, Options, Result, convert
-from pmd_mmaction.convert.huggingface import HuggingFaceFolder, clip_size_of
+from pmd_mmaction.convert.huggingface_folder import HuggingFaceFolder, clip_size_of
 from pmd_mmaction.convert.rename import Conversion
 from pmd_mmaction.convert.verify import TOLERANCE, check_verifiable, largest_difference
 

@@ -6,12 +6,12 @@ Every reader gives, and every writer takes, a state dict with keys ``backbone.*`
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Mapping
 
 from torch import Tensor
 
+from pmd_mmaction.convert.layers import read_layers
 from pmd_mmaction.convert.rename import Conversion
 from pmd_mmaction.functional import position_table, resize_positions
 
@@ -24,10 +24,18 @@ HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16}
 
 @dataclass(frozen=True)
 class ClipSize:
-    """Frames and side in pixels of the square clips that a model is made for."""
+    """Frames and side in pixels of the square clips that a model is made for.
+
+    Raises:
+        ValueError: if one of them is below 1.
+    """
 
     num_frames: int = 16
     img_size: int = 224
+
+    def __post_init__(self) -> None:
+        if self.num_frames < 1 or self.img_size < 1:
+            raise ValueError(f'there are no clips of {self}')
 
     def __str__(self) -> str:
         return f'{self.num_frames} frames of {self.img_size} px'
@@ -68,27 +76,18 @@ class EncoderSize:
         if KERNEL not in state:
             raise ValueError(f'it has no patch embedding ({KERNEL.removeprefix("backbone.")})')
         dims, _, tubelet, patch, _ = state[KERNEL].shape
-        layers = [re.match(r'backbone\.blocks\.(\d+)\.(.*)', key) for key in state]
-        names: dict[int, set[str]] = {}
-        for match in filter(None, layers):
-            names.setdefault(int(match[1]), set()).add(match[2])
-        if sorted(names) != list(range(len(names))) or not names:
-            raise ValueError(f'its layers are {sorted(names)}, not all of 0 ... {len(names) - 1}')
-        wanted = _layer_names(names[0])
-        for layer, found in names.items():
-            if found != wanted:
-                raise ValueError(
-                    f'layer {layer} is not complete: missing {sorted(wanted - found)}, '
-                    f'unexpected {sorted(found - wanted)}'
-                )
+        depth, names = read_layers(state, 'backbone.blocks.')
+        lost = sorted(_wanted_names(names) - names)
+        if lost:
+            raise ValueError(f'its layers lack {lost}')
         return cls(
             embed_dims=dims,
-            depth=len(names),
+            depth=depth,
             mlp_dims=state['backbone.blocks.0.mlp.layers.0.0.weight'].shape[0],
             patch_size=patch,
             tubelet_size=tubelet,
-            qv_bias='attn.q_bias' in names[0],
-            layer_scale='gamma_1' in names[0],
+            qv_bias='attn.q_bias' in names,
+            layer_scale='gamma_1' in names,
         )
 
     def num_heads(self, given: int | None) -> int:
@@ -100,13 +99,13 @@ class EncoderSize:
         Raises:
             ValueError: if nobody knows, or they do not divide the width.
         """
-        heads = given or HEADS_OF_WIDTH.get(self.embed_dims)
+        heads = HEADS_OF_WIDTH.get(self.embed_dims) if given is None else given
         if heads is None:
             raise ValueError(
                 f'how many attention heads a ViT of width {self.embed_dims} has is not in its '
                 'weights: say it with --num-heads'
             )
-        if self.embed_dims % heads:
+        if heads < 1 or self.embed_dims % heads:
             raise ValueError(f'{heads} heads do not divide a width of {self.embed_dims}')
         return heads
 
@@ -125,8 +124,8 @@ class EncoderSize:
         return clip.num_frames // self.tubelet_size, side, side
 
 
-def _layer_names(found: set[str]) -> set[str]:
-    """What a layer must have, with the optional weights that the first one has."""
+def _wanted_names(found: set[str]) -> set[str]:
+    """What a layer must have, with the optional weights of which it has some."""
     wanted = {f'{norm}.{part}' for norm in ('norm1', 'norm2') for part in ('weight', 'bias')}
     wanted |= {'attn.qkv.weight', 'attn.proj.weight', 'attn.proj.bias'}
     wanted |= {f'mlp.layers.{i}.{part}' for i in ('0.0', '1') for part in ('weight', 'bias')}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Mapping, Sequence
 
 from torch import Tensor
 
-from pmd_mmaction.convert.encoder import ClipSize, fit_positions
-from pmd_mmaction.convert.huggingface import (
-    HuggingFaceFolder,
-    read_huggingface,
-    write_huggingface,
-)
+from pmd_mmaction.convert.encoder import ClipSize, EncoderSize, fit_positions
+from pmd_mmaction.convert.huggingface import read_huggingface, write_huggingface
+from pmd_mmaction.convert.huggingface_folder import HuggingFaceFolder
 from pmd_mmaction.convert.mmaction import read_mmaction, write_backbone, write_recognizer
 from pmd_mmaction.convert.rename import Conversion
 from pmd_mmaction.convert.timm_vit import read_mae, read_timm, write_timm
@@ -91,23 +88,27 @@ def convert(
     Raises:
         ValueError: if there is no such conversion, or the weights are not what they should be.
     """
+    if target == 'timm' and replace(options, num_heads=None) != Options():
+        raise ValueError(
+            'an image teacher is converted as it is, and timm interpolates positions: no option '
+            'but --num-heads applies to it'
+        )
     if source in IMAGE_SOURCES and target == 'timm':
-        if options != Options():
-            raise ValueError('an image teacher is converted as it is: no option applies to it')
-        conversion = IMAGE_SOURCES[source][1](state_dict)
-        return Result(conversion, None, ClipSize(1))
+        return Result(IMAGE_SOURCES[source][1](state_dict), None, ClipSize(1))
     if source not in VIDEO_SOURCES or target not in TARGETS:
         raise ValueError(f'no conversion from {source} to {target}')
-    if target != 'huggingface' and (options.labels or options.custom_code):
+    if target != 'huggingface' and (options.labels is not None or options.custom_code):
         raise ValueError('--labels and --custom-code belong to --to huggingface')
     _, read, position = VIDEO_SOURCES[source]
     read_out = read(state_dict)
+    if not EncoderSize.of(read_out.state_dict).qv_bias:
+        note = 'no layer of the source has biases on queries and values, so the result has none'
+        read_out = read_out.with_state(read_out.state_dict, note)
+    if target == 'timm':
+        written = write_timm(read_out.state_dict)
+        return Result(read_out.then(written), read_out.state_dict, ClipSize(1))
     source_clip = options.source_clip or ClipSize()
     clip = options.clip or source_clip
-    if target == 'timm':  # frames: timm interpolates by itself
-        return Result(
-            read_out.then(write_timm(read_out.state_dict)), read_out.state_dict, ClipSize(1)
-        )
     fitted = fit_positions(read_out, options.position or position, source_clip, clip)
     if target == 'huggingface':
         written, folder = write_huggingface(

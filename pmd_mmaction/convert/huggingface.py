@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
 
@@ -10,6 +9,12 @@ import torch
 from torch import Tensor
 
 from pmd_mmaction.convert.encoder import HEAD, POSITIONS, ClipSize, EncoderSize
+from pmd_mmaction.convert.huggingface_folder import (
+    HuggingFaceFolder,
+    label_names,
+    model_config,
+    preprocessor_config,
+)
 from pmd_mmaction.convert.rename import Conversion, rename
 from pmd_mmaction.functional import sinusoid_1d
 
@@ -94,34 +99,6 @@ def read_huggingface(state_dict: Mapping[str, Tensor]) -> Conversion:
     return Conversion(result, renamed, conversion.dropped)
 
 
-def clip_size_of(config: Mapping) -> ClipSize:
-    """The clips that ``config.json`` names.
-
-    Raises:
-        ValueError: if it is not VideoMAE's.
-    """
-    if config.get('model_type') != 'videomae':
-        raise ValueError(f'its config.json is of a {config.get("model_type")!r}, not a videomae')
-    return ClipSize(config.get('num_frames', 16), config.get('image_size', 224))
-
-
-@dataclass(frozen=True)
-class HuggingFaceFolder:
-    """What goes into a folder for ``from_pretrained``.
-
-    Attributes:
-        state_dict: content of ``model.safetensors``.
-        config: content of ``config.json``.
-        preprocessor: content of ``preprocessor_config.json``.
-        code: Python file to put beside them, or None.
-    """
-
-    state_dict: dict[str, Tensor]
-    config: dict
-    preprocessor: dict
-    code: Path | None
-
-
 def write_huggingface(
     state_dict: Mapping[str, Tensor],
     clip: ClipSize,
@@ -158,10 +135,10 @@ def write_huggingface(
             'from_pretrained(..., trust_remote_code=True)'
         )
     conversion = _rename_for_huggingface(state_dict, classifies, pools, own_positions)
-    config = _config(size, clip, size.num_heads(num_heads), classifies, pools)
+    config = model_config(size, clip, size.num_heads(num_heads), classifies, pools)
     if classifies:
-        config |= _label_names(state_dict[f'{HEAD}bias'].shape[0], labels)
-    elif labels:
+        config |= label_names(state_dict[f'{HEAD}bias'].shape[0], labels)
+    elif labels is not None:
         raise ValueError('it has no classification head, so it takes no --labels')
     if own_positions:
         config['auto_map'] = {
@@ -173,7 +150,7 @@ def write_huggingface(
     return conversion, HuggingFaceFolder(
         conversion.state_dict,
         config,
-        _preprocessor(clip.img_size),
+        preprocessor_config(clip.img_size),
         _CODE if own_positions else None,
     )
 
@@ -208,55 +185,3 @@ def _rename_for_huggingface(
         names = [key.replace('.qkv.', f'.{name}.') for name in ('query', 'key', 'value')]
         result |= dict(zip(names, result.pop(key).clone().chunk(3)))
     return conversion
-
-
-def _config(
-    size: EncoderSize, clip: ClipSize, num_heads: int, classifies: bool, pools: bool
-) -> dict:
-    return dict(
-        model_type='videomae',
-        architectures=['VideoMAEForVideoClassification' if classifies else 'VideoMAEModel'],
-        hidden_size=size.embed_dims,
-        num_hidden_layers=size.depth,
-        num_attention_heads=num_heads,
-        intermediate_size=size.mlp_dims,
-        image_size=clip.img_size,
-        num_frames=clip.num_frames,
-        patch_size=size.patch_size,
-        tubelet_size=size.tubelet_size,
-        num_channels=3,
-        qkv_bias=size.qv_bias,  # the name in transformers 4
-        qv_bias=size.qv_bias,
-        hidden_act='gelu',
-        layer_norm_eps=1e-6,
-        use_mean_pooling=pools,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-
-
-def _label_names(count: int, labels: Sequence[str] | None) -> dict:
-    names = list(labels) if labels else [f'LABEL_{i}' for i in range(count)]
-    if len(names) != count:
-        raise ValueError(f'{len(names)} labels for a head of {count} classes')
-    return dict(
-        id2label={str(i): name for i, name in enumerate(names)},
-        label2id={name: i for i, name in enumerate(names)},
-    )
-
-
-def _preprocessor(img_size: int) -> dict:
-    """Resize the short side, crop the middle, normalise as the configs of this project do."""
-    return dict(
-        image_processor_type='VideoMAEImageProcessor',
-        do_resize=True,
-        size=dict(shortest_edge=img_size),
-        do_center_crop=True,
-        crop_size=dict(height=img_size, width=img_size),
-        do_rescale=True,
-        rescale_factor=1 / 255,
-        do_normalize=True,
-        image_mean=[123.675 / 255, 116.28 / 255, 103.53 / 255],
-        image_std=[58.395 / 255, 57.12 / 255, 57.375 / 255],
-        resample=2,
-    )

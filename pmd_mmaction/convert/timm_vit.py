@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pmd_mmaction.convert.encoder import EncoderSize
+from pmd_mmaction.convert.layers import read_layers
 from pmd_mmaction.convert.rename import Conversion, rename
 
 _TIMM = (
@@ -39,13 +40,13 @@ def read_mae(state_dict: Mapping[str, Tensor]) -> Conversion:
         state_dict: the file's weights (what is under ``model``).
 
     Raises:
-        ValueError: naming keys that are not MAE's.
+        ValueError: naming keys that are not MAE's, or what a layer lacks.
     """
     drops = [
         (r'decoder.*|mask_token', 'decoder of the pre-training'),
         (_POOLED, _HEAD),
     ]
-    return rename(state_dict, [(_TIMM, r'\1')], drops, 'MAE')
+    return _complete(rename(state_dict, [(_TIMM, r'\1')], drops, 'MAE'))
 
 
 def read_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
@@ -55,9 +56,14 @@ def read_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
         state_dict: the weights.
 
     Raises:
-        ValueError: naming keys that are not those of timm's ViT.
+        ValueError: naming keys that are not those of timm's ViT, or what a layer lacks.
     """
-    return rename(state_dict, [(_TIMM, r'\1')], [(_POOLED, _HEAD)], 'timm ViT')
+    return _complete(rename(state_dict, [(_TIMM, r'\1')], [(_POOLED, _HEAD)], 'timm ViT'))
+
+
+def _complete(conversion: Conversion) -> Conversion:
+    read_layers(conversion.state_dict, 'blocks.')
+    return conversion
 
 
 def write_timm(state_dict: Mapping[str, Tensor]) -> Conversion:

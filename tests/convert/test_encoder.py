@@ -52,6 +52,13 @@ def test_a_lost_weight_is_named(state, lost, message):
         EncoderSize.of(state)
 
 
+@pytest.mark.parametrize('lost', ['attn.v_bias', 'mlp.layers.1.bias'])
+def test_a_weight_lost_in_every_layer_is_named(state, lost):
+    state = {key: value for key, value in state.items() if not key.endswith(lost)}
+    with pytest.raises(ValueError, match=rf"its layers lack \['{lost}'\]"):
+        EncoderSize.of(state)
+
+
 def test_a_lost_layer_is_named(state):
     state = {key: value for key, value in state.items() if 'blocks.1.' not in key}
     with pytest.raises(ValueError, match=r'its layers are \[0, 2\]'):

@@ -35,6 +35,12 @@ def test_a_recognizer_stays_as_it_is(weights):
     assert not result.dropped and not result.notes
 
 
+def test_an_attention_without_biases_is_told(weights):
+    weights = {k: v for k, v in weights.items() if not k.endswith(('q_bias', 'v_bias'))}
+    result = convert(weights, 'mmaction', 'recognizer', OPTIONS).conversion
+    assert 'no layer of the source has biases' in result.notes[0]
+
+
 def test_its_backbone_alone(weights):
     result = convert(weights, 'mmaction', 'mmaction', OPTIONS).conversion
     assert set(result.dropped) == {'cls_head.fc_cls.weight', 'cls_head.fc_cls.bias'}
@@ -65,7 +71,7 @@ def test_another_head_is_named(weights):
     [
         ('mae', 'mmaction', Options(), 'no conversion from mae to mmaction'),
         ('mmaction', 'recognizer', Options(labels=['a']), 'belong to --to huggingface'),
-        ('mae', 'timm', Options(clip=CLIP), 'no option applies'),
+        ('mae', 'timm', Options(clip=CLIP), 'no option but --num-heads applies'),
     ],
 )
 def test_ways_that_do_not_exist(weights, source, target, options, message):

@@ -5,7 +5,7 @@ import timm
 import torch
 from mmaction.registry import MODELS
 
-from pmd_mmaction.convert import convert
+from pmd_mmaction.convert import ClipSize, Options, convert
 
 SIZE = dict(img_size=16, patch_size=8, embed_dim=24, depth=2, num_heads=2)
 
@@ -100,3 +100,19 @@ def test_the_image_teacher_gives_timms_features(vit, tmp_path, source):
 def test_unknown_keys_are_named(vit):
     with pytest.raises(ValueError, match='not a timm ViT checkpoint.*mask_token'):
         convert(vit.state_dict() | {'mask_token': torch.ones(1)}, 'timm', 'timm')
+
+
+@pytest.mark.parametrize('source', ['timm', 'mae'])
+def test_a_lost_bias_is_named(vit, source):
+    state = vit.state_dict()
+    del state['blocks.1.attn.qkv.bias']
+    with pytest.raises(ValueError, match=r"layer 1 is not complete: missing \['attn.qkv.bias'\]"):
+        convert(state, source, 'timm')
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+def test_options_that_would_be_ignored_are_refused():
+    state = autoencoder(num_frames=1, tubelet_size=1).state_dict()
+    with pytest.raises(ValueError, match='no option but --num-heads applies'):
+        convert(state, 'mmaction', 'timm', Options(clip=ClipSize(1, 32)))
+    assert convert(state, 'mmaction', 'timm', Options(num_heads=2)).conversion.state_dict

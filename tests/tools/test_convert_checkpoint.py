@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from hashlib import sha256
 
 import pytest
@@ -117,11 +118,20 @@ def test_an_image_teacher_is_verified(tmp_path, capsys, randomize, source):
     size = dict(img_size=16, patch_size=8, embed_dim=24, depth=2, num_heads=2)
     network = randomize(timm.create_model('vit_tiny_patch16_224', **size))
     save_file(network.state_dict(), tmp_path / 'a.safetensors')
-    assert run(tmp_path / 'a.safetensors', tmp_path / 'b.pth', source, 'timm', '--verify') == 1, (
-        'a width of 24 does not tell the heads'
-    )
+    paths = tmp_path / 'a.safetensors', tmp_path / 'new' / 'b.pth'
+    assert run(*paths, source, 'timm', '--verify') == 1, 'a width of 24 does not tell the heads'
     assert '--num-heads' in capsys.readouterr().err
-    assert not (tmp_path / 'b.pth').exists()
+    assert not (tmp_path / 'new').exists()
+    assert run(*paths, source, 'timm', '--verify', '--num-heads', '2') == 0
+    assert float(capsys.readouterr().out.strip().rpartition(': ')[2]) == 0
+
+
+def test_what_cannot_run_here_says_what_is_missing(hf_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'transformers', None)
+    dst = tmp_path / 'b.pth'
+    assert run(hf_folder, dst, 'huggingface', 'mmaction', '--verify') == 1
+    assert '--verify needs transformers, which is not installed' in capsys.readouterr().err
+    assert not dst.exists()
 
 
 def test_a_frame_encoder_is_verified(tmp_path, capsys, randomize, mmaction_scope):
@@ -151,7 +161,10 @@ def test_a_difference_stops_everything(recognizer, tmp_path, capsys, monkeypatch
     monkeypatch.setattr(
         'pmd_mmaction.convert.verify.huggingface_outputs', lambda *args: wrong, raising=True
     )
-    assert run(recognizer, tmp_path / 'out', 'mmaction', 'huggingface', *HEADS, '--verify') == 1
+    assert (
+        run(recognizer, tmp_path / 'new' / 'out', 'mmaction', 'huggingface', *HEADS, '--verify')
+        == 1
+    )
     assert 'nothing was written' in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {'recognizer.pth'}
 
@@ -183,6 +196,8 @@ class Code:
     [
         (dict(model={'conv1.weight': torch.ones(1)}), ('videomae', 'mmaction'), 'conv1.weight'),
         (dict(epoch=3), ('videomae', 'mmaction'), 'holds no weights'),
+        ([torch.ones(1)], ('videomae', 'mmaction'), 'holds no weights'),
+        (dict(model={'a': torch.ones(1), 'b': 3}), ('mae', 'timm'), "that are none: ['b']"),
         (None, ('videomae', 'mmaction'), 'does not exist'),
         (dict(model={'norm.weight': torch.ones(1)}), ('videomae', 'timm'), 'no patch embedding'),
         (dict(model={'norm.weight': torch.ones(1)}), ('mae', 'recognizer'), 'no conversion'),
@@ -196,6 +211,38 @@ def test_what_does_not_fit_is_refused(tmp_path, capsys, content, options, messag
     printed = capsys.readouterr().err
     assert message in printed and printed.startswith('convert_checkpoint: ')
     assert not (tmp_path / 'b.pth').exists()
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (('--frames', '0'), 'there are no clips of 0 frames'),
+        (('--size', '-32'), 'there are no clips of 4 frames of -32 px'),
+        (('--num-heads', '0'), '0 heads do not divide'),
+    ],
+)
+def test_impossible_numbers(recognizer, tmp_path, capsys, options, message):
+    dst = tmp_path / 'out'
+    assert run(recognizer, dst, 'mmaction', 'huggingface', *HEADS, *options) == 1
+    assert message in capsys.readouterr().err
+    assert not dst.exists()
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [('', '0 labels for a head of 3 classes'), ('a\nb\na\n', "have the label(s) ['a']")],
+)
+def test_labels_that_do_not_fit(recognizer, tmp_path, capsys, text, message):
+    (tmp_path / 'labels.txt').write_text(text)
+    options = (*HEADS, '--labels', str(tmp_path / 'labels.txt'))
+    assert run(recognizer, tmp_path / 'out', 'mmaction', 'huggingface', *options) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_is_no_file_to_write(recognizer, tmp_path, capsys):
+    (tmp_path / 'out').mkdir()
+    assert run(recognizer, tmp_path / 'out', 'mmaction', 'mmaction', *HEADS) == 1
+    assert 'name the file to write' in capsys.readouterr().err
 
 
 def test_a_folder_without_weights(tmp_path, capsys):

@@ -1,6 +1,6 @@
 """Strict loading of a teacher's weights: nothing missing, nothing silently dropped."""
 
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
@@ -17,21 +17,26 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: naming the file and where to get one.
-        ValueError: if the file holds no tensors.
+        ValueError: if the file holds no tensors, or something else among them.
     """
     try:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f'teacher checkpoint {checkpoint!r} does not exist; docs/model_zoo.md '
-            'tells where to get it'
+            f'checkpoint {checkpoint!r} does not exist; docs/model_zoo.md tells where to get those '
+            'of teachers'
         ) from error
     for key in ('state_dict', 'model', 'module'):
-        if isinstance(content.get(key), dict):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    state = {key: value for key, value in content.items() if isinstance(value, Tensor)}
-    if not state:
+    state = dict(content) if isinstance(content, Mapping) else {}
+    others = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    if len(others) == len(state):
         raise ValueError(f'{checkpoint} holds no weights')
+    if others:
+        raise ValueError(
+            f'{checkpoint} holds entries among its weights that are none: {others[:5]}'
+        )
     if prefix and any(key.startswith(prefix) for key in state):
         state = {
             key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)

@@ -1,0 +1,112 @@
+"""What lies beside the weights in a folder for ``from_pretrained``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from torch import Tensor
+
+from pmd_mmaction.convert.encoder import ClipSize, EncoderSize
+
+
+@dataclass(frozen=True)
+class HuggingFaceFolder:
+    """The content of a folder.
+
+    Attributes:
+        state_dict: content of ``model.safetensors``.
+        config: content of ``config.json``.
+        preprocessor: content of ``preprocessor_config.json``.
+        code: Python file to put beside them, or None.
+    """
+
+    state_dict: dict[str, Tensor]
+    config: dict
+    preprocessor: dict
+    code: Path | None
+
+
+def clip_size_of(config: Mapping) -> ClipSize:
+    """The clips that ``config.json`` names.
+
+    Raises:
+        ValueError: if it is not VideoMAE's.
+    """
+    if config.get('model_type') != 'videomae':
+        raise ValueError(f'its config.json is of a {config.get("model_type")!r}, not a videomae')
+    return ClipSize(config.get('num_frames', 16), config.get('image_size', 224))
+
+
+def model_config(
+    size: EncoderSize, clip: ClipSize, num_heads: int, classifies: bool, pools: bool
+) -> dict:
+    """``config.json`` without names of classes.
+
+    Args:
+        size: sizes of the encoder.
+        clip: clips it is for.
+        num_heads: attention heads.
+        classifies: whether there is a head.
+        pools: whether it averages the tokens before the last norm.
+    """
+    return dict(
+        model_type='videomae',
+        architectures=['VideoMAEForVideoClassification' if classifies else 'VideoMAEModel'],
+        hidden_size=size.embed_dims,
+        num_hidden_layers=size.depth,
+        num_attention_heads=num_heads,
+        intermediate_size=size.mlp_dims,
+        image_size=clip.img_size,
+        num_frames=clip.num_frames,
+        patch_size=size.patch_size,
+        tubelet_size=size.tubelet_size,
+        num_channels=3,
+        qkv_bias=size.qv_bias,  # the name in transformers 4
+        qv_bias=size.qv_bias,
+        hidden_act='gelu',
+        layer_norm_eps=1e-6,
+        use_mean_pooling=pools,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+
+
+def label_names(count: int, labels: Sequence[str] | None) -> dict:
+    """The classes in ``config.json``.
+
+    Args:
+        count: classes of the head.
+        labels: their names; None numbers them.
+
+    Raises:
+        ValueError: if there are not ``count`` different names.
+    """
+    names = [f'LABEL_{i}' for i in range(count)] if labels is None else list(labels)
+    if len(names) != count:
+        raise ValueError(f'{len(names)} labels for a head of {count} classes')
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f'several classes have the label(s) {twice[:5]}')
+    return dict(
+        id2label={str(i): name for i, name in enumerate(names)},
+        label2id={name: i for i, name in enumerate(names)},
+    )
+
+
+def preprocessor_config(img_size: int) -> dict:
+    """Resize the short side, crop the middle, normalise as the configs of this project do."""
+    return dict(
+        image_processor_type='VideoMAEImageProcessor',
+        do_resize=True,
+        size=dict(shortest_edge=img_size),
+        do_center_crop=True,
+        crop_size=dict(height=img_size, width=img_size),
+        do_rescale=True,
+        rescale_factor=1 / 255,
+        do_normalize=True,
+        image_mean=[123.675 / 255, 116.28 / 255, 103.53 / 255],
+        image_std=[58.395 / 255, 57.12 / 255, 57.375 / 255],
+        resample=2,
+    )

@@ -1,0 +1,31 @@
+"""The layers of a state dict, none missing, all alike."""
+
+import re
+from typing import Iterable
+
+
+def read_layers(keys: Iterable[str], prefix: str) -> tuple[int, set[str]]:
+    """How many layers there are, and the weights of each.
+
+    Args:
+        keys: of a state dict.
+        prefix: of the layers, such as ``'backbone.blocks.'``.
+
+    Returns:
+        Number of layers; the rest of the keys of one layer.
+
+    Raises:
+        ValueError: if there is no layer, one is missing, or one lacks what another has.
+    """
+    names: dict[int, set[str]] = {}
+    for key in keys:
+        match = re.fullmatch(rf'{re.escape(prefix)}(\d+)\.(.*)', key)
+        if match:
+            names.setdefault(int(match[1]), set()).add(match[2])
+    if sorted(names) != list(range(len(names))) or not names:
+        raise ValueError(f'its layers are {sorted(names)}, not all of 0 ... {len(names) - 1}')
+    every = set().union(*names.values())
+    for layer, found in sorted(names.items()):
+        if found != every:
+            raise ValueError(f'layer {layer} is not complete: missing {sorted(every - found)}')
+    return len(names), every

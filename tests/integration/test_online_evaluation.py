@@ -1,4 +1,4 @@
-"""kNN in the validation loop of a pre-training: right, harmless, the same on two ranks."""
+"""kNN and probe in the validation of a pre-training: right, harmless, the same on two ranks."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,12 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from pmd_mmaction.evaluation import KNNMetric, knn_scores, topk_accuracy
+from pmd_mmaction.evaluation import (
+    FrozenFeatureMetric,
+    fit_linear_probe,
+    knn_scores,
+    topk_accuracy,
+)
 from tests.integration import processes, tiny
 
 
@@ -15,7 +20,7 @@ from tests.integration import processes, tiny
 def validated(clips, tmp_path_factory):
     """The run of the fixture `finished`, with a validation after every second epoch."""
     cfg = tiny.tiny_config(clips, tmp_path_factory.mktemp('validated'), dict(type='Watch'))
-    tiny.validate_with_knn(cfg, clips, interval=2)
+    tiny.validate_frozen(cfg, clips, interval=2)
     return tiny.train(cfg), cfg
 
 
@@ -25,9 +30,10 @@ def logged(work_dir: str) -> list[dict]:
 
 
 def test_the_log_has_it(validated):
-    found = {x['step']: x['knn/top1'] for x in logged(validated[1].work_dir) if 'knn/top1' in x}
-    assert list(found) == [2, 4, 6, 8, 9]
-    assert all(0 <= value <= 1 for value in found.values())
+    lines = [x for x in logged(validated[1].work_dir) if 'knn/top1' in x]
+    assert [x['step'] for x in lines] == [2, 4, 6, 8, 9]
+    for name in ('knn/top1', 'knn/top5', 'probe/top1', 'probe/top5'):
+        assert all(0 <= line[name] <= 1 for line in lines)
 
 
 def test_the_number_is_that_of_the_features(validated, clips):
@@ -50,6 +56,9 @@ def test_the_number_is_that_of_the_features(validated, clips):
     last = [x for x in logged(cfg.work_dir) if 'knn/top1' in x][-1]
     assert last['knn/top1'] == pytest.approx(expected['top1'])
     assert last['knn/top5'] == pytest.approx(expected['top5'])
+    weight, bias = fit_linear_probe(bank, bank_labels)
+    right = (query @ weight.T + bias).argmax(1) == query_labels
+    assert last['probe/top1'] == pytest.approx(right.double().mean().item())
 
 
 def test_training_does_not_notice(finished, validated):
@@ -63,7 +72,7 @@ def test_training_does_not_notice(finished, validated):
 
 def test_a_resumed_run_is_bit_equal(clips, validated, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path, dict(type='StopAfter', epoch=4))
-    tiny.validate_with_knn(cfg, clips, interval=2)
+    tiny.validate_frozen(cfg, clips, interval=2)
     with pytest.raises(KeyboardInterrupt):
         tiny.train(cfg)
     cfg.custom_hooks.pop()
@@ -72,12 +81,12 @@ def test_a_resumed_run_is_bit_equal(clips, validated, tmp_path):
 
 
 def _validate(clips: Path, work_dir: Path) -> None:
-    """Validates once an untrained model; 11 + 12 clips are no multiple of two ranks' batches."""
+    """Validates once an untrained model; 13 + 12 clips are no multiple of two ranks' batches."""
     cfg = tiny.tiny_config(clips, work_dir, launcher='pytorch' if _ranks() > 1 else 'none')
-    tiny.validate_with_knn(cfg, clips, interval=1, train='odd.txt')
+    tiny.validate_frozen(cfg, clips, interval=1, train='odd.txt')
     results = []
-    compute = KNNMetric.compute_metrics
-    KNNMetric.compute_metrics = lambda self, x: results.append(x) or compute(self, x)
+    compute = FrozenFeatureMetric.compute_metrics
+    FrozenFeatureMetric.compute_metrics = lambda self, x: results.append(x) or compute(self, x)
     metrics = tiny.build(cfg).val()
     if results:  # the main process
         torch.save(dict(metrics=metrics, results=results[0]), work_dir / 'report.pth')
@@ -90,7 +99,8 @@ def _ranks() -> int:
 
 
 def test_two_ranks_measure_the_same(clips, tmp_path):
-    odd = (clips / 'train.txt').read_text().splitlines()[:11]
+    odd = (clips / 'train.txt').read_text().splitlines()
+    odd.append(odd[0])
     (clips / 'odd.txt').write_text('\n'.join(odd))
     reports = []
     for ranks in (1, 2):
@@ -100,7 +110,8 @@ def test_two_ranks_measure_the_same(clips, tmp_path):
         reports.append(tiny.read_checkpoint(work / 'report.pth'))
     one, two = reports
     assert one['metrics'] == two['metrics']
-    assert len(one['results']) == len(two['results']) == 23
+    assert {name.split('/')[0] for name in one['metrics']} == {'knn', 'probe'}
+    assert len(one['results']) == len(two['results']) == 25
     for a, b in zip(one['results'], two['results']):
         assert (a['label'], a['split']) == (b['label'], b['split'])
         torch.testing.assert_close(a['feature'], b['feature'])

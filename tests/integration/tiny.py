@@ -122,8 +122,8 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
     return cfg
 
 
-def validate_with_knn(cfg: Config, clips: Path, interval: int, train: str = 'train.txt') -> Config:
-    """The demo's validation: classify the validation clips by the training clips.
+def validate_frozen(cfg: Config, clips: Path, interval: int, train: str = 'train.txt') -> Config:
+    """The demo's validation and a linear probe: the training clips classify the others.
 
     Args:
         cfg: result of `tiny_config`; it is changed.
@@ -138,7 +138,7 @@ def validate_with_knn(cfg: Config, clips: Path, interval: int, train: str = 'tra
         dataset.update(ann_file=str(clips / name), data_prefix=dict(video=str(clips)))
         _shrink(dataset.pipeline)
     cfg.val_dataloader, cfg.val_cfg = loader, demo.val_cfg
-    cfg.val_evaluator = dict(demo.val_evaluator, k=3)
+    cfg.val_evaluator = [dict(demo.val_evaluator, k=3), dict(type='LinearProbeMetric')]
     cfg.train_cfg.val_interval = interval
     return cfg
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from safetensors.numpy import load_file, save, save_file
 from torch import nn
@@ -90,24 +91,21 @@ class Parts:
 
     Args:
         out: the output.
-        settings: what the features depend on; a folder of other settings is refused.
+        settings: what the features depend on; finished batches of others are refused.
 
     Raises:
-        ExtractionError: if the folder belongs to another extraction.
+        ExtractionError: if the folder holds batches of another extraction.
     """
 
     def __init__(self, out: Path, settings: dict) -> None:
         self.folder = out.with_name(out.name + '.parts')
-        note = self.folder / 'settings.json'
-        text = json.dumps(settings, indent=2, sort_keys=True)
-        if note.is_file() and note.read_text(encoding='utf-8') != text:
+        self.note = self.folder / 'settings.json'
+        self.text = json.dumps(settings, indent=2, sort_keys=True)
+        if self.done() and self.note.read_text(encoding='utf-8') != self.text:
             raise ExtractionError(
                 f'{self.folder} is of another config, checkpoint, list or option: finish that one '
                 'with its own command, remove the folder, or choose another --out'
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(note) as file:
-            file.write(text.encode())
 
     def done(self) -> list[dict]:
         """Notes on the finished batches, in order."""
@@ -116,6 +114,10 @@ class Parts:
 
     def add(self, end: int, index: list[int], features: np.ndarray, broken: dict) -> None:
         """Writes a batch; its note comes last and makes it count."""
+        if not self.done():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with atomic_writer(self.note) as file:
+                file.write(self.text.encode())
         name = f'part_{end:09d}'
         save_file(dict(features=features), self.folder / f'{name}.safetensors')
         note = dict(end=end, index=index, broken=broken, file=f'{name}.safetensors')
@@ -176,6 +178,9 @@ def run(args: argparse.Namespace) -> int:
     if 'backbone' not in cfg.get('model', {}):
         raise ExtractionError(f'{args.config} describes no model with a backbone')
     init_default_scope(cfg.get('default_scope', 'mmaction'))
+    # MMEngine would print how every weight was initialised.
+    if not MMLogger.check_instance_created('extract_features'):
+        MMLogger.get_instance('extract_features', log_level='ERROR')
     depth = cfg.model.backbone.get('depth', 12)
     if args.layer is not None and not 1 <= args.layer <= depth:
         raise ExtractionError(f'--layer {args.layer}: the backbone has layers 1 to {depth}')

@@ -175,6 +175,14 @@ def test_parts_of_another_extraction_are_refused(run, monkeypatch, capsys, chang
     assert run()[0] == 0
 
 
+def test_a_mistake_leaves_nothing_that_would_be_in_the_way(model, run, capsys):
+    _, clips, _ = model
+    listed = ['--list', str(clips / 'train.txt')]
+    code, out = run(source=listed)  # without --prefix
+    assert code == 1 and not out.with_name('f.npz.parts').exists()
+    assert run(source=[*listed, '--prefix', str(clips)])[0] == 0
+
+
 def _no_space(*args):
     raise OSError('no space left')
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.dare.atomic_file import atomic_writer
-from pmd_mmaction.datasets import ReadableClips, read_path_list
+from pmd_mmaction.datasets import ReadableClips, find_videos, read_path_list
 from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
 
 SUFFIXES = ('.npz', '.safetensors')
@@ -41,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='of a pre-training model or a recognizer')
     parser.add_argument('checkpoint', help='its weights')
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument('--videos', nargs='+', metavar='FILE', help='videos')
+    source.add_argument('--videos', nargs='+', metavar='PATH', help='videos, or folders')
     source.add_argument('--list', type=Path, help='list file, with or without labels')
     parser.add_argument('--prefix', default='', help='folder of the paths in the list')
     parser.add_argument('--out', type=Path, required=True, help='.npz or .safetensors file')
@@ -145,7 +145,8 @@ def write_output(out: Path, features: np.ndarray, names: list[str], labels: list
 def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
     """Names and labels of the videos."""
     if args.videos:
-        return [(name, None) for name in args.videos]
+        found = ([*find_videos(name)] if Path(name).is_dir() else [name] for name in args.videos)
+        return [(str(path), None) for paths in found for path in paths]
     return read_path_list(args.list)
 
 

@@ -12,6 +12,9 @@ class Journal:
     Args:
         path: the file; it is made if it does not exist.
         settings: what the results depend on. Results under other settings are not used again.
+
+    Raises:
+        ValueError: if the file is no journal.
     """
 
     def __init__(self, path: Path, settings: dict) -> None:
@@ -19,10 +22,16 @@ class Journal:
         self._results: dict[str, dict] = {}
         data = path.read_bytes() if path.is_file() else b''
         whole = data[: data.rfind(b'\n') + 1]
-        for line in whole.splitlines():
-            entry = json.loads(line)
-            if entry['settings'] == self._settings:
-                self._results[entry['key']] = entry['result']
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                if entry['settings'] == self._settings:
+                    self._results[entry['key']] = entry['result']
+            except (ValueError, TypeError, KeyError):
+                raise ValueError(
+                    f'{path}, line {number}: not the journal of an interrupted run; remove the '
+                    'file, or choose another name'
+                ) from None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open('ab')
         self._file.truncate(len(whole))
@@ -32,7 +41,7 @@ class Journal:
         return self._results.get(key)
 
     def add(self, key: str, result: dict) -> None:
-        """Notes a result; it is on its way to the disk when this returns."""
+        """Notes a result; a kill of the process after this cannot undo it."""
         self._results[key] = result
         entry = dict(key=key, settings=self._settings, result=result)
         self._file.write(json.dumps(entry).encode() + b'\n')

@@ -1,5 +1,6 @@
 """Lists of videos with or without labels."""
 
+import os
 import re
 from pathlib import Path
 from typing import Iterable
@@ -13,18 +14,28 @@ VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg
 
 
 def find_videos(folder: str | Path) -> list[Path]:
-    """All videos below a folder, by their suffix, in alphabetical order.
+    """All videos below a folder, by their suffix, in alphabetical order; links are followed.
 
     Raises:
         ValueError: if it is no folder or holds none.
+        OSError: if a folder below it cannot be read.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise ValueError(f'{folder} is no folder')
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in VIDEO_SUFFIXES)
+    found, entered = [], set()
+    for place, subfolders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        entered.add(os.path.realpath(place))
+        subfolders[:] = [  # a link may lead back to where we were
+            name for name in subfolders if os.path.realpath(Path(place, name)) not in entered
+        ]
+        found += [Path(place, name) for name in names if name.lower().endswith(VIDEO_SUFFIXES)]
     if not found:
         raise ValueError(f'{folder} holds no video ({", ".join(VIDEO_SUFFIXES)})')
-    return found
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def parse_path_list(lines: Iterable[str]) -> list[tuple[str, int | None]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+import av
+
 
 class VideoReport(NamedTuple):
     """What is known of a file.
@@ -20,6 +22,14 @@ class VideoReport(NamedTuple):
     frames: int = 0
 
 
+class _Length(NamedTuple):
+    """Length by the header: in frames, or in seconds where it counts no frames; 0 if unknown."""
+
+    frames: int
+    seconds: float
+    frame_seconds: float
+
+
 def check_video(
     path: str, min_frames: int = 1, decode: bool = True, tolerance: float = 0.02
 ) -> VideoReport:
@@ -28,48 +38,101 @@ def check_video(
     Args:
         path: the file.
         min_frames: a video with fewer frames is too short.
-        decode: decode every frame; otherwise only the header is read.
-        tolerance: share by which header and decoded frames may differ, at least one frame.
+        decode: decode every frame; otherwise only the header is read, if it tells the length.
+        tolerance: share by which header and decoded length may differ, at least one frame.
 
     Returns:
-        The report.
+        The report. ``problem`` is one of: missing, no permission, cannot be opened, empty,
+        not a video, no video stream, decode error, too short, wrong length.
     """
-    import av
-
-    problem = _problem_of_file(path)
-    if problem:
-        return VideoReport(problem)
+    report = _check_file(path)
+    if report is not None:
+        return report
     try:
-        with av.open(path) as container:
+        with open_video(path) as container:
             if not container.streams.video:
                 return VideoReport('no video stream')
             stream = container.streams.video[0]
-            promised = _promised_frames(stream, container)
+            stream.codec_context.thread_count = 1  # files run in parallel, not their parts
+            promised = _length_by_header(container, stream)
+            expected = promised.frames or round(promised.seconds / promised.frame_seconds)
+            if not decode and expected:
+                return _check_minimum(expected, min_frames) or VideoReport(None, '', expected)
             try:
-                found = sum(1 for _ in container.decode(stream)) if decode else promised
+                frames, end = _decode(container, stream)
             except av.FFmpegError as error:
-                return VideoReport('decode error', str(error), promised)
+                return VideoReport('decode error', error.strerror, expected)
     except av.FFmpegError as error:
-        return VideoReport('not a video', str(error))
-    if found < min_frames:
-        return VideoReport('too short', f'{found} of {min_frames} frames', found)
-    if promised and abs(found - promised) > max(1, tolerance * promised):
-        return VideoReport('wrong length', f'{found} frames, header says {promised}', found)
-    return VideoReport(None, '', found)
+        return VideoReport('not a video', error.strerror)
+    return (
+        _check_minimum(frames, min_frames)
+        or _check_length(frames, end, promised, tolerance)
+        or VideoReport(None, '', frames)
+    )
 
 
-def _problem_of_file(path: str) -> str | None:
-    if not os.path.isfile(path):
-        return 'missing'
-    if not os.access(path, os.R_OK):
-        return 'no permission'
-    return None if os.path.getsize(path) else 'empty'
+def open_video(path: str) -> av.container.InputContainer:
+    """Opens a file with PyAV, whatever its name and its tags look like.
+
+    Raises:
+        av.FFmpegError: if FFmpeg cannot read it.
+    """
+    # absolute: FFmpeg takes a relative name with a colon for an address
+    return av.open(os.path.abspath(path), metadata_errors='replace')
 
 
-def _promised_frames(stream, container) -> int:
-    """Frames by the header; 0 if it does not tell."""
-    if stream.frames:
-        return stream.frames
-    if not container.duration or not stream.average_rate:
-        return 0
-    return round(container.duration / 1_000_000 * stream.average_rate)  # duration in us
+def _check_file(path: str) -> VideoReport | None:
+    """What can be told without a decoder."""
+    try:
+        with open(path, 'rb') as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        return VideoReport('missing')
+    except PermissionError:
+        return VideoReport('no permission')
+    except OSError as error:
+        return VideoReport('cannot be opened', error.strerror or '')
+    return VideoReport('empty') if empty else None
+
+
+def _length_by_header(container: av.container.InputContainer, stream: av.VideoStream) -> _Length:
+    seconds = 0.0
+    if stream.duration:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration:
+        seconds = container.duration / av.time_base
+    return _Length(stream.frames, seconds, float(1 / (stream.average_rate or 25)))
+
+
+def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[int, float]:
+    """Number of frames, and the time of the last one in seconds from the first."""
+    count, first, last = 0, None, 0.0
+    for frame in container.decode(stream):
+        count += 1
+        if frame.time is not None:
+            first = frame.time if first is None else first
+            last = max(last, frame.time - first)
+    return count, last
+
+
+def _check_minimum(frames: int, minimum: int) -> VideoReport | None:
+    if frames < minimum:
+        return VideoReport('too short', f'{frames} of {minimum} frames', frames)
+    return None
+
+
+def _check_length(
+    frames: int, last: float, promised: _Length, tolerance: float
+) -> VideoReport | None:
+    """Counts where the header counts; else time, since the rate of such files may vary."""
+    if promised.frames:
+        if abs(frames - promised.frames) > max(1, tolerance * promised.frames):
+            detail = f'{frames} frames, header says {promised.frames}'
+            return VideoReport('wrong length', detail, frames)
+    elif promised.seconds:
+        end = last + promised.frame_seconds
+        slack = max(promised.frame_seconds, tolerance * promised.seconds)
+        if abs(end - promised.seconds) > slack:
+            detail = f'{end:.2f} s, header says {promised.seconds:.2f} s'
+            return VideoReport('wrong length', detail, frames)
+    return None

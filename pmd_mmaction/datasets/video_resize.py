@@ -6,6 +6,19 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import av
+from av.filter import Graph
+
+from pmd_mmaction.datasets.video_check import open_video
+
+# Degrees by which a player turns the picture counter-clockwise -> filters that do it.
+_TURNS = {
+    0: [],
+    90: [('transpose', 'cclock')],
+    180: [('hflip', None), ('vflip', None)],
+    270: [('transpose', 'clock')],
+}
+
 
 class ResizeSettings(NamedTuple):
     """How the copy is made.
@@ -24,15 +37,16 @@ class ResizeSettings(NamedTuple):
 
 
 def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Width and height of the copy: even numbers, never enlarged."""
-    scale = min(1.0, short_side / min(width, height))
-    return tuple(max(2, round(side * scale / 2) * 2) for side in (width, height))
+    """Width and height of the copy: even numbers as H.264 needs them, never enlarged."""
+    short = min(width, height)
+    new = min(short, short_side)
+    return max(2, width * new // short // 2 * 2), max(2, height * new // short // 2 * 2)
 
 
 def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
     """Writes the copy: no sound, the same frames at the same times, upright.
 
-    The file appears under its name when it is complete.
+    The file appears under its name when it is complete and on the disk.
 
     Args:
         paths: the video, and the ``.mp4`` file to write.
@@ -45,41 +59,41 @@ def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
         ValueError: if there is no video in it, or the copy has another number of frames.
         av.FFmpegError: if it cannot be decoded.
     """
-    import av
-
     source, target = paths
-    aside = f'{target}.tmp'
+    aside = os.path.abspath(f'{target}.tmp')
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with av.open(source) as reader, av.open(aside, 'w', format='mp4') as writer:
+        with open_video(source) as reader, av.open(aside, 'w', format='mp4') as writer:
             if not reader.streams.video:
                 raise ValueError('no video stream')
             count = _copy(reader, writer, settings)
-        with av.open(aside) as result:
+        with open_video(aside) as result:
             written = sum(packet.size > 0 for packet in result.demux(video=0))
         if count == 0 or written != count:
             raise ValueError(f'{count} frames read, {written} written')
+        with open(aside, 'rb') as file:
+            os.fsync(file.fileno())
         os.replace(aside, target)
     finally:
         Path(aside).unlink(missing_ok=True)
     return count
 
 
-def _copy(reader, writer, settings: ResizeSettings) -> int:
+def _copy(
+    reader: av.container.InputContainer,
+    writer: av.container.OutputContainer,
+    settings: ResizeSettings,
+) -> int:
     """Decodes, turns, scales and encodes every frame; gives their number."""
     source, stream, graph, count = reader.streams.video[0], None, None, 0
+    source.codec_context.thread_count = 1  # files run in parallel, not their parts
     for frame in reader.decode(source):
         if graph is None:
             graph = _filters(frame, source, settings)
         graph.vpush(frame)
         small = graph.vpull()
         if stream is None:
-            stream = writer.add_stream('libx264', rate=source.average_rate or 25)
-            stream.width, stream.height = small.width, small.height
-            stream.pix_fmt = 'yuv420p'
-            stream.time_base = stream.codec_context.time_base = source.time_base
-            stream.codec_context.gop_size = settings.gop
-            stream.options = dict(crf=str(settings.crf), preset=settings.preset)
+            stream = _add_stream(writer, source, small, settings)
         small.pict_type = 0  # the encoder chooses key frames itself
         writer.mux(stream.encode(small))
         count += 1
@@ -88,11 +102,25 @@ def _copy(reader, writer, settings: ResizeSettings) -> int:
     return count
 
 
-def _filters(frame, source, settings: ResizeSettings):
-    """Turns as the display rotation says, then scales."""
-    from av.filter import Graph
+def _add_stream(
+    writer: av.container.OutputContainer,
+    source: av.VideoStream,
+    frame: av.VideoFrame,
+    settings: ResizeSettings,
+) -> av.VideoStream:
+    """An H.264 stream that keeps the times of the source to the tick."""
+    stream = writer.add_stream('libx264', rate=source.average_rate or 25)
+    stream.width, stream.height = frame.width, frame.height
+    stream.pix_fmt = 'yuv420p'
+    stream.time_base = stream.codec_context.time_base = source.time_base
+    stream.codec_context.gop_size = settings.gop
+    stream.codec_context.thread_count = 1
+    stream.options = dict(crf=str(settings.crf), preset=settings.preset)
+    return stream
 
-    turns = {90: ['transpose=cclock'], 180: ['hflip', 'vflip'], 270: ['transpose=clock']}
+
+def _filters(frame: av.VideoFrame, source: av.VideoStream, settings: ResizeSettings) -> Graph:
+    """Turns as the display rotation says, then scales."""
     rotation = round(frame.rotation) % 360
     width, height = frame.width, frame.height
     if rotation in (90, 270):
@@ -107,11 +135,8 @@ def _filters(frame, source, settings: ResizeSettings):
             time_base=source.time_base,
         )
     ]
-    for text in [*turns.get(rotation, []), f'scale={width}:{height}', 'format=yuv420p']:
-        name, _, arguments = text.partition('=')
-        nodes.append(graph.add(name, arguments) if arguments else graph.add(name))
+    steps = [*_TURNS.get(rotation, []), ('scale', f'{width}:{height}'), ('format', 'yuv420p')]
+    nodes += [graph.add(name, arguments) for name, arguments in steps]
     nodes.append(graph.add('buffersink'))
-    for first, second in zip(nodes, nodes[1:]):
-        first.link_to(second)
-    graph.configure()
+    graph.link_nodes(*nodes).configure()
     return graph

@@ -1,9 +1,16 @@
 """Functions that crash, hang or fail cost one item each."""
 
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
 
 from pmd_mmaction.datasets.isolated import Outcome, map_isolated
 
@@ -16,6 +23,21 @@ def act(item, factor=1):
     if item == 'fail':
         raise ValueError('no such thing')
     return item * factor
+
+
+def note_and_hang(path):
+    Path(f'{path}.tmp').write_text(str(os.getpid()))
+    os.replace(f'{path}.tmp', path)
+    time.sleep(60)
+
+
+def refuse():
+    raise ValueError('cannot be loaded in a worker')
+
+
+class Unloadable:
+    def __reduce__(self):
+        return refuse, ()
 
 
 def run(items, jobs=2, timeout=3.0, **options):
@@ -44,6 +66,36 @@ def test_nothing_to_do():
 
 
 def test_stopping_early_ends_the_workers():
-    outcomes = map_isolated(act, list(range(50)), 2, 5.0)
+    outcomes = map_isolated(act, ['hang', *range(50)], 2, 60.0)
     next(outcomes)
+    start = time.perf_counter()
     outcomes.close()
+    assert time.perf_counter() - start < 5
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    """Nobody may go on writing a file that the next run writes."""
+    root = Path(__file__).parents[2]
+    code = (
+        'from tests.datasets.test_isolated import note_and_hang, map_isolated\n'
+        f'list(map_isolated(note_and_hang, [{str(tmp_path / "pid")!r}], 1, 60.0))'
+    )
+    parent = subprocess.Popen(
+        [sys.executable, '-c', code], cwd=root, env={**os.environ, 'PYTHONPATH': str(root)}
+    )
+    while not (tmp_path / 'pid').is_file():
+        assert parent.poll() is None
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    worker = psutil.Process(int((tmp_path / 'pid').read_text()))
+    end = time.monotonic() + 10
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_worker_that_cannot_start_is_an_error():
+    with pytest.raises(RuntimeError, match='before its first file'):
+        list(map_isolated(Unloadable(), [1], 1, 5.0))

@@ -1,5 +1,7 @@
 """A journal survives a crash in the middle of a line."""
 
+import pytest
+
 from pmd_mmaction.datasets.journal import Journal
 
 
@@ -30,3 +32,10 @@ def test_a_line_cut_off_does_not_count(tmp_path):
     assert journal.get('x') and journal.get('y') is None
     journal.add('y', dict(n=3))
     assert Journal(path, {}).get('y') == dict(n=3)
+
+
+def test_another_file_is_not_overwritten(tmp_path):
+    (tmp_path / 'j').write_text('a diary\n')
+    with pytest.raises(ValueError, match='line 1'):
+        Journal(tmp_path / 'j', {})
+    assert (tmp_path / 'j').read_text() == 'a diary\n'

@@ -1,5 +1,7 @@
 """Lists with and without labels."""
 
+import os
+
 import pytest
 from mmaction.registry import DATASETS
 
@@ -68,3 +70,12 @@ def test_videos_of_a_folder(tmp_path):
             folder.mkdir()
         with pytest.raises(ValueError, match=message):
             find_videos(folder)
+
+
+def test_links_are_followed_once_and_folders_are_no_videos(tmp_path):
+    (tmp_path / 'far').mkdir()
+    (tmp_path / 'far' / 'x.mp4').touch()
+    (tmp_path / 'near' / 'folder.mp4').mkdir(parents=True)
+    os.symlink(tmp_path / 'far', tmp_path / 'near' / 'linked')
+    os.symlink(tmp_path / 'near', tmp_path / 'near' / 'linked_back')
+    assert find_videos(tmp_path / 'near') == [tmp_path / 'near' / 'linked' / 'x.mp4']

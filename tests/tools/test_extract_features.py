@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 from safetensors import safe_open
 
+from pmd_mmaction.datasets import find_videos
 from tests.integration import tiny
 from tools import extract_features
 from tools.extract_features import Parts, main
@@ -103,6 +104,11 @@ def test_files_on_the_command_line(model, run):
     content = np.load(out)
     assert content['names'].tolist() == paths
     assert content['labels'].tolist() == [-1, -1]
+
+
+def test_a_folder(model, run):
+    _, out = run(source=['--videos', str(model[1])])
+    assert np.load(out)['names'].tolist() == [str(path) for path in find_videos(model[1])]
 
 
 def test_a_recognizer(model, run):

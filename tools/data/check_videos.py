@@ -13,6 +13,7 @@ import io
 import os
 import sys
 from collections import Counter
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from pmd_mmaction.datasets.journal import Journal
 from pmd_mmaction.datasets.path_list import find_videos, read_path_list
 from pmd_mmaction.datasets.video_check import check_video
 
+# Findings that another attempt may change although the file is the same; never taken as settled.
+PASSING = ('missing', 'no permission', 'cannot be opened', 'decoder crash', 'decoder timeout')
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
@@ -34,11 +38,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--prefix', default='', help='folder of the paths in the list')
     parser.add_argument('--out', type=Path, required=True, help='clean list to write')
     parser.add_argument('--report', type=Path, required=True, help='.csv of what was left out')
-    parser.add_argument('--min-frames', type=int, default=16, help='fewer is too short (%(default)s)')
+    parser.add_argument(
+        '--min-frames', type=int, default=16, help='fewer is too short (%(default)s)'
+    )
     parser.add_argument(
         '--header-only',
         action='store_true',
-        help='do not decode: fast, but damaged frames and wrong lengths go unnoticed',
+        help='do not decode: fast, but damage and wrong lengths go unnoticed',
     )
     parser.add_argument(
         '--tolerance',
@@ -46,9 +52,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=0.02,
         help='share by which the length may differ from the header (%(default)s)',
     )
-    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='processes (%(default)s)')
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument('--jobs', type=int, default=cores, help='processes (%(default)s)')
     parser.add_argument('--timeout', type=float, default=300, help='seconds per file (%(default)s)')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name in ('min_frames', 'jobs'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name.replace("_", "-")} must be 1 or more')
+    return args
 
 
 def read_source(source: Path, prefix: str) -> list[tuple[str, str]]:
@@ -79,7 +90,7 @@ def finding(outcome: Outcome) -> dict:
     if outcome.error in ('crash', 'timeout'):
         return dict(problem=f'decoder {outcome.error}', detail='', frames=0)
     if outcome.error is not None:
-        return dict(problem='decode error', detail=outcome.error, frames=0)
+        return dict(problem='not a video', detail=outcome.error, frames=0)
     return outcome.value._asdict()
 
 
@@ -88,29 +99,32 @@ def check_all(paths: list[str], args: argparse.Namespace) -> dict[str, dict]:
     settings = dict(
         min_frames=args.min_frames, decode=not args.header_only, tolerance=args.tolerance
     )
-    journal = Journal(args.report.with_name(args.report.name + '.journal'), settings)
     keys = {path: identity(path) for path in paths}
-    found = {path: journal.get(key) for path, key in keys.items()}
-    rest = [path for path, result in found.items() if result is None]
-    check = map_isolated(partial(check_video, **settings), rest, args.jobs, args.timeout)
-    for outcome in tqdm(check, total=len(paths), initial=len(paths) - len(rest), disable=None):
-        found[outcome.item] = finding(outcome)
-        if found[outcome.item]['problem'] != 'missing':  # it may be there next time
-            journal.add(keys[outcome.item], found[outcome.item])
-    journal.close()
+    with closing(
+        Journal(args.report.with_name(args.report.name + '.journal'), settings)
+    ) as journal:
+        found = {path: journal.get(key) for path, key in keys.items()}
+        rest = [path for path, result in found.items() if result is None]
+        done = len(paths) - len(rest)
+        checks = map_isolated(partial(check_video, **settings), rest, args.jobs, args.timeout)
+        for outcome in tqdm(checks, total=len(paths), initial=done, unit='video', disable=None):
+            found[outcome.item] = result = finding(outcome)
+            if result['problem'] not in PASSING:
+                journal.add(keys[outcome.item], result)
     return found
 
 
 def judge(entries: list[tuple[str, str]], found: dict[str, dict]) -> list[tuple[str, str, dict]]:
     """Line, path and finding of every entry, with what only the whole list shows."""
-    result, seen = [], set()
+    result: list[tuple[str, str, dict]] = []
+    first: dict[str, str] = {}
     for line, path in entries:
         problem = found[path]
-        if problem['problem'] is None and path in seen:
-            problem = dict(problem='twice in the list', detail='', frames=problem['frames'])
+        if problem['problem'] is None and path in first:
+            problem = dict(problem='twice in the list', detail=f'first as: {first[path]}')
         elif problem['problem'] is None and '\n' in line:
-            problem = dict(problem='line break in its name', detail='', frames=problem['frames'])
-        seen.add(path)
+            problem = dict(problem='line break in its name', detail='no list can hold it')
+        first.setdefault(path, line)
         result.append((line, path, problem))
     return result
 
@@ -140,12 +154,18 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'check_videos: {error}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('check_videos: interrupted; the same command goes on', file=sys.stderr)
+        return 130
     counts = Counter(finding['problem'] or 'fine' for _, _, finding in judged)
     table = Table('result', 'videos')
     for name, count in counts.most_common():
         table.add_row(name, str(count))
     Console().print(table)
-    return 0 if set(counts) == {'fine'} else 3
+    if set(counts) == {'fine'}:
+        return 0
+    print(f'what was left out and why: {args.report}', file=sys.stderr)
+    return 3
 
 
 if __name__ == '__main__':

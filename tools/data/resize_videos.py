@@ -22,6 +22,9 @@ from pmd_mmaction.datasets.isolated import map_isolated
 from pmd_mmaction.datasets.path_list import find_videos
 from pmd_mmaction.datasets.video_resize import ResizeSettings, resize_video
 
+FAILURES = 'resize_failures.csv'
+SETTINGS = 'resize_settings.json'
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
@@ -40,7 +43,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--gop', type=int, default=default.gop, help='frames between key frames (%(default)s)'
     )
-    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='processes (%(default)s)')
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument('--jobs', type=int, default=cores, help='processes (%(default)s)')
     parser.add_argument('--timeout', type=float, default=1800, help='seconds each (%(default)s)')
     args = parser.parse_args(argv)
     for name in ('short_side', 'gop', 'jobs'):
@@ -53,8 +57,11 @@ def plan(source: Path, target: Path) -> dict[str, str]:
     """Source file to target file.
 
     Raises:
-        ValueError: if there is no video, or two would get the same name.
+        ValueError: if there is no video, two would get the same name, or the copies would lie
+            among the videos.
     """
+    if target.resolve().is_relative_to(source.resolve()):
+        raise ValueError(f'{target} lies in {source}: choose a folder outside')
     result: dict[str, str] = {}
     owners: dict[Path, Path] = {}
     for path in find_videos(source):
@@ -72,7 +79,7 @@ def check_settings(target: Path, settings: ResizeSettings) -> None:
     Raises:
         ValueError: if copies with other settings lie there.
     """
-    note, text = target / 'resize_settings.json', json.dumps(settings._asdict(), indent=2)
+    note, text = target / SETTINGS, json.dumps(settings._asdict(), indent=2)
     if note.is_file() and note.read_text(encoding='utf-8') != text:
         raise ValueError(
             f'{target} holds copies with other settings ({note}): choose another folder, or the '
@@ -91,18 +98,24 @@ def run(args: argparse.Namespace) -> tuple[int, dict[str, str]]:
     rest = [(source, target) for source, target in pairs.items() if not Path(target).is_file()]
     failures: dict[str, str] = {}
     copies = map_isolated(partial(resize_video, settings=settings), rest, args.jobs, args.timeout)
-    for outcome in tqdm(copies, total=len(pairs), initial=len(pairs) - len(rest), disable=None):
+    done = len(pairs) - len(rest)
+    for outcome in tqdm(copies, total=len(pairs), initial=done, unit='video', disable=None):
         if outcome.error is not None:
             failures[outcome.item[0]] = outcome.error
             # a process that was killed could not clean up
             Path(f'{outcome.item[1]}.tmp').unlink(missing_ok=True)
+    write_failures(args.target / FAILURES, failures)
+    return len(pairs) - len(failures), failures
+
+
+def write_failures(path: Path, failures: dict[str, str]) -> None:
+    """Writes what could not be copied and why."""
     table = io.StringIO(newline='')
     rows = csv.writer(table)
     rows.writerow(['path', 'error'])
     rows.writerows(sorted(failures.items()))
-    with atomic_writer(args.target / 'resize_failures.csv') as file:
+    with atomic_writer(path) as file:
         file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
-    return len(pairs) - len(failures), failures
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -113,7 +126,12 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'resize_videos: {error}', file=sys.stderr)
         return 1
-    print(f'{count} videos in {args.target}, {len(failures)} failed')
+    except KeyboardInterrupt:
+        print('resize_videos: interrupted; the same command goes on', file=sys.stderr)
+        return 130
+    print(f'{count} videos in {args.target}')
+    if failures:
+        print(f'{len(failures)} failed: {args.target / FAILURES}', file=sys.stderr)
     return 3 if failures else 0
 
 

@@ -1,0 +1,77 @@
+"""tools/data/resize_videos.py: all copies, or a list of those that failed."""
+
+import csv
+import os
+
+import pytest
+
+from tests.tools.films import cut, read_film, write_film
+from tools.data import resize_videos
+
+
+@pytest.fixture
+def run(tmp_path):
+    def call(*options, source=tmp_path / 'raw', target=tmp_path / 'small'):
+        fixed = ['--short-side', '32', '--preset', 'ultrafast', '--jobs', '2']
+        return resize_videos.main([str(source), str(target), *fixed, *options])
+
+    return call
+
+
+def failures(tmp_path):
+    with (tmp_path / 'small' / 'resize_failures.csv').open(newline='') as file:
+        return [(row['path'], row['error']) for row in csv.DictReader(file)]
+
+
+def test_a_broken_film_does_not_stop_the_others(tmp_path, run, capsys):
+    raw, small = tmp_path / 'raw', tmp_path / 'small'
+    write_film(raw / 'x' / 'a b.mp4', size=(96, 64))
+    write_film(raw / 'y.avi', size=(64, 96), codec='mpeg4')
+    os.link(raw / 'y.avi', os.fsencode(raw) + b'/caf\xe9.avi')
+    broken = cut(write_film(raw / 'broken.mp4'))
+    assert run() == 3
+    ((path, error),) = failures(tmp_path)
+    assert path == str(broken) and 'Invalid data' in error
+    assert 'resize_failures.csv' in capsys.readouterr().err
+    found = {str(p.relative_to(small)) for p in small.rglob('*') if p.is_file()}
+    notes = {'resize_failures.csv', 'resize_settings.json'}
+    assert found - notes == {'x/a b.mp4', 'y.mp4', 'caf\udce9.mp4'}
+    assert read_film(small / 'x' / 'a b.mp4').shape == (20, 32, 48, 3)
+    write_film(broken)
+    made = (small / 'y.mp4').stat().st_mtime_ns
+    assert run() == 0
+    assert failures(tmp_path) == [] and (small / 'broken.mp4').is_file()
+    assert (small / 'y.mp4').stat().st_mtime_ns == made  # not made again
+
+
+def test_what_a_kill_left_does_not_count(tmp_path, run):
+    write_film(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
+    (tmp_path / 'small').mkdir()
+    (tmp_path / 'small' / 'a.mp4.tmp').write_bytes(b'half a film')
+    assert run() == 0
+    assert len(read_film(tmp_path / 'small' / 'a.mp4')) == 20
+    assert not (tmp_path / 'small' / 'a.mp4.tmp').exists()
+
+
+def test_a_film_that_takes_too_long(tmp_path, run):
+    film = write_film(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
+    assert run('--timeout', '0') == 3
+    assert failures(tmp_path) == [(str(film), 'timeout')]
+    assert not list((tmp_path / 'small').glob('*.mp4*'))
+
+
+def test_refusals(tmp_path, run, capsys):
+    raw = tmp_path / 'raw'
+    write_film(raw / 'a.mp4')
+    for target in (raw, raw / 'small'):
+        assert run(target=target) == 1
+        assert 'choose a folder outside' in capsys.readouterr().err
+    assert run() == 0
+    assert run('--crf', '30') == 1
+    assert 'other settings' in capsys.readouterr().err
+    write_film(raw / 'a.avi', codec='mpeg4')
+    assert run() == 1
+    assert 'rename one' in capsys.readouterr().err
+    assert run(source=tmp_path / 'none') == 1
+    with pytest.raises(SystemExit):
+        run('--short-side', '0')

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from mmengine.config import Config
 
+import pmd_mmaction
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT))
@@ -57,7 +59,7 @@ def test_collections():
         (collection,) = metafile['Collections']
         assert collection['Paper']['Title']
         assert (ROOT / collection['README']).is_file()
-        assert (ROOT / collection['Code']['URL']).is_dir()
+        assert (Path(pmd_mmaction.__file__).parents[1] / collection['Code']['URL']).is_dir()
         assert {model['In Collection'] for model in metafile['Models']} == {collection['Name']}
 
 

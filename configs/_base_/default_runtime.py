@@ -10,6 +10,8 @@ default_hooks = dict(
     # Two at least: the oldest is removed before the new one is written.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Training replaces videos that cannot be read; this names, counts and limits them.
+    bad_videos=dict(type='BadVideoHook', max_bad_fraction=0.01),
 )
 
 env_cfg = dict(

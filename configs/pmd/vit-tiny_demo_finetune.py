@@ -63,7 +63,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='repeat_pseudo_collate'),
     dataset=dict(
-        type='RepeatAugDataset',
+        type='RepeatAugPathListDataset',
         num_repeats=2,
         ann_file=f'{data_root}/train.txt',
         data_prefix=dict(video=data_root),
@@ -76,7 +76,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=f'{data_root}/val.txt',
         data_prefix=dict(video=data_root),
         pipeline=test_pipeline,

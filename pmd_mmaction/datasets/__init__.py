@@ -1,20 +1,26 @@
 """Data sets and transforms that MMAction2 lacks."""
 
+from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.mark_split import MarkSplit
 from pmd_mmaction.datasets.path_list import (
     PathListDataset,
+    RepeatAugPathListDataset,
     find_videos,
     parse_path_list,
     read_path_list,
 )
 from pmd_mmaction.datasets.readable_clips import ReadableClips
+from pmd_mmaction.datasets.require_frames import RequireFrames
 from pmd_mmaction.datasets.seed_augmentation import SeedAugmentation
 
 __all__ = [
     'MarkSplit',
     'PathListDataset',
     'ReadableClips',
+    'RepeatAugPathListDataset',
+    'RequireFrames',
     'SeedAugmentation',
+    'SubstituteBadVideos',
     'find_videos',
     'parse_path_list',
     'read_path_list',

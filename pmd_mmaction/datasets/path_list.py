@@ -3,10 +3,12 @@
 import os
 import re
 from pathlib import Path
-from typing import Iterable
+from typing import Any, Iterable
 
-from mmaction.datasets import VideoDataset
+from mmaction.datasets import RepeatAugDataset, VideoDataset
 from mmaction.registry import DATASETS
+
+from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 
 _LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
 NO_LABEL = -1
@@ -50,49 +52,98 @@ def parse_path_list(lines: Iterable[str]) -> list[tuple[str, int | None]]:
     Returns:
         Pairs (path, label); the label is None in a list without labels.
     """
-    lines = [line.rstrip('\r\n') for line in lines]
-    lines = [line for line in lines if line.strip()]
-    matches = [_LABELLED.fullmatch(line.strip()) for line in lines]
+    return [entry for _, entry in _numbered_entries(lines)]
+
+
+def _numbered_entries(lines: Iterable[str]) -> list[tuple[int, tuple[str, int | None]]]:
+    numbered = [(number, line.rstrip('\r\n')) for number, line in enumerate(lines, start=1)]
+    numbered = [(number, line) for number, line in numbered if line.strip()]
+    matches = [_LABELLED.fullmatch(line.strip()) for _, line in numbered]
     if all(matches):
-        return [(match[1], int(match[2])) for match in matches]
-    return [(line, None) for line in lines]
+        return [(number, (match[1], int(match[2]))) for (number, _), match in zip(numbered, matches)]
+    return [(number, (line, None)) for number, line in numbered]
 
 
-def read_path_list(path: str | Path) -> list[tuple[str, int | None]]:
+def read_path_list(
+    path: str | Path, inside: str | Path | None = None
+) -> list[tuple[str, int | None]]:
     """The videos of a list file; see :func:`parse_path_list`.
 
     Names that are no UTF-8 keep their bytes (``surrogateescape``), so they can be opened.
 
+    Args:
+        path: the list file.
+        inside: folder in which every video has to lie, see :func:`lies_inside`; None or empty:
+            no such condition.
+
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it names no video.
+        ValueError: if it names no video, or one outside of the folder.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no list file {path}: docs/data.md tells how to make one')
     with path.open(encoding='utf-8', errors='surrogateescape', newline='\n') as file:
-        entries = parse_path_list(file)
+        entries = _numbered_entries(file)
     if not entries:
         raise ValueError(f'{path} names no video')
-    return entries
+    for number, (name, _) in entries if inside else ():
+        if not lies_inside(name, inside):
+            raise ValueError(
+                f'{path}, line {number}: {name!r} lies outside of the folder {str(inside)!r}, or '
+                "has a part '..': write paths relative to that folder (data_prefix), or set "
+                'allow_outside=True in the data set if you trust the list'
+            )
+    return [entry for _, entry in entries]
+
+
+def lies_inside(name: str, folder: str | Path) -> bool:
+    """Whether a path of a list stays in a folder, by its letters.
+
+    It does if no part of it is ``..`` and it is relative to the folder or, if absolute, below it.
+    Links inside the folder may lead anywhere: whoever can make them has access already, and data
+    sets on clusters consist of links.
+    """
+    path = Path(name)
+    below = not path.is_absolute() or path.is_relative_to(Path(folder).absolute())
+    return below and '..' not in path.parts
 
 
 @DATASETS.register_module()
-class PathListDataset(VideoDataset):
-    """MMAction2's ``VideoDataset`` that needs no labels, for pre-training.
+class PathListDataset(SubstituteBadVideos, VideoDataset):
+    """MMAction2's ``VideoDataset`` for lists with or without labels, and with bad videos.
 
     The list holds one path per line, relative to ``data_prefix['video']``, with or without
-    labels (:func:`parse_path_list`); unlike the parent it takes paths with spaces. All
-    arguments are the parent's.
+    labels (:func:`parse_path_list`); unlike the parent it takes paths with spaces. Videos that
+    cannot be read are handled by :class:`SubstituteBadVideos`.
+
+    Args:
+        *args: the parent's.
+        allow_outside: accept paths that leave ``data_prefix['video']`` (:func:`lies_inside`).
+            Without a prefix there is nothing to leave, and any path is accepted.
+        **kwargs: the parent's, and ``max_substitutes`` of :class:`SubstituteBadVideos`.
+
+    Raises:
+        ValueError: naming the line of a path that leaves the prefix.
     """
+
+    def __init__(self, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
+        self.allow_outside = allow_outside
+        super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """The videos in the order of the list; label -1 where there is none."""
         root = self.data_prefix['video']
+        entries = read_path_list(self.ann_file, inside=None if self.allow_outside else root)
         return [
             dict(
                 filename=str(Path(root, name)) if root else name,
                 label=NO_LABEL if label is None else label,
             )
-            for name, label in read_path_list(self.ann_file)
+            for name, label in entries
         ]
+
+
+@DATASETS.register_module()
+class RepeatAugPathListDataset(PathListDataset, RepeatAugDataset):
+    """MMAction2's ``RepeatAugDataset`` with the lists and the care of :class:`PathListDataset`."""

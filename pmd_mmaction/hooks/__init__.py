@@ -1,8 +1,15 @@
 """Hooks: everything that changes state between two iterations."""
 
+from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
-__all__ = ['CheckBackboneHook', 'DAREHook', 'ProgressivePhaseHook', 'StepSeedHook']
+__all__ = [
+    'BadVideoHook',
+    'CheckBackboneHook',
+    'DAREHook',
+    'ProgressivePhaseHook',
+    'StepSeedHook',
+]

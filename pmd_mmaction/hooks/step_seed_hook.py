@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.functional import derive_seed
+from pmd_mmaction.hooks.plain_datasets import plain_datasets
 from pmd_mmaction.hooks.plain_model import plain_model
 
 
@@ -23,9 +24,10 @@ class StepSeedHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Seeds the shuffling of workers and tells the transforms the epoch."""
         torch.manual_seed(derive_seed(runner.seed or 0, runner.epoch, get_rank()))
-        for transform in _transforms(runner.train_dataloader.dataset):
-            if hasattr(transform, 'set_epoch'):
-                transform.set_epoch(runner.seed or 0, runner.epoch)
+        for dataset in plain_datasets(runner.train_dataloader.dataset):
+            for transform in dataset.pipeline.transforms:
+                if hasattr(transform, 'set_epoch'):
+                    transform.set_epoch(runner.seed or 0, runner.epoch)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Seeds the iteration."""
@@ -35,11 +37,3 @@ class StepSeedHook(Hook):
         if hasattr(model, 'seed_masks'):
             # a stream of its own: masks must not follow the draws of drop path
             model.seed_masks(derive_seed(seed, 1))
-
-
-def _transforms(dataset) -> list:
-    """The transforms of a data set, also under wrappers and concatenations."""
-    if hasattr(dataset, 'pipeline'):
-        return list(dataset.pipeline.transforms)
-    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    return [t for part in inner if part is not None for t in _transforms(part)]

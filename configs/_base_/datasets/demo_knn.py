@@ -17,14 +17,14 @@ val_dataloader = dict(
         type='ConcatDataset',
         datasets=[
             dict(
-                type='VideoDataset',
+                type='PathListDataset',
                 ann_file=f'{knn_root}/train.txt',
                 data_prefix=dict(video=knn_root),
                 pipeline=[dict(type='MarkSplit', split='bank'), *knn_steps],
                 test_mode=True,
             ),
             dict(
-                type='VideoDataset',
+                type='PathListDataset',
                 ann_file=f'{knn_root}/val.txt',
                 data_prefix=dict(video=knn_root),
                 pipeline=[dict(type='MarkSplit', split='query'), *knn_steps],

@@ -5,6 +5,7 @@ data_root = 'data/demo'
 train_pipeline = [
     dict(type='SeedAugmentation'),
     dict(type='DecordInit'),
+    dict(type='RequireFrames', minimum=2),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
     dict(type='DecordDecode'),
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)),

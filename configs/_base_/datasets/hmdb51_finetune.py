@@ -57,7 +57,7 @@ train_dataloader = dict(
     collate_fn=dict(type='repeat_pseudo_collate'),
     # Repeated augmentation: each video is decoded once and gives two clips.
     dataset=dict(
-        type='RepeatAugDataset',
+        type='RepeatAugPathListDataset',
         num_repeats=2,
         ann_file=ann_file_train,
         data_prefix=dict(video=data_root),
@@ -70,7 +70,7 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=ann_file_val,
         data_prefix=dict(video=data_root),
         pipeline=val_pipeline,
@@ -83,7 +83,7 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=ann_file_val,
         data_prefix=dict(video=data_root),
         pipeline=test_pipeline,

@@ -5,6 +5,7 @@ ann_file = 'data/kinetics400/kinetics400_train_list_videos.txt'
 train_pipeline = [
     dict(type='SeedAugmentation'),
     dict(type='DecordInit'),
+    dict(type='RequireFrames', minimum=2),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1),
     dict(type='DecordDecode'),
     dict(

@@ -1,0 +1,90 @@
+"""Another video in the place of one that cannot be read."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+
+from pmd_mmaction.functional import derive_seed
+
+
+class SubstituteBadVideos:
+    """Mixin for MMAction2's data sets of videos; it comes before them in the bases.
+
+    A video whose pipeline raises an error is bad. While substitution is on, another video of
+    the data set takes its place: a function of (seed, epoch, index, attempt), so a resumed run
+    takes the same ones. The substitute is a sample of its own, with its own ``sample_idx`` and
+    label, and tells in the metainfo ``bad_videos`` what it stands for, as pairs (file name,
+    reason). The pipeline has to end with ``PackActionInputs``.
+
+    ``BadVideoHook`` switches substitution on, so that no video is replaced unless somebody reads
+    what is told. Otherwise, and always with ``test_mode=True``, a bad video is an error that
+    names the file.
+
+    Args:
+        *args: of the data set.
+        max_substitutes: how many videos to try in the place of a bad one; it replaces
+            MMEngine's ``max_refetch``.
+        **kwargs: of the data set.
+
+    Raises:
+        ValueError: for a negative ``max_substitutes``.
+    """
+
+    def __init__(self, *args: Any, max_substitutes: int = 10, **kwargs: Any) -> None:
+        if not isinstance(max_substitutes, int) or max_substitutes < 0:
+            raise ValueError(
+                f'max_substitutes is {max_substitutes!r}; it must be a whole number, 0 or more'
+            )
+        self.max_substitutes = max_substitutes
+        # Shared memory, since persistent workers keep the data set they were started with.
+        self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
+        super().__init__(*args, max_refetch=0, **kwargs)
+
+    def substitute_bad_videos(self, seed: int, epoch: int) -> None:
+        """Switches substitution on for an epoch, also in workers that run already."""
+        self._seed_and_epoch.copy_(torch.tensor([seed, epoch]))
+
+    def __getitem__(self, idx: int) -> dict | list[dict]:
+        """The packed sample of a video, or of its substitute.
+
+        Raises:
+            RuntimeError: if the video cannot be read and substitution is off, or no substitute
+                can be read either.
+        """
+        seed, epoch = self._seed_and_epoch.tolist()
+        substitutes = 0 if epoch < 0 or self.test_mode else self.max_substitutes
+        bad: list[tuple[str, str]] = []
+        for attempt in itertools.count():
+            chosen = derive_seed(seed, epoch, idx, attempt) % len(self) if attempt else idx
+            try:
+                data = super().__getitem__(chosen)
+            except Exception as error:
+                bad.append((self.get_data_info(chosen)['filename'], _reason(error)))
+                if attempt == substitutes:
+                    raise RuntimeError(_explain(bad)) from error
+                continue
+            if bad:
+                first = data[0] if isinstance(data, list) else data  # repeated augmentation
+                first['data_samples'].set_metainfo(dict(bad_videos=bad))
+            return data
+
+
+def _reason(error: Exception) -> str:
+    """Kind and first line of an error; decord's messages hold a stack trace."""
+    lines = str(error).strip().splitlines() or ['']
+    return f'{type(error).__name__}: {lines[0][:200]}'
+
+
+def _explain(bad: list[tuple[str, str]]) -> str:
+    (name, reason), *others = bad
+    told = f'cannot read {name!r}: {reason}'
+    if others:
+        listed = ''.join(f'\n  {name!r}: {reason}' for name, reason in others)
+        told += (
+            f'\nNeither can {len(others)} others that were to take its place:{listed}\n'
+            'Are data_prefix, the pipeline and the permissions right?'
+        )
+    return f'{told}\ntools/data/check_videos.py writes a list without bad videos'

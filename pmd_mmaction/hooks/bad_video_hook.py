@@ -1,0 +1,139 @@
+"""What becomes of videos that cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.hooks.plain_datasets import plain_datasets
+
+FILE = 'bad_videos.csv'
+
+
+@HOOKS.register_module()
+class BadVideoHook(Hook):
+    """Lets a training go on without the videos that cannot be read, up to a share of them.
+
+    Other videos take their place (``SubstituteBadVideos``). The log names each bad video once in
+    a run, also over resumes, and has their number in the epoch so far as ``bad_videos``; all of
+    them are in ``bad_videos.csv`` in the work directory. Too many in one epoch end the run, on
+    all ranks together. Validation and test never replace a video.
+
+    Args:
+        max_bad_fraction: share of the videos of the data set that may be bad in one epoch.
+        interval: iterations between two exchanges of what the ranks found; there is also one
+            at the end of an epoch.
+
+    Raises:
+        ValueError: for a share outside of [0, 1) or an interval below 1.
+    """
+
+    priority = 'NORMAL'  # before the log (BELOW_NORMAL) and the checkpoint (VERY_LOW)
+
+    def __init__(self, max_bad_fraction: float = 0.01, interval: int = 100) -> None:
+        if not 0 <= max_bad_fraction < 1:
+            raise ValueError(f'max_bad_fraction is {max_bad_fraction!r}; it must be in [0, 1)')
+        if not isinstance(interval, int) or interval < 1:
+            raise ValueError(f'interval is {interval!r}; it must be a whole number above 0')
+        self.max_bad_fraction = max_bad_fraction
+        self.interval = interval
+        self._known: dict[str, dict] = {}  # file name -> problem, last epoch; equal on all ranks
+        self._found: dict[str, str] = {}  # file name -> problem; of this rank, not yet exchanged
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Takes over what the run knew."""
+        self._known = dict(checkpoint.get('bad_videos', {}))
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Saves what is known (the main process calls this)."""
+        checkpoint['bad_videos'] = self._known
+
+    def before_train(self, runner) -> None:
+        """Forgets the bad videos of another run, from whose weights this one starts."""
+        if runner.iter == 0:
+            self._known = {}
+        if not _tolerant_datasets(runner):
+            runner.logger.warning(
+                f'{type(runner.train_dataloader.dataset).__name__} does not replace bad videos: '
+                'the first one will end the run. PathListDataset does'
+            )
+
+    def before_train_epoch(self, runner) -> None:
+        """Switches substitution on."""
+        for dataset in _tolerant_datasets(runner):
+            dataset.substitute_bad_videos(runner.seed or 0, runner.epoch)
+        self._log_number(runner)
+
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Notes the bad videos of the batch; now and then all ranks exchange them."""
+        for sample in data_batch['data_samples']:
+            self._found.update(sample.metainfo.get('bad_videos', ()))
+        last = self.end_of_epoch(runner.train_dataloader, batch_idx)
+        if last or self.every_n_train_iters(runner, self.interval):
+            self._exchange(runner)
+
+    def _exchange(self, runner) -> None:
+        news = {}
+        for found in all_gather_object(self._found):
+            news |= found
+        self._found = {}
+        unknown = {name: problem for name, problem in news.items() if name not in self._known}
+        for name, problem in news.items():
+            self._known[name] = dict(problem=problem, epoch=runner.epoch)
+        self._log_number(runner)
+        if news and is_main_process():
+            for name, problem in unknown.items():
+                # repr, since a name may hold line breaks or be no UTF-8
+                runner.logger.warning(f'Bad video {name!r}, another one is used: {problem}')
+            write_bad_videos(Path(runner.work_dir) / FILE, self._known)
+        self._stop_if_too_many(runner)
+
+    def _of_this_epoch(self, runner) -> list[str]:
+        return [name for name, entry in self._known.items() if entry['epoch'] == runner.epoch]
+
+    def _log_number(self, runner) -> None:
+        runner.message_hub.update_scalar('train/bad_videos', len(self._of_this_epoch(runner)))
+
+    def _stop_if_too_many(self, runner) -> None:
+        bad, total = self._of_this_epoch(runner), len(runner.train_dataloader.dataset)
+        if len(bad) <= self.max_bad_fraction * total:
+            return
+        listed = ''.join(f'\n  {name!r}: {self._known[name]["problem"]}' for name in bad[:20])
+        raise RuntimeError(
+            f'{len(bad)} of {total} videos could not be read in epoch {runner.epoch + 1}, more '
+            f'than max_bad_fraction={self.max_bad_fraction} allows:{listed}\n'
+            f'{Path(runner.work_dir) / FILE} has all of them. tools/data/check_videos.py writes a '
+            'list without bad videos; or repair the files and resume, or set a larger '
+            'max_bad_fraction in BadVideoHook'
+        )
+
+
+def write_bad_videos(path: Path, known: dict[str, dict]) -> None:
+    """Writes path, problem and last epoch (from 1) of bad videos as CSV.
+
+    Args:
+        path: the file; it appears complete or not at all.
+        known: file name to ``problem`` and ``epoch`` (from 0).
+    """
+    table = io.StringIO(newline='')
+    rows = csv.writer(table)
+    rows.writerow(['path', 'problem', 'epoch'])
+    rows.writerows([name, entry['problem'], entry['epoch'] + 1] for name, entry in known.items())
+    with atomic_writer(path) as file:
+        file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
+
+
+def _tolerant_datasets(runner) -> list:
+    return [
+        dataset
+        for dataset in plain_datasets(runner.train_dataloader.dataset)
+        if hasattr(dataset, 'substitute_bad_videos')
+    ]

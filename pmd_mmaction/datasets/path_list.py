@@ -60,7 +60,9 @@ def _numbered_entries(lines: Iterable[str]) -> list[tuple[int, tuple[str, int | 
     numbered = [(number, line) for number, line in numbered if line.strip()]
     matches = [_LABELLED.fullmatch(line.strip()) for _, line in numbered]
     if all(matches):
-        return [(number, (match[1], int(match[2]))) for (number, _), match in zip(numbered, matches)]
+        return [
+            (number, (match[1], int(match[2]))) for (number, _), match in zip(numbered, matches)
+        ]
     return [(number, (line, None)) for number, line in numbered]
 
 

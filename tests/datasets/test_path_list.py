@@ -6,7 +6,7 @@ import pytest
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets import parse_path_list, read_path_list
-from pmd_mmaction.datasets.path_list import find_videos
+from pmd_mmaction.datasets.path_list import find_videos, lies_inside
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,49 @@ def test_links_are_followed_once_and_folders_are_no_videos(tmp_path):
     os.symlink(tmp_path / 'far', tmp_path / 'near' / 'linked')
     os.symlink(tmp_path / 'near', tmp_path / 'near' / 'linked_back')
     assert find_videos(tmp_path / 'near') == [tmp_path / 'near' / 'linked' / 'x.mp4']
+
+
+# ---------------------------------------------------------------------- staying inside
+
+
+def _read(tmp_path, name, prefix, **options):
+    (tmp_path / 'list.txt').write_bytes(b'\nfine.mp4\n' + name.encode() + b'\n')
+    return DATASETS.build(
+        dict(
+            type='PathListDataset',
+            ann_file=str(tmp_path / 'list.txt'),
+            data_prefix=dict(video=prefix),
+            pipeline=[],
+            **options,
+        )
+    )
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize(
+    'name', ['../x.mp4', 'a/../../x.mp4', 'link/../x.mp4', '/etc/x.mp4', '/data/videos2/x.mp4']
+)
+def test_a_path_that_leaves_the_prefix_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=f'line 3: {name!r} lies outside .*allow_outside=True'):
+        _read(tmp_path, name, '/data/videos')
+    dataset = _read(tmp_path, name, '/data/videos', allow_outside=True)
+    assert dataset.get_data_info(1)['filename'].endswith('x.mp4')
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('name', ['x..mp4', '..x/y.mp4', 'a b/"q".mp4', '/data/videos/a/x.mp4'])
+def test_a_path_inside_is_accepted(tmp_path, name):
+    found = _read(tmp_path, name, '/data/videos').get_data_info(1)['filename']
+    assert found == f'/data/videos/{name.removeprefix("/data/videos/")}'
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('name', ['../x.mp4', '/etc/x.mp4'])
+def test_without_a_prefix_any_path_is_accepted(tmp_path, name):
+    assert _read(tmp_path, name, '').get_data_info(1)['filename'] == name
+
+
+def test_a_relative_prefix_is_that_of_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert lies_inside(f'{tmp_path}/videos/x.mp4', 'videos')
+    assert not lies_inside(f'{tmp_path}/x.mp4', 'videos')

@@ -55,7 +55,7 @@ def make_folder(folder: Path, clips: Path) -> Path:
 def _make_bad(folder: Path, whole: bytes) -> None:
     (folder / 'truncated.mp4').write_bytes(whole[: len(whole) // 2])
     (folder / 'empty.mp4').touch()
-    (folder / 'text.mp4').write_text('This is no video.\n' * 50)
+    (folder / 'text.mp4').write_text('This is no video.')
     (folder / 'forbidden.mp4').write_bytes(whole)
     (folder / 'forbidden.mp4').chmod(0)
     films.write_film(folder / 'one_frame.mp4', frames=1)

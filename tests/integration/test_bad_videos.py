@@ -68,7 +68,9 @@ def tables():
 
 
 @pytest.mark.parametrize(
-    'workers, persistent', [(0, False), (2, False), (2, True)], ids=['main', 'workers', 'persistent']
+    'workers, persistent',
+    [(0, False), (2, False), (2, True)],
+    ids=['main', 'workers', 'persistent'],
 )
 def test_training_goes_on(folder, tmp_path, tables, workers, persistent):
     cfg = _config(
@@ -101,9 +103,9 @@ def test_training_goes_on(folder, tmp_path, tables, workers, persistent):
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(folder, tmp_path):
-    cfg = _config(folder, tmp_path / 'whole', epochs=3)
+    cfg = _config(folder, tmp_path / 'whole', epochs=2)
     whole = tiny.train(cfg)
-    cfg = _config(folder, tmp_path / 'cut', dict(type='StopAfter', epoch=0), epochs=3)
+    cfg = _config(folder, tmp_path / 'cut', dict(type='StopAfter', epoch=0), epochs=2)
     with pytest.raises(KeyboardInterrupt):
         tiny.train(cfg)
     (log,) = (tmp_path / 'cut').glob('*/*.log')
@@ -114,12 +116,16 @@ def test_a_resumed_run_equals_an_uninterrupted_one(folder, tmp_path):
     assert 'Bad video' not in ''.join(p.read_text() for p in (tmp_path / 'cut').glob('*/*.log'))
     assert tiny.same(tiny.snapshot(whole.model), tiny.snapshot(resumed.model))
     np.testing.assert_array_equal(tiny.table_of(whole), tiny.table_of(resumed))
-    known = [tiny.hook_of(runner, BadVideoHook)._known for runner in (whole, resumed)]
-    assert known[0] == known[1] and len(known[0]) == 10
+    for runner in (whole, resumed):
+        known = tiny.hook_of(runner, BadVideoHook)._known
+        assert {Path(name).name for name in known} == set(faulty.BAD)
+        assert {entry['epoch'] for entry in known.values()} == {1}
 
 
 def test_too_many_stop_the_run_with_a_list(folder, tmp_path):
-    with pytest.raises(RuntimeError, match='10 of 200 videos could not be read in epoch 1') as error:
+    with pytest.raises(
+        RuntimeError, match='10 of 200 videos could not be read in epoch 1'
+    ) as error:
         tiny.train(_config(folder, tmp_path, limit=0.049))
     for name in faulty.BAD:
         assert repr(str(folder / name)) in str(error.value)
@@ -165,7 +171,6 @@ def _train_rank(folder: Path, work_dir: Path, limit: float) -> None:
     cfg = _config(
         folder,
         work_dir,
-        epochs=1,
         limit=limit,
         launcher='pytorch',
         default_hooks__bad_videos__interval=2,

@@ -122,7 +122,7 @@ class Step:
 
 def test_repeated_augmentation_repeats_the_substitute(tmp_path):
     steps = [Step('DecordInit'), Step('SampleFrames'), Step('DecordDecode'), Read()]
-    (tmp_path / 'list.txt').write_text('bad 0\ngood 1\nworse 2')
+    (tmp_path / 'list.txt').write_text('bad 0\ngood 1\nfine 2')
     cfg = dict(type='RepeatAugPathListDataset', num_repeats=2, max_substitutes=30)
     dataset = DATASETS.build(dict(cfg, ann_file=str(tmp_path / 'list.txt'), pipeline=steps))
     dataset.substitute_bad_videos(0, 0)

@@ -27,20 +27,19 @@ def _permissions(folder):
         yield
 
 
-def _config(folder, work_dir, *hooks, epochs=2, limit=0.05, names=None, **changes):
-    cfg = tiny.tiny_config(
+def _config(folder, work_dir, *hooks, limit=0.05, names=None, **changes):
+    return tiny.tiny_config(
         folder,
         work_dir,
         *hooks,
         ratios=(0.5,),
-        epochs=epochs,
+        epochs=2,
         train_dataloader__batch_size=20,
         train_dataloader__dataset__ann_file=str(names or folder / 'list.txt'),
         default_hooks__bad_videos__max_bad_fraction=limit,
         log_level='WARNING',
         **changes,
     )
-    return cfg
 
 
 def _names(folder):
@@ -103,9 +102,10 @@ def test_training_goes_on(folder, tmp_path, tables, workers, persistent):
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(folder, tmp_path):
-    cfg = _config(folder, tmp_path / 'whole', epochs=2)
+    quick = folder / 'quick.txt'
+    cfg = _config(folder, tmp_path / 'whole', names=quick)
     whole = tiny.train(cfg)
-    cfg = _config(folder, tmp_path / 'cut', dict(type='StopAfter', epoch=0), epochs=2)
+    cfg = _config(folder, tmp_path / 'cut', dict(type='StopAfter', epoch=0), names=quick)
     with pytest.raises(KeyboardInterrupt):
         tiny.train(cfg)
     (log,) = (tmp_path / 'cut').glob('*/*.log')
@@ -126,7 +126,7 @@ def test_too_many_stop_the_run_with_a_list(folder, tmp_path):
     with pytest.raises(
         RuntimeError, match='10 of 200 videos could not be read in epoch 1'
     ) as error:
-        tiny.train(_config(folder, tmp_path, limit=0.049))
+        tiny.train(_config(folder, tmp_path, limit=0.049, names=folder / 'quick.txt'))
     for name in faulty.BAD:
         assert repr(str(folder / name)) in str(error.value)
     assert 'check_videos.py' in str(error.value)
@@ -172,6 +172,7 @@ def _train_rank(folder: Path, work_dir: Path, limit: float) -> None:
         folder,
         work_dir,
         limit=limit,
+        names=folder / 'quick.txt',
         launcher='pytorch',
         default_hooks__bad_videos__interval=2,
     )

@@ -40,7 +40,7 @@ test_dataloader = dict(
     num_workers=1,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=f'{data_root}/val.txt',
         data_prefix=dict(video=data_root),
         pipeline=test_pipeline,
@@ -53,7 +53,7 @@ probe_dataloader = dict(
     num_workers=1,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='VideoDataset',
+        type='PathListDataset',
         ann_file=f'{data_root}/train.txt',
         data_prefix=dict(video=data_root),
         pipeline=test_pipeline,

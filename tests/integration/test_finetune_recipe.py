@@ -86,7 +86,7 @@ def test_the_numbers_of_the_recipe(name):
         assert (sample.clip_len, sample.num_clips, sample.test_mode) == (16, views, True)
         assert steps['CenterCrop' if views == 1 else 'ThreeCrop'].crop_size == 224
     dataset = cfg.train_dataloader.dataset
-    assert (dataset.type, dataset.num_repeats) == ('RepeatAugDataset', 2)
+    assert (dataset.type, dataset.num_repeats) == ('RepeatAugPathListDataset', 2)
     types = [step.type for step in dataset.pipeline]
     assert types.count('Flip') == (data != 'ssv2')
     assert types.count('RandomErasing') == 1

@@ -63,7 +63,7 @@ def _make_bad(folder: Path, whole: bytes) -> None:
     films.write_film(folder / 'one_frame.mp4', frames=1)
     films.write_sound(folder / 'sound.mp4')
     films.write_film(folder / 'turned.mp4')
-    films.turn(folder / 'turned.mp4')
+    films.turn(folder / 'turned.mp4', 90)
     noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3)).astype(np.uint8)
     cut = folder / 'cut_off_frames.mp4'
     _write(cut, noise, movflags='faststart')  # the header comes first, so the file opens

@@ -154,7 +154,7 @@ def test_unusual_videos_are_read(folder, tmp_path, name):
 @pytest.mark.parametrize('name', ['val_dataloader', 'train_dataloader'])
 def test_evaluation_never_replaces_a_video(folder, clips, tmp_path, name):
     """Nor does a training without the hook."""
-    cfg = tiny.validate_with_knn(_config(folder, tmp_path), clips, 1)
+    cfg = tiny.validate_frozen(_config(folder, tmp_path), clips, 1)
     dataset = copy.deepcopy(cfg[name].dataset)
     dataset = dataset.datasets[1] if 'datasets' in dataset else dataset
     (tmp_path / 'list.txt').write_text('good_000.mp4 0\nempty.mp4 0')

@@ -225,7 +225,7 @@ def test_two_clips_of_a_video(clips, tmp_path):
         tmp_path,
         1,
         epochs=2,
-        train_dataloader__dataset__pipeline__2__num_clips=2,
+        train_dataloader__dataset__pipeline__3__num_clips=2,
     )
     for batch in run.batches:
         assert batch['masked'].shape[0] == 2 * tiny.BATCH

@@ -1,5 +1,7 @@
 """Progressive Mask Distillation: one training iteration."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
@@ -19,6 +21,8 @@ from pmd_mmaction.models.recognizers.terms import BaseTerm
 from pmd_mmaction.models.recognizers.views import MaskedView
 from pmd_mmaction.models.teachers import TeacherOutput
 
+TEACHER_DTYPES = (None, 'bfloat16', 'float16')
+
 
 @MODELS.register_module()
 class PMDRecognizer(ProgressiveRecognizer):
@@ -37,11 +41,13 @@ class PMDRecognizer(ProgressiveRecognizer):
         psd: arguments of :class:`PSDTerm`.
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFANeck`.
+        teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
+            auxiliary one included, run in it (autocast); None: as the rest of the model.
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
-        ValueError: without a teacher, with neither ``base`` nor ``dare``, or if a teacher's token
-            grid is not the student's.
+        ValueError: without a teacher, with neither ``base`` nor ``dare``, for an unknown
+            ``teacher_dtype``, or if a teacher's token grid is not the student's.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class PMDRecognizer(ProgressiveRecognizer):
         psd: dict | None = None,
         dare: dict | None = None,
         clfa: dict | None = None,
+        teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, psd, dare, data_preprocessor)
@@ -64,6 +71,11 @@ class PMDRecognizer(ProgressiveRecognizer):
                 'base and dare are both off, so nothing trains the decoders: give one of them; '
                 'psd and clfa are additions'
             )
+        if teacher_dtype not in TEACHER_DTYPES:
+            raise ValueError(
+                f'teacher_dtype is {teacher_dtype!r}; it must be one of {TEACHER_DTYPES}'
+            )
+        self.teacher_dtype = teacher_dtype
         self._build_teachers(img=image_teacher, vid=video_teacher)
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
@@ -174,13 +186,20 @@ class PMDRecognizer(ProgressiveRecognizer):
 
     def _teach(self, clips: Tensor, view: MaskedView) -> dict[str, TeacherOutput]:
         """Targets of both teachers, which see the full clip."""
-        if not self.with_neck:
-            return {name: teacher(clips) for name, teacher in self.teachers.items()}
-        index = self.neck.token_index(view.visible_index, view.masked_index)
-        return {
-            name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
-            for name, teacher in self.teachers.items()
-        }
+        with self._teacher_precision(clips.device):
+            if not self.with_neck:
+                return {name: teacher(clips) for name, teacher in self.teachers.items()}
+            index = self.neck.token_index(view.visible_index, view.masked_index)
+            return {
+                name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
+                for name, teacher in self.teachers.items()
+            }
+
+    def _teacher_precision(self, device: torch.device) -> AbstractContextManager:
+        """What ``teacher_dtype`` means; without it an outer autocast stays in force."""
+        if self.teacher_dtype is None:
+            return nullcontext()
+        return torch.autocast(device.type, getattr(torch, self.teacher_dtype))
 
     def _distance(self, prediction: Tensor, target: Tensor) -> Tensor:
         """``(B, M)`` losses of the patches, for base and DARE."""
@@ -194,7 +213,8 @@ class PMDRecognizer(ProgressiveRecognizer):
         if self.auxiliary_teacher is None:
             zero = clips.new_zeros((), dtype=torch.float32)
             return {f'loss_pg_{name}': zero for name in decoded}
-        taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
+        with self._teacher_precision(clips.device):
+            taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
         reduction = (self.base or BaseTerm()).channel_reduction
         return {
             f'loss_pg_{name}': self.psd.loss_weight

@@ -84,8 +84,17 @@ def sgemm_rate(n: int = 3072, repeats: int = 3) -> float:
 def peak_gib() -> float:
     """GiB of resident memory at this process's peak so far (Linux)."""
     # Not getrusage: a child inherits the peak of the process that it was forked from.
-    status = Path('/proc/self/status').read_text()
-    return int(status.split('VmHWM:')[1].split()[0]) / 2**20
+    return _status('VmHWM')
+
+
+def resident_gib() -> float:
+    """GiB of resident memory now (Linux)."""
+    return _status('VmRSS')
+
+
+def _status(name: str) -> float:
+    text = Path('/proc/self/status').read_text()
+    return int(text.split(f'{name}:')[1].split()[0]) / 2**20
 
 
 def in_own_process(function: Callable, *args: object) -> object:

@@ -17,15 +17,20 @@ TINY = dict(embed_dims=48, depth=3, num_heads=3, **TINY_GRID)
 
 
 def build_model(
-    changes: dict | None = None, tiny: bool = False, grid: dict | None = None, ratio: float = 0.9
+    changes: dict | None = None,
+    tiny: bool = False,
+    grid: dict | None = None,
+    ratio: float = 0.9,
+    backbone: dict | None = None,
 ) -> torch.nn.Module:
     """The ViT-B pre-training model in phase 4 with random teachers, ready to train.
 
     Args:
         changes: arguments of the model to replace; None switches a part off.
         tiny: widths and depths of a smoke test.
-        grid: ``img_size`` and ``num_frames``, where they differ from the config.
+        grid: sizes of the student and both teachers, such as ``img_size``, where they differ.
         ratio: mask ratio.
+        backbone: further arguments of the student's encoder.
     """
     init_default_scope('mmaction')
     cfg = Config.fromfile(CONFIG).model.to_dict()
@@ -33,11 +38,15 @@ def build_model(
     sizes = TINY if tiny else grid or {}
     for part in ('backbone', 'video_teacher'):
         cfg[part].update(sizes)
+    cfg['backbone'].update(backbone or {})
     image = cfg['image_teacher']
     image['num_frames'] = cfg['backbone']['num_frames']
-    image['model_kwargs'] = dict(img_size=cfg['backbone']['img_size'])
-    if tiny:
-        image['model_kwargs'].update(embed_dim=48, depth=3, num_heads=3)
+    image['model_kwargs'] = dict(
+        img_size=cfg['backbone']['img_size'],
+        embed_dim=cfg['backbone']['embed_dims'],
+        depth=cfg['backbone']['depth'],
+        num_heads=cfg['backbone']['num_heads'],
+    )
     torch.manual_seed(0)
     model = MODELS.build({**cfg, **(changes or {})})
     model.init_weights()

@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=4)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
-    args = parser.parse_args()
+    args, machine = parser.parse_args(), machine_line()
     step = Step(build_model(tiny=args.tiny), args.batch)
     parts, noted, gflop = parts_of(step), {}, {}
     for name, call in parts.items():
@@ -138,11 +138,11 @@ def main() -> None:
                 f'{alone / median(seconds):.2f}',
             )
         )
-    print(machine_line())
+    print(machine)
     print(f'batch {args.batch}; square sgemm (3072) {square:.0f} GFLOP/s\n')
     header = ('part', 's', 'GFLOP', 'GFLOP/s', 'its products alone', 'of sgemm', 'time in products')
     print(markdown(header, rows))
-    save_json(args.json, dict(machine=machine_line(), times=times, gflop=gflop, sgemm=square))
+    save_json(args.json, dict(machine=machine, times=times, gflop=gflop, sgemm=square))
 
 
 if __name__ == '__main__':

@@ -88,12 +88,12 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=2)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
-    args = parser.parse_args()
+    args, machine = parser.parse_args(), machine_line()
     results = {
         name: in_own_process(run_point, *POINTS[name], args.tiny, args.repeats)
         for name in args.points
     }
-    print(machine_line())
+    print(machine)
     print(f'PMD step, float32, a process per point, median of {args.repeats} steps\n')
     rows, first = [], None
     for name, (seconds, measured, predicted) in results.items():
@@ -104,7 +104,7 @@ def main() -> None:
     print(markdown(header, rows))
     print('\nLargest batch by the model of memory_model.py, a tenth left free\n')
     print(batch_table(args.tiny))
-    save_json(args.json, dict(machine=machine_line(), results=results))
+    save_json(args.json, dict(machine=machine, results=results))
 
 
 if __name__ == '__main__':

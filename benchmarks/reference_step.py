@@ -13,7 +13,6 @@ import logging
 import torch
 import torch.nn.functional as F
 from harness import interleave, machine_line, median
-from mmaction.models.backbones.vit_mae import Attention, Block
 from steps import OFF, Step, build_model
 from torch import Tensor, nn
 
@@ -25,10 +24,8 @@ def restore_stock_parts(model: nn.Module) -> None:
     """Gives student and teachers the attention and the blocks of MMAction2 and unfused timm."""
     networks = [model, *(teacher.network for teacher in model.teachers.values())]
     for module in (m for network in networks for m in network.modules()):
-        if isinstance(module, FusedAttention):
-            module.__class__ = Attention
-        elif isinstance(module, SplitBlock):
-            module.__class__ = Block
+        if isinstance(module, FusedAttention | SplitBlock):
+            module.__class__ = type(module).__base__
         elif hasattr(module, 'fused_attn'):
             module.fused_attn = False
 
@@ -96,10 +93,10 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
-    args = parser.parse_args()
+    args, machine = parser.parse_args(), machine_line()
     step = ReferenceStep(build_model(dict(OFF), args.tiny), args.batch)
     times = interleave({'reference': step}, args.repeats)['reference']
-    print(machine_line())
+    print(machine)
     print(f'reference step, batch {args.batch}: {median(times):.3f} s')
 
 

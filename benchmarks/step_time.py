@@ -65,7 +65,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     logging.disable(logging.INFO)
-    args = parse_args()
+    args, machine = parse_args(), machine_line()
     sizes = args.batch, args.tiny
     peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
     steps = {name: make(name, *sizes) for name in args.variants}
@@ -89,7 +89,7 @@ def main() -> None:
             [f'{work:.0f}', f'{work / median(seconds) / median(rates):.2f}'] if work else ['', '']
         )
         rows.append((*row, f'{peaks[name]:.2f}'))
-    print(machine_line())
+    print(machine)
     print(
         f'fp32, batch {args.batch}, mask ratio {steps[base].model.phase.mask_ratio}, '
         f'{args.repeats} interleaved rounds; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s '
@@ -100,7 +100,7 @@ def main() -> None:
     print(markdown(header, rows))
     save_json(
         args.json,
-        dict(machine=machine_line(), times=times, gflops=gflops, sgemm=rates, peak_gib=peaks),
+        dict(machine=machine, times=times, gflops=gflops, sgemm=rates, peak_gib=peaks),
     )
 
 

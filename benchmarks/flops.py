@@ -52,7 +52,7 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     clip = torch.randn(
         1, encoder.in_channels, encoder.num_frames, h * encoder.patch_size, w * encoder.patch_size
     )
-    model.set_phase(phase)
+    model.set_phase(phase, phase.mask_ratio)
     model.seed_masks(0)
     view = model.draw_view(clip)
     parts = {

@@ -1,12 +1,15 @@
 """What the benchmarks share: interleaved timing, the machine line, Markdown and JSON."""
 
 import json
+import logging
+import multiprocessing
 import os
 import platform
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
@@ -60,6 +63,50 @@ def interleave(
 def paired_ratio(times: Sequence[float], reference: Sequence[float]) -> float:
     """Median of the ratios of neighbouring runs."""
     return statistics.median(a / b for a, b in zip(times, reference))
+
+
+def median(times: Sequence[float]) -> float:
+    """Median seconds."""
+    return statistics.median(times)
+
+
+def spread(times: Sequence[float]) -> str:
+    """Shortest and longest, as text."""
+    return f'{min(times):.2f}-{max(times):.2f}'
+
+
+def sgemm_rate(n: int = 3072, repeats: int = 3) -> float:
+    """GFLOP/s of a square float32 matrix product: this machine's practical ceiling."""
+    a, b = torch.randn(n, n), torch.randn(n, n)
+    return 2 * n**3 / median(interleave({'': lambda: a @ b}, repeats)['']) / 1e9
+
+
+def peak_gib() -> float:
+    """GiB of resident memory at this process's peak so far (Linux)."""
+    # Not getrusage: a child inherits the peak of the process that it was forked from.
+    return _status('VmHWM')
+
+
+def resident_gib() -> float:
+    """GiB of resident memory now (Linux)."""
+    return _status('VmRSS')
+
+
+def _status(name: str) -> float:
+    text = Path('/proc/self/status').read_text()
+    return int(text.split(f'{name}:')[1].split()[0]) / 2**20
+
+
+def in_own_process(function: Callable, *args: object) -> object:
+    """Result of a function of a module, in a fresh interpreter: its memory is its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+        return pool.submit(_quietly, torch.get_num_threads(), function, args).result()
+
+
+def _quietly(threads: int, function: Callable, args: tuple) -> object:
+    logging.disable(logging.INFO)
+    torch.set_num_threads(threads)
+    return function(*args)
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -1,4 +1,4 @@
-"""MMAction2's ViT block on PyTorch's fused kernel, and with recomputation."""
+"""MMAction2's ViT block on PyTorch's fused kernel, in halves, and with recomputation."""
 
 import torch
 import torch.nn.functional as F
@@ -23,33 +23,72 @@ class FusedAttention(Attention):
         Returns:
             ``(B, N, D)`` tokens.
         """
+        return self.attend(self.project(x))
+
+    def project(self, x: Tensor) -> Tensor:
+        """``(B, N, D)`` tokens to their ``(B, N, 3D)`` queries, keys and values."""
         bias = None
         if hasattr(self, 'q_bias'):
             bias = torch.cat((self.q_bias, torch.zeros_like(self.v_bias), self.v_bias))
-        qkv = F.linear(x, self.qkv.weight, bias)
+        return F.linear(x, self.qkv.weight, bias)
+
+    def attend(self, qkv: Tensor, first: int = 0) -> Tensor:
+        """Lets the tokens from ``first`` on attend to all tokens.
+
+        Args:
+            qkv: ``(B, N, 3D)`` result of :meth:`project`.
+            first: the tokens before it are attended to, but do not attend themselves.
+
+        Returns:
+            ``(B, N - first, D)`` tokens.
+        """
         q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.attn_drop.p if self.training else 0.0
-        x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=self.scale)
+        x = F.scaled_dot_product_attention(
+            q[:, :, first:], k, v, dropout_p=dropout, scale=self.scale
+        )
         return self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
-
-
-def fused_block(embed_dims: int, num_heads: int, **kwargs) -> Block:
-    """MMAction2's ViT block with :class:`FusedAttention`.
-
-    Args:
-        embed_dims: width D.
-        num_heads: attention heads.
-        **kwargs: further arguments of MMAction2's ``Block``.
-    """
-    block = Block(embed_dims=embed_dims, num_heads=num_heads, **kwargs)
-    fuse_attention(block)
-    return block
 
 
 def fuse_attention(block: Block) -> None:
     """Lets a block's own attention, with its parameters, run on the fused kernel."""
     # The subclass adds neither parameters nor state, so the object itself is kept.
     block.attn.__class__ = FusedAttention
+
+
+class SplitBlock(Block):
+    """MMAction2's block on the fused kernel, in two halves.
+
+    What lies between them may be shared or left out: the keys of a token that is the same in
+    every clip, the queries of a token that nobody reads. Without layer scale.
+
+    Args:
+        embed_dims: width D.
+        num_heads: attention heads.
+        **kwargs: further arguments of MMAction2's ``Block``.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int, **kwargs) -> None:
+        super().__init__(embed_dims=embed_dims, num_heads=num_heads, **kwargs)
+        fuse_attention(self)
+
+    def project(self, x: Tensor) -> Tensor:
+        """``(B, N, D)`` tokens to their ``(B, N, 3D)`` queries, keys and values."""
+        return self.attn.project(self.norm1(x))
+
+    def finish(self, x: Tensor, qkv: Tensor, first: int = 0) -> Tensor:
+        """The block's result for the tokens from ``first`` on.
+
+        Args:
+            x: ``(B, N, D)`` tokens.
+            qkv: ``(B, N, 3D)`` result of :meth:`project`.
+            first: the tokens before it are only attended to.
+
+        Returns:
+            ``(B, N - first, D)`` tokens.
+        """
+        x = x[:, first:] + self.drop_path(self.attn.attend(qkv, first))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
 
 
 class RecomputedBlock(Block):

@@ -1,13 +1,14 @@
 """From visible student tokens to features at masked patches."""
 
 import torch
+import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import gather_tokens, position_table
-from pmd_mmaction.models.backbones.blocks import fused_block
+from pmd_mmaction.models.backbones.blocks import SplitBlock
 from pmd_mmaction.models.initialization import VIT_INIT
 
 
@@ -62,7 +63,7 @@ class FeatureDecoder(BaseModule):
             'positions', position_table(position, token_grid, embed_dims), persistent=False
         )
         self.blocks = ModuleList(
-            fused_block(embed_dims, num_heads, mlp_ratio=mlp_ratio, norm_cfg=norm_cfg)
+            SplitBlock(embed_dims, num_heads, mlp_ratio=mlp_ratio, norm_cfg=norm_cfg)
             for _ in range(depth)
         )
         self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
@@ -88,6 +89,14 @@ class FeatureDecoder(BaseModule):
         visible = self.embed(tokens) + gather_tokens(positions, visible_index)
         masked = self.mask_token + gather_tokens(positions, masked_index)
         x = torch.cat([visible, masked.to(visible.dtype)], 1)
-        for block in self.blocks:
-            x = block(x)
-        return self.head(self.norm(x[:, visible_index.shape[1] :]))
+        for depth, block in enumerate(self.blocks):
+            if depth == 0:
+                # A mask token differs by its patch only, so its keys serve the whole batch.
+                table = block.project(self.mask_token[0] + self.positions[0])
+                qkv = torch.cat([block.project(visible), F.embedding(masked_index, table)], 1)
+            else:
+                qkv = block.project(x)
+            # Nobody reads the visible tokens of the last layer.
+            is_last = depth == len(self.blocks) - 1
+            x = block.finish(x, qkv, visible_index.shape[1] if is_last else 0)
+        return self.head(self.norm(x))

@@ -1,12 +1,13 @@
 """Progressive Mask Distillation: one training iteration."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import (
-    Phase,
     difficulty_loss,
     masked_mean,
     patch_distance,
@@ -14,15 +15,17 @@ from pmd_mmaction.functional import (
     smooth_difficulty,
     uniform_weights,
 )
-from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
-from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
-from pmd_mmaction.models.recognizers.terms import BaseTerm, DARETerm, PSDTerm
-from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
-from pmd_mmaction.models.teachers import AuxiliaryTeacher, TeacherOutput
+from pmd_mmaction.models.recognizers.history import PatchLosses
+from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
+from pmd_mmaction.models.recognizers.terms import BaseTerm
+from pmd_mmaction.models.recognizers.views import MaskedView
+from pmd_mmaction.models.teachers import TeacherOutput
+
+TEACHER_DTYPES = (None, 'bfloat16', 'float16')
 
 
 @MODELS.register_module()
-class PMDRecognizer(MaskedRecognizer):
+class PMDRecognizer(ProgressiveRecognizer):
     """Masked video distillation from two frozen teachers, with PSD, DARE and CLFA.
 
     ``L = l_base L_base + l_pg L_pg + l_df L_df + l_al L_al`` (paper, Loss & Training). A
@@ -38,11 +41,13 @@ class PMDRecognizer(MaskedRecognizer):
         psd: arguments of :class:`PSDTerm`.
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFANeck`.
+        teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
+            auxiliary one included, run in it (autocast); None: as the rest of the model.
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
-        ValueError: without a teacher, with neither ``base`` nor ``dare``, or if a teacher's token
-            grid is not the student's.
+        ValueError: without a teacher, with neither ``base`` nor ``dare``, for an unknown
+            ``teacher_dtype``, or if a teacher's token grid is not the student's.
     """
 
     def __init__(
@@ -56,17 +61,21 @@ class PMDRecognizer(MaskedRecognizer):
         psd: dict | None = None,
         dare: dict | None = None,
         clfa: dict | None = None,
+        teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(backbone, masker, data_preprocessor)
+        super().__init__(backbone, masker, psd, dare, data_preprocessor)
         self.base = None if base is None else BaseTerm(**base)
-        self.psd = None if psd is None else PSDTerm(**psd)
-        self.dare = None if dare is None else DARETerm(**dare)
         if base is None and dare is None:
             raise ValueError(
                 'base and dare are both off, so nothing trains the decoders: give one of them; '
                 'psd and clfa are additions'
             )
+        if teacher_dtype not in TEACHER_DTYPES:
+            raise ValueError(
+                f'teacher_dtype is {teacher_dtype!r}; it must be one of {TEACHER_DTYPES}'
+            )
+        self.teacher_dtype = teacher_dtype
         self._build_teachers(img=image_teacher, vid=video_teacher)
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
@@ -92,11 +101,6 @@ class PMDRecognizer(MaskedRecognizer):
                     teacher_dims=dims,
                 ),
             )
-        self.auxiliary_teacher: AuxiliaryTeacher | None = None
-        self.phase: Phase | None = None
-        self.previous_ratio: float | None = None
-        self._difficulty: DifficultySource | None = None
-        self._outbox: PatchLosses | None = None
 
     def _build_teachers(self, **configs: dict | None) -> None:
         self.teachers = ModuleDict(
@@ -112,8 +116,6 @@ class PMDRecognizer(MaskedRecognizer):
                     f'{tuple(self.backbone.token_grid)}: set img_size, patch_size, num_frames '
                     'and tubelet_size so that they agree'
                 )
-
-    # ------------------------------------------------------------------ one iteration
 
     def loss(self, inputs: Tensor, data_samples: list, **kwargs) -> dict[str, Tensor]:
         """One training iteration: the weighted terms of the total loss.
@@ -132,23 +134,6 @@ class PMDRecognizer(MaskedRecognizer):
         if smoothed is not None:
             self._outbox = PatchLosses(history[0], view.masked_index, smoothed.detach())
         return losses
-
-    def draw_view(self, clips: Tensor) -> MaskedView:
-        """Draws a mask for each clip from the generator of this iteration."""
-        if self.phase is None:
-            raise RuntimeError(
-                'no mask ratio is set: add a ProgressivePhaseHook to custom_hooks, '
-                'or call set_phase()'
-            )
-        nested = self.psd is not None and self.psd.aux_mask == 'nested'
-        aux_ratio = self.previous_ratio if nested and self.auxiliary_teacher else None
-        return draw_view(
-            self.masker,
-            clips.shape[0],
-            self.phase.mask_ratio,
-            aux_ratio,
-            self.mask_generator(clips.device),
-        )
 
     def distill(
         self, clips: Tensor, view: MaskedView, last: Tensor | None, stage: Tensor | None
@@ -201,13 +186,20 @@ class PMDRecognizer(MaskedRecognizer):
 
     def _teach(self, clips: Tensor, view: MaskedView) -> dict[str, TeacherOutput]:
         """Targets of both teachers, which see the full clip."""
-        if not self.with_neck:
-            return {name: teacher(clips) for name, teacher in self.teachers.items()}
-        index = self.neck.token_index(view.visible_index, view.masked_index)
-        return {
-            name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
-            for name, teacher in self.teachers.items()
-        }
+        with self._teacher_precision(clips.device):
+            if not self.with_neck:
+                return {name: teacher(clips) for name, teacher in self.teachers.items()}
+            index = self.neck.token_index(view.visible_index, view.masked_index)
+            return {
+                name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
+                for name, teacher in self.teachers.items()
+            }
+
+    def _teacher_precision(self, device: torch.device) -> AbstractContextManager:
+        """What ``teacher_dtype`` means; without it an outer autocast stays in force."""
+        if self.teacher_dtype is None:
+            return nullcontext()
+        return torch.autocast(device.type, getattr(torch, self.teacher_dtype))
 
     def _distance(self, prediction: Tensor, target: Tensor) -> Tensor:
         """``(B, M)`` losses of the patches, for base and DARE."""
@@ -221,7 +213,8 @@ class PMDRecognizer(MaskedRecognizer):
         if self.auxiliary_teacher is None:
             zero = clips.new_zeros((), dtype=torch.float32)
             return {f'loss_pg_{name}': zero for name in decoded}
-        taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
+        with self._teacher_precision(clips.device):
+            taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
         reduction = (self.base or BaseTerm()).channel_reduction
         return {
             f'loss_pg_{name}': self.psd.loss_weight
@@ -247,92 +240,3 @@ class PMDRecognizer(MaskedRecognizer):
             )
             all_smoothed.append(smoothed)
         return losses, torch.stack(all_smoothed, 1)
-
-    def _read_history(
-        self, data_samples: list, clips_per_video: int, device: torch.device
-    ) -> tuple[list[int], Tensor | None, Tensor | None]:
-        """Sample indices and their rows of the difficulty table, one per clip."""
-        if self.dare is None:
-            return [], None, None
-        if self._difficulty is None:
-            raise RuntimeError(
-                'dare is on but no difficulty table is attached: add '
-                "dict(type='DAREHook') to custom_hooks, or set dare=None"
-            )
-        missing = [i for i, sample in enumerate(data_samples) if 'sample_idx' not in sample]
-        if missing:
-            raise ValueError(
-                f'data samples {missing} of the batch have no sample_idx, which DARE needs: use '
-                "dict(type='PackActionInputs', meta_keys=('sample_idx', ...)) in the pipeline"
-            )
-        sample_idx = [
-            int(sample.sample_idx) for sample in data_samples for _ in range(clips_per_video)
-        ]
-        last, stage = self._difficulty.read(sample_idx)
-        to_device = dict(device=device, non_blocking=True)
-        return sample_idx, last.to(**to_device), None if stage is None else stage.to(**to_device)
-
-    # ------------------------------------------------------------------ for the hooks
-
-    def set_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Sets the phase.
-
-        Args:
-            phase: the phase; its mask ratio is used from now on.
-            previous_ratio: mask ratio of the phase before, for ``aux_mask='nested'``.
-
-        Raises:
-            ValueError: if the ratio leaves no visible or no masked patch, or falls although
-                ``aux_mask`` is ``'nested'``.
-        """
-        self.masker.check_ratio(phase.mask_ratio)
-        nested = self.psd is not None and self.psd.aux_mask == 'nested'
-        if nested and previous_ratio is not None and previous_ratio > phase.mask_ratio:
-            raise ValueError(
-                f"aux_mask='nested' needs rising mask ratios, but phase {phase.index + 1} has "
-                f"{phase.mask_ratio} after {previous_ratio}: use aux_mask='same'"
-            )
-        self.phase, self.previous_ratio = phase, previous_ratio
-
-    @property
-    def difficulty_spec(self) -> DifficultySpec | None:
-        """What the difficulty table must hold; None if DARE is off."""
-        if self.dare is None:
-            return None
-        return DifficultySpec(len(self.teachers), self.backbone.num_patches, self.dare.alpha)
-
-    def attach_difficulty(self, source: DifficultySource | None) -> None:
-        """Gives the recognizer read access to the difficulty table."""
-        self._difficulty = source
-
-    def pop_patch_losses(self) -> PatchLosses | None:
-        """Takes the smoothed losses of the last iteration out of the outbox."""
-        losses, self._outbox = self._outbox, None
-        return losses
-
-    @property
-    def needs_auxiliary_teacher(self) -> bool:
-        """Whether PSD is on."""
-        return self.psd is not None
-
-    def student_state_dict(self) -> dict[str, Tensor]:
-        """Weights of the student: keys ``backbone.*`` and ``decoders.*``."""
-        return {
-            key: value
-            for key, value in self.state_dict().items()
-            if key.startswith(('backbone.', 'decoders.'))
-        }
-
-    def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
-        """Makes the student, or the one in ``state_dict``, the auxiliary teacher.
-
-        Args:
-            state_dict: result of :meth:`student_state_dict`; None means the present student.
-
-        Raises:
-            RuntimeError: if ``state_dict`` does not fit (PyTorch's message).
-        """
-        teacher = AuxiliaryTeacher(self.backbone, self.decoders)
-        if state_dict is not None:
-            teacher.network.load_state_dict(state_dict)
-        self.auxiliary_teacher = teacher

@@ -1,4 +1,4 @@
-"""FusedAttention against MMAction2's Attention."""
+"""Fused attention and the block in halves, against MMAction2's own."""
 
 import copy
 
@@ -7,7 +7,7 @@ import torch
 from mmaction.models.backbones.vit_mae import Attention, Block
 
 from pmd_mmaction.models.backbones import FusedAttention
-from pmd_mmaction.models.backbones.blocks import fuse_attention, fused_block
+from pmd_mmaction.models.backbones.blocks import SplitBlock, fuse_attention
 
 OPTIONS = [dict(), dict(qk_scale=0.05), dict(qkv_bias=False), dict(num_heads=1)]
 
@@ -45,9 +45,21 @@ def test_fusing_keeps_the_parameters():
     assert block.attn.qkv.weight is weight
 
 
-def test_fused_block_equals_the_stock_block(randomize):
-    stock = randomize(Block(24, 3, mlp_ratio=2.0, norm_cfg=dict(type='LN', eps=1e-3)))
-    fused = fused_block(24, 3, mlp_ratio=2.0, norm_cfg=dict(type='LN', eps=1e-3))
-    fused.load_state_dict(stock.state_dict())
-    tokens = torch.randn(2, 5, 24)
-    torch.testing.assert_close(fused(tokens), stock(tokens), rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize('first', [0, 2])
+def test_a_block_in_halves_equals_the_stock_block(randomize, first):
+    options = dict(mlp_ratio=2.0, norm_cfg=dict(type='LN', eps=1e-3))
+    stock = randomize(Block(24, 3, **options)).double()
+    split = SplitBlock(24, 3, **options).double()
+    split.load_state_dict(stock.state_dict())
+    tokens = torch.randn(2, 5, 24, dtype=torch.float64)
+    results = []
+    for run in (
+        lambda x: stock(x)[:, first:],
+        lambda x: split.finish(x, split.project(x), first),
+    ):
+        x = tokens.clone().requires_grad_()
+        out = run(x)
+        out.square().sum().backward()
+        block = stock if not results else split
+        results.append((out, x.grad, [p.grad for p in block.parameters()]))
+    torch.testing.assert_close(*results)

@@ -1,5 +1,7 @@
 """FeatureDecoder."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -22,22 +24,44 @@ def tokens():
     return torch.randn(2, 3, 12, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_output_equals_stock_blocks_over_visible_and_mask_tokens(decoder):
-    positions = get_sinusoid_encoding(10, 16)[0]
-    rows = []
-    for b in range(2):
-        visible = tokens()[b] @ decoder.embed.weight.T + positions[VISIBLE[b]]
-        masked = decoder.mask_token[0, 0] + positions[MASKED[b]]
-        rows.append(torch.cat([visible, masked]))
-    x = torch.stack(rows)
-    for own in decoder.blocks:
-        block = Block(16, 2)
-        block.load_state_dict(own.state_dict())
-        x = block(x)
-    x = F.layer_norm(x[:, 3:], (16,), decoder.norm.weight, decoder.norm.bias, 1e-6)
-    expected = x @ decoder.head.weight.T + decoder.head.bias
-    result = decoder(tokens(), VISIBLE, MASKED)
-    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
+class StockDecoder(torch.nn.Module):
+    """All layers for all tokens of each clip by itself, on stock blocks with the same weights."""
+
+    def __init__(self, decoder):
+        super().__init__()
+        dims = decoder.embed.out_features
+        self.own = copy.deepcopy(decoder)
+        blocks = [Block(dims, decoder.blocks[0].attn.num_heads) for _ in decoder.blocks]
+        for stock, own in zip(blocks, self.own.blocks):
+            stock.load_state_dict(own.state_dict())
+        self.own.blocks = torch.nn.ModuleList(blocks).to(decoder.head.weight.dtype)
+        self.positions = get_sinusoid_encoding(10, dims)[0].to(decoder.head.weight.dtype)
+
+    def forward(self, tokens, visible_index, masked_index):
+        own, clips = self.own, []
+        for clip, visible, masked in zip(tokens, visible_index, masked_index):
+            seen = clip @ own.embed.weight.T + self.positions[visible]
+            x = torch.cat([seen, own.mask_token[0, 0] + self.positions[masked]])[None]
+            for block in own.blocks:
+                x = block(x)
+            x = F.layer_norm(x, x.shape[-1:], own.norm.weight, own.norm.bias, 1e-6)
+            clips.append((x @ own.head.weight.T + own.head.bias)[0, len(visible) :])
+        return torch.stack(clips)
+
+
+@pytest.mark.parametrize('depth', [1, 2, 3])
+@pytest.mark.parametrize('clips', [1, 2])
+def test_values_and_gradients_equal_stock_blocks_over_all_tokens(randomize, depth, clips):
+    decoder = randomize(FeatureDecoder(**SIZES, depth=depth)).double()
+    stock = StockDecoder(decoder)
+    results = []
+    for run, module in ((decoder, decoder), (stock, stock.own)):
+        x = tokens()[:clips].double().requires_grad_()
+        out = run(x, VISIBLE[:clips], MASKED[:clips])
+        (out * torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)).sum().backward()
+        grads = {name: p.grad for name, p in module.named_parameters()}
+        results.append((out, x.grad, grads))
+    torch.testing.assert_close(*results, rtol=1e-9, atol=1e-9)
 
 
 def test_the_order_of_visible_tokens_does_not_matter(decoder):

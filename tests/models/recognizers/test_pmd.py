@@ -457,6 +457,31 @@ def test_bfloat16_autocast_keeps_the_losses_in_float32(in_second_phase, batch, a
     sum(runs[1].values()).backward()
 
 
+@pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
+def test_teachers_can_be_less_precise_than_the_student(
+    make_recognizer, in_second_phase, batch, total_gradients, dtype
+):
+    exact_losses, exact = total_gradients(in_second_phase(), *batch, SEED)
+    model = in_second_phase(teacher_dtype=dtype)
+    seen = []
+    for network in (t.network for t in (*model.teachers.values(), model.auxiliary_teacher)):
+        linear = next(m for m in network.modules() if isinstance(m, torch.nn.GELU))
+        linear.register_forward_hook(lambda m, x, out: seen.append(out.dtype))
+    model.backbone.norm.register_forward_hook(lambda m, x, out: seen.append(out.dtype))
+    losses, grads = total_gradients(model, *batch, SEED)
+    low = getattr(torch, dtype)
+    assert sorted(seen, key=str) == sorted([low, low, low, torch.float32], key=str)
+    assert any(not torch.equal(grads[name], exact[name]) for name in grads)
+    for name, value in losses.items():
+        assert value.dtype == torch.float32
+        assert value.item() == pytest.approx(exact_losses[name].item(), rel=0.02), name
+
+
+def test_a_teacher_dtype_that_does_not_exist_is_refused(make_recognizer):
+    with pytest.raises(ValueError, match="teacher_dtype is 'bf16'"):
+        make_recognizer(teacher_dtype='bf16')
+
+
 # --- modes ---
 
 

@@ -1,0 +1,149 @@
+"""Which share of the matrix-product rate each part of a PMD step reaches, at its own shapes.
+
+    python benchmarks/ceiling.py --batch 1 --repeats 4
+
+Each part runs once while its matrix products are noted. Then the part, and each of its products
+alone on the same shapes, are timed in turn. ``of sgemm`` is the part's rate (fused attention
+counted) over the rate of its own products alone: 1 means that nothing else costs time.
+"""
+
+import argparse
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from flops import count_flops
+from harness import interleave, machine_line, markdown, median, save_json, sgemm_rate
+from steps import Step, build_model
+from torch.utils._python_dispatch import TorchDispatchMode
+
+PRODUCTS = (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
+
+
+class NoteProducts(TorchDispatchMode):
+    """Counts matrix products by operand shapes and by which operands are transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.products: Counter = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in PRODUCTS:
+            key = tuple((tuple(x.shape), x.stride(-1) == 1) for x in args[-2:])
+            self.products[key] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def operand(shape: tuple[int, ...], row_major: bool) -> torch.Tensor:
+    """A random operand of this shape and layout."""
+    if row_major:
+        return torch.randn(shape)
+    return torch.randn((*shape[:-2], shape[-1], shape[-2])).transpose(-1, -2)
+
+
+def parts_of(step: Step) -> dict[str, Callable[[], object]]:
+    """Part of a step to a call that runs it alone; backward passes free their graph."""
+    model, clips = step.model, step.clips
+    view = model.draw_view(clips)
+    index = view.visible_index, view.masked_index
+    layers = model.neck.student_layers
+    with torch.no_grad():
+        encoded = model.backbone.encode(clips, index[0], layers)
+        targets = model._teach(clips, view)
+        decoded = {n: decoder(encoded.tokens, *index) for n, decoder in model.decoders.items()}
+
+    def loss_terms() -> None:
+        for name, target in targets.items():
+            model._distance(decoded[name], view.masked(target.features))
+        model.neck(encoded.layers, {n: t.groups for n, t in targets.items()}, *index)
+
+    def teacher(name: str) -> object:
+        network = model.teachers[name]
+        return network(clips, model.neck.teacher_groups(network.depth), index[0])
+
+    with torch.no_grad():
+        tokens = encoded.tokens
+    return {
+        'video teacher': lambda: teacher('vid'),
+        'image teacher': lambda: teacher('img'),
+        'auxiliary teacher': lambda: model.auxiliary_teacher(clips, *index),
+        'student encoder': lambda: model.backbone.encode(clips, index[0], layers),
+        'decoders': lambda: [decoder(tokens, *index) for decoder in model.decoders.values()],
+        'loss terms, CLFA included': loss_terms,
+    }
+
+
+def time_backward(step: Step, repeats: int) -> list[float]:
+    """Seconds of the backward pass alone; gradients are added up as in accumulation."""
+    times = []
+    for _ in range(repeats + 1):
+        loss = step.forward()
+        times.append(interleave({'': loss.backward}, 1, warmup=0)[''][0])
+    return times[1:]
+
+
+def measure_products(products: Counter, repeats: int) -> tuple[float, float]:
+    """GFLOP of all noted products, and seconds they take alone."""
+    work = seconds = 0.0
+    for ((left, a), (right, b)), count in products.items():
+        x, y = operand(left, a), operand(right, b)
+        times = interleave({'': lambda x=x, y=y: x @ y}, repeats)['']
+        seconds += count * median(times)
+        work += count * 2 * x.numel() * right[-1] / 1e9
+    return work, seconds
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--batch', type=int, default=1)
+    parser.add_argument('--repeats', type=int, default=4)
+    parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
+    parser.add_argument('--json', help='write the raw figures here')
+    args, machine = parser.parse_args(), machine_line()
+    step = Step(build_model(tiny=args.tiny), args.batch)
+    parts, noted, gflop = parts_of(step), {}, {}
+    for name, call in parts.items():
+        with NoteProducts() as notes:
+            call()
+        noted[name], gflop[name] = notes.products, count_flops(call) / 1e9
+    loss = step.forward()
+    with NoteProducts() as notes:
+        loss.backward()
+    noted['backward'] = notes.products
+    square = sgemm_rate()
+    times = interleave(parts, args.repeats)
+    times['backward'] = time_backward(step, args.repeats)
+    # Twice the forward of what is trained.
+    gflop['backward'] = 2 * sum(
+        gflop[name] for name in ('student encoder', 'decoders', 'loss terms, CLFA included')
+    )
+    times |= interleave({'AdamW': step.optimizer.step}, args.repeats)
+    rows = []
+    for name, seconds in times.items():
+        if name == 'AdamW':
+            rows.append((name, f'{median(seconds):.3f}', '', '', '', '', ''))
+            continue
+        work, alone = measure_products(noted[name], args.repeats)
+        rate, ceiling = gflop[name] / median(seconds), work / alone
+        rows.append(
+            (
+                name,
+                f'{median(seconds):.3f}',
+                f'{gflop[name]:.1f}',
+                f'{rate:.0f}',
+                f'{ceiling:.0f}',
+                f'{rate / ceiling:.2f}',
+                f'{alone / median(seconds):.2f}',
+            )
+        )
+    print(machine)
+    print(f'batch {args.batch}; square sgemm (3072) {square:.0f} GFLOP/s\n')
+    header = ('part', 's', 'GFLOP', 'GFLOP/s', 'its products alone', 'of sgemm', 'time in products')
+    print(markdown(header, rows))
+    save_json(args.json, dict(machine=machine, times=times, gflop=gflop, sgemm=square))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,91 @@
+"""Training steps that the benchmarks time: a config with random teachers, AdamW, fixed clips."""
+
+from pathlib import Path
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.functional import Phase
+
+CONFIG = Path(__file__).parents[1] / 'configs/pmd/vit-b_k400_pretrain.py'
+OFF = dict(psd=None, dare=None, clfa=None)
+TINY_GRID = dict(img_size=32, num_frames=4)
+TINY = dict(embed_dims=48, depth=3, num_heads=3, **TINY_GRID)
+
+
+def build_model(
+    changes: dict | None = None,
+    tiny: bool = False,
+    grid: dict | None = None,
+    ratio: float = 0.9,
+    backbone: dict | None = None,
+) -> torch.nn.Module:
+    """The ViT-B pre-training model in phase 4 with random teachers, ready to train.
+
+    Args:
+        changes: arguments of the model to replace; None switches a part off.
+        tiny: widths and depths of a smoke test.
+        grid: sizes of the student and both teachers, such as ``img_size``, where they differ.
+        ratio: mask ratio.
+        backbone: further arguments of the student's encoder.
+    """
+    init_default_scope('mmaction')
+    cfg = Config.fromfile(CONFIG).model.to_dict()
+    cfg['image_teacher']['checkpoint'] = cfg['video_teacher']['checkpoint'] = None
+    sizes = TINY if tiny else grid or {}
+    for part in ('backbone', 'video_teacher'):
+        cfg[part].update(sizes)
+    cfg['backbone'].update(backbone or {})
+    image = cfg['image_teacher']
+    image['num_frames'] = cfg['backbone']['num_frames']
+    image['model_kwargs'] = dict(
+        img_size=cfg['backbone']['img_size'],
+        embed_dim=cfg['backbone']['embed_dims'],
+        depth=cfg['backbone']['depth'],
+        num_heads=cfg['backbone']['num_heads'],
+    )
+    torch.manual_seed(0)
+    model = MODELS.build({**cfg, **(changes or {})})
+    model.init_weights()
+    model.train()
+    if model.psd is not None:
+        model.promote_student()
+    # At 90 % a tiny grid would leave nothing visible.
+    model.set_phase(Phase(3, 0.5 if tiny else ratio, 300, 400), 0.5 if tiny else ratio)
+    model.seed_masks(0)
+    return model
+
+
+class Step:
+    """Forward, backward and AdamW on fixed random clips.
+
+    Args:
+        model: result of :func:`build_model`.
+        batch: clips.
+        fused: PyTorch's fused AdamW.
+    """
+
+    def __init__(self, model: torch.nn.Module, batch: int, fused: bool = False) -> None:
+        self.model = model
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=fused)
+        encoder = model.backbone
+        _, h, w = encoder.token_grid
+        side = encoder.patch_size
+        self.clips = torch.randn(batch, encoder.in_channels, encoder.num_frames, h * side, w * side)
+        size = batch, len(model.teachers), encoder.num_patches
+        self.history = torch.rand(size), torch.rand(size)
+
+    def forward(self) -> torch.Tensor:
+        """The total loss."""
+        view = self.model.draw_view(self.clips)
+        losses, _ = self.model.distill(self.clips, view, *self.history)
+        return sum(losses.values())
+
+    def __call__(self) -> None:
+        """One step."""
+        self.forward().backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()

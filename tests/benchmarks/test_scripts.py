@@ -1,0 +1,30 @@
+"""Every benchmark runs from the command line on a tiny model."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    'command, words',
+    [
+        (['step_time.py', '--repeats', '1', '--variants', 'base', 'PMD'], ['| PMD |', 'of base']),
+        (['reference_step.py', '--repeats', '1'], ['reference step, batch 1:']),
+        (['ceiling.py', '--repeats', '1'], ['| backward |', '| AdamW |']),
+        (['growth.py', '--repeats', '1', '--points', 'batch 2'], ['| batch 2 |', '80 GB']),
+    ],
+)
+def test_it_runs(command, words):
+    result = subprocess.run(
+        [sys.executable, ROOT / 'benchmarks' / command[0], '--tiny', *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stderr
+    for word in ('commit', *words):
+        assert word in result.stdout

@@ -60,7 +60,7 @@ def test_goes_on_inside_the_epoch(finished, clips, tmp_path, workers):
         dict(type='Signal', iteration=14, name='SIGUSR1'),
         dict(type='Signal', iteration=15, name='SIGTERM'),
     ]
-    for i, stop in enumerate(stops):
+    for stop in stops:
         processes.run(_train, log, clips, run, [stop], decoded, workers)
         done = stop['iteration']
         assert (

@@ -2,10 +2,12 @@
 # Trains as a Slurm job with one task per GPU.
 #   tools/slurm_train.sh PARTITION JOB_NAME CONFIG [options of tools/train.py]
 # Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS, MASTER_PORT, PYTHON.
+# SRUN_ARGS=--signal=USR1@120 saves two minutes before the time limit; docs/reliability.md has a batch
+# script that is queued again (sbatch --requeue).
 set -euo pipefail
 
 if [[ $# -lt 3 ]]; then
-  sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}" >&2
   exit 2
 fi
 partition=$1

@@ -1,6 +1,7 @@
 """Which checkpoints a directory holds, which is the newest, and whether it is complete."""
 
 import os
+import pickle
 import re
 import struct
 import zipfile
@@ -23,6 +24,7 @@ _UNREADABLE = (
     struct.error,
     EOFError,
     OSError,
+    pickle.UnpicklingError,
     RuntimeError,
     ValueError,
 )
@@ -97,6 +99,7 @@ def file_damage(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
+        _without_tensors(path)  # torch is stricter than zipfile about the archive's frame
     except _UNREADABLE as error:
         return f'{path} is cut short or changed ({type(error).__name__}: {error})'
     return None if part is None else f'{path} was changed after it was written (at {part})'
@@ -104,8 +107,7 @@ def file_damage(path: Path) -> str | None:
 
 def companion_damage(path: Path, work_dir: Path) -> str | None:
     """What is wrong with the files that a checkpoint names; None if all are there and sound."""
-    # 'meta': what is in the file, without its tensors
-    content = CheckpointLoader.load_checkpoint(str(path), map_location='meta', logger=None)
+    content = _without_tensors(path)
     if table := content.get('dare'):
         if problem := table_damage(path.parent / table['file'], table['digest']):
             return problem
@@ -118,6 +120,11 @@ def companion_damage(path: Path, work_dir: Path) -> str | None:
         if sha256_of(found[0]) != student['auxiliary_sha256']:
             return f'{found[0]} is not the auxiliary teacher it was trained with'
     return None
+
+
+def _without_tensors(path: Path) -> dict:
+    """What is in a checkpoint, tensors without their values."""
+    return CheckpointLoader.load_checkpoint(str(path), map_location='meta', logger=None)
 
 
 def remove_unfinished(directory: Path) -> None:

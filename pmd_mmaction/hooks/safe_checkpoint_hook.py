@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop
 
 from pmd_mmaction.hooks import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoint_files import (
@@ -90,7 +91,8 @@ class SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         """Finds the directory and what is kept in it."""
         position = runner.iter - runner.epoch * len(runner.train_dataloader)
-        if self.by_epoch and position and not getattr(runner.train_loop, 'resumes_mid_epoch', 0):
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        if by_epoch and position and not getattr(runner.train_loop, 'resumes_mid_epoch', False):
             raise ValueError(
                 f'the checkpoint was saved after {position} iterations of an epoch, where a '
                 f'{type(runner.train_loop).__name__} cannot start: set '

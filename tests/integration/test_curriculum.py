@@ -274,7 +274,7 @@ def test_progressive_distillation_can_be_off(clips, tmp_path):
 def test_another_number_of_iterations_per_epoch_is_refused_on_resume(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path, dict(type='StopAfter', epoch=1))
     cfg.default_hooks.checkpoint.type = 'CheckpointHook'  # says nothing of batches
-    cfg.default_hooks.preemption = None
+    cfg.default_hooks.pop('preemption')
     with pytest.raises(KeyboardInterrupt):
         tiny.train(cfg)
     cfg.custom_hooks.pop()

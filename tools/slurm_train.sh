@@ -7,7 +7,7 @@
 set -euo pipefail
 
 if [[ $# -lt 3 ]]; then
-  sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}" >&2
   exit 2
 fi
 partition=$1

@@ -8,25 +8,27 @@ import pytest
 from pmd_mmaction.hooks import PreemptionHook, SafeCheckpointHook
 from pmd_mmaction.hooks.atomic_backend import AtomicLocalBackend
 from pmd_mmaction.hooks.safe_checkpoint_hook import _explained
+from tests.integration import processes
 
 
-@pytest.fixture
-def small_files():
-    """No file of more than a thousand bytes, as a full disk in the middle of a write."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk_leaves_the_old_file(tmp_path, small_files):
-    path = tmp_path / 'a.pth'
+def _write_too_much(path):
+    """In a process of its own: the limit is that of a process, and pytest writes too."""
     backend = AtomicLocalBackend()
     backend.put(b'old', path)
-    with pytest.raises(OSError) as raised:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
         backend.put(b'x' * 5000, path)
-    assert raised.value.errno == errno.EFBIG
-    assert path.read_bytes() == b'old' and list(tmp_path.iterdir()) == [path]
+    except OSError as error:
+        assert error.errno == errno.EFBIG
+    else:
+        raise AssertionError('5000 bytes fit into 1000')
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    place = tmp_path / 'run'
+    processes.run(_write_too_much, tmp_path / 'log', place / 'a.pth')
+    assert (place / 'a.pth').read_bytes() == b'old'
+    assert list(place.iterdir()) == [place / 'a.pth']
 
 
 def test_a_full_disk_is_explained():

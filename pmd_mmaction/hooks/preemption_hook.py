@@ -1,6 +1,7 @@
 """Ending in order when the cluster takes the machine back."""
 
 import functools
+import os
 import shlex
 import signal
 import sys
@@ -130,8 +131,16 @@ class PreemptionHook(Hook):
 def _ignore_in_worker(
     signals: list[signal.Signals], then: Callable[[int], None] | None, worker: int
 ) -> None:
-    """Runs in each worker: signals are for the main process."""
-    for number in signals:
-        signal.signal(number, signal.SIG_IGN)
+    """Runs in each worker: signals are for the main process, which alone may end a worker."""
+    # Blocked, not ignored: the thread sees who sent it, and Python ends its workers by SIGTERM.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=_obey_the_parent, args=(set(signals),), daemon=True).start()
     if then is not None:
         then(worker)
+
+
+def _obey_the_parent(signals: set[signal.Signals]) -> None:
+    parent = os.getppid()
+    while signal.sigwaitinfo(signals).si_pid != parent:
+        pass
+    os._exit(0)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ class Signal(Hook):
             number = signal.Signals[self.name]
             workers = getattr(runner.train_dataloader, '_iterator', None)
             for worker in getattr(workers, '_workers', []):
-                os.kill(worker.pid, number)
+                # by a stranger, as a cluster would: a worker obeys its parent
+                subprocess.run(['kill', '-s', str(int(number)), str(worker.pid)], check=True)
             os.kill(os.getpid(), number)
 
 

@@ -124,7 +124,7 @@ def companion_damage(path: Path, work_dir: Path) -> str | None:
 
 def _without_tensors(path: Path) -> dict:
     """What is in a checkpoint, tensors without their values."""
-    return CheckpointLoader.load_checkpoint(str(path), map_location='meta', logger=None)
+    return CheckpointLoader.load_checkpoint(str(path), map_location='meta', logger='silent')
 
 
 def remove_unfinished(directory: Path) -> None:

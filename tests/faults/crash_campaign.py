@@ -32,16 +32,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train(clips: Path, work_dir: Path) -> None:
+def train(config: Path, work_dir: Path) -> None:
     """Runs tools/train.py in this process."""
     spec = importlib.util.spec_from_file_location('train', ROOT / 'tools' / 'train.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    config = work_dir.with_suffix('.py')
-    if not config.exists():
-        tiny.tiny_config(clips, work_dir).dump(config)
     with tiny._quick():
-        tool.main([str(config), '--resume'])
+        tool.main([str(config), '--work-dir', str(work_dir), '--resume'])
 
 
 def differences(whole: Path, other: Path) -> list[str]:
@@ -86,10 +83,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         clips = tiny.make_clips(place / 'clips')
+        config = place / 'config.py'
+        tiny.tiny_config(clips, place).dump(config)
         whole = place / 'whole'
-        processes.run(train, place / 'log', clips, whole)
+        processes.run(train, place / 'log', config, whole)
         started = time.monotonic()
-        processes.run(train, place / 'log', clips, place / 'again')
+        processes.run(train, place / 'log', config, place / 'again')
         duration = time.monotonic() - started
         if found := differences(whole, place / 'again'):
             raise SystemExit(f'two uninterrupted runs differ in {found}')
@@ -98,9 +97,9 @@ def main() -> int:
                 break
             work_dir = place / f'run_{number}'
             seconds = draw.uniform(0.1, duration)
-            killed = kill_after(processes.start(train, place / 'log', clips, work_dir), seconds)
+            killed = kill_after(processes.start(train, place / 'log', config, work_dir), seconds)
             moment = where(work_dir) if killed else 'it had ended'
-            processes.run(train, place / 'log', clips, work_dir)
+            processes.run(train, place / 'log', config, work_dir)
             found = differences(whole, work_dir)
             counts[moment] += 1
             failures += bool(found)

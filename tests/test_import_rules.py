@@ -21,9 +21,19 @@ ALLOWED = {
     'visualization': {'functional'},
     'datasets': {'functional'},
     'evaluation': {'functional'},
+    'runner': set(),
     'compat': set(),
     'version': set(),
-    '': {'compat', 'datasets', 'evaluation', 'hooks', 'models', 'version', 'visualization'},
+    '': {
+        'compat',
+        'datasets',
+        'evaluation',
+        'hooks',
+        'models',
+        'runner',
+        'version',
+        'visualization',
+    },
 }
 # Parts that know nothing but these libraries, apart from the standard one.
 PURE = {'functional': {'numpy', 'torch'}, 'dare': {'numpy', 'torch'}}

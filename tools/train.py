@@ -9,9 +9,10 @@ from pathlib import Path
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
+from pmd_mmaction.hooks.checkpoint_files import list_checkpoints
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -119,15 +120,17 @@ def _use_amp(cfg: Config) -> None:
 
 def _resume(cfg: Config, checkpoint: str) -> None:
     if checkpoint == 'auto':
-        found = find_latest_checkpoint(cfg.work_dir)
-        if found is None:
+        found = list_checkpoints(Path(cfg.work_dir))
+        if not found:
             # The same command starts a run and restarts it: nothing to resume is no error, and
             # weights to begin with stay what they are.
             cfg.resume = False
             return
-        # mmengine notes an absolute path, which is wrong after the directory was moved or copied.
-        here = os.path.join(cfg.work_dir, os.path.basename(found))
-        checkpoint = here if os.path.isfile(here) else found
+        if cfg.get('default_hooks', {}).get('checkpoint', {}).get('type') == 'SafeCheckpointHook':
+            cfg.resume = True
+            cfg.load_from = None  # the hook takes the newest that is complete
+            return
+        checkpoint = str(found[0])
     if '://' not in checkpoint and not os.path.isfile(os.path.expanduser(checkpoint)):
         raise SystemExit(
             f'--resume: there is no checkpoint {checkpoint}. Check the path, or give --resume '

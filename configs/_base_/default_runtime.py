@@ -7,8 +7,9 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Two at least: the oldest is removed before the new one is written.
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=3),
+    # SIGTERM or SIGUSR1: save inside the epoch and stop
+    preemption=dict(type='PreemptionHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Training replaces videos that cannot be read; this names, counts and limits them.
     bad_videos=dict(type='BadVideoHook', max_bad_fraction=0.01),
@@ -17,7 +18,8 @@ default_hooks = dict(
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    # Seconds until the other ranks give up on one that is gone; saving has to fit in.
+    dist_cfg=dict(backend='nccl', timeout=1800),
 )
 randomness = dict(seed=0, diff_rank_seed=False, deterministic=False)
 

@@ -3,13 +3,17 @@
 from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
+from pmd_mmaction.hooks.preemption_hook import PreemptionHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
+from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
 __all__ = [
     'BadVideoHook',
     'CheckBackboneHook',
     'DAREHook',
+    'PreemptionHook',
     'ProgressivePhaseHook',
+    'SafeCheckpointHook',
     'StepSeedHook',
 ]

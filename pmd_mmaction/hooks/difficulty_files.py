@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 from typing import Iterable
 
+from pmd_mmaction.dare import table_file
+from pmd_mmaction.hooks.digest import sha256_of
+
 _TABLE = re.compile(r'difficulty_epoch_(\d+)_iter_(\d+)\.table')
 _CHECKPOINT = re.compile(r'(epoch|iter)_(\d+)\.pth$')
 
@@ -13,7 +16,7 @@ def table_name(epoch: int, iteration: int) -> str:
     return f'difficulty_epoch_{epoch}_iter_{iteration}.table'
 
 
-def prune_tables(directory: Path, keep: str) -> list[Path]:
+def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
     """Removes the tables whose checkpoints are gone.
 
     A table belongs to every ``*epoch_E.pth`` and ``*iter_I.pth`` of its epoch or iteration.
@@ -40,6 +43,23 @@ def prune_tables(directory: Path, keep: str) -> list[Path]:
             path.unlink()
             removed.append(path)
     return removed
+
+
+def table_damage(path: Path, digest: str) -> str | None:
+    """Why a table is not the one that a checkpoint names; None if it is.
+
+    Args:
+        path: the table.
+        digest: the digest in the checkpoint.
+    """
+    try:
+        info = table_file.inspect(path)
+    except (OSError, ValueError) as error:
+        return str(error)
+    found = sha256_of(path, info.header_bytes + info.layout.nbytes)
+    if found == info.digest == digest:
+        return None
+    return f'{path} has the digest {found[:12]}..., the checkpoint names {digest[:12]}...'
 
 
 def find_table(name: str, directories: Iterable[Path]) -> Path:

@@ -1,6 +1,5 @@
 """``phase_K_student.pth``: the student at the end of a phase."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.hooks.digest import sha256_of
 
 
 class PhaseFile(NamedTuple):
@@ -37,7 +37,7 @@ def write_phase_file(
     weights = {key: value.detach().cpu() for key, value in state_dict.items()}
     with atomic_writer(path) as file:
         torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), file)
-    return _sha256(path)
+    return sha256_of(path)
 
 
 def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile:
@@ -57,7 +57,7 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
             'auxiliary teacher now. Copy it from the work directory of the run, resume from a '
             'checkpoint at the phase boundary, or switch PSD off (psd=None)'
         )
-    digest = _sha256(path)
+    digest = sha256_of(path)
     if expected_sha256 is not None and digest != expected_sha256:
         raise ValueError(
             f'{path} is not the student that the checkpoint was trained with (SHA-256 '
@@ -69,11 +69,3 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
         raise ValueError(f'{path} is no phase_K_student.pth of PMD')
     meta = content['meta']
     return PhaseFile(content['state_dict'], meta['phase'], meta['mask_ratio'], digest)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()  # Python 3.10 has no hashlib.file_digest
-    with path.open('rb') as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -8,9 +8,11 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.functional import Phase, PhaseSchedule
+from pmd_mmaction.hooks.batch_change import check_epoch_length
 from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
+from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
 
@@ -60,6 +62,7 @@ class ProgressivePhaseHook(Hook):
         self.phases_before = 0  # finished by the run that prev_student comes from
         self._ratio_before: float | None = None
         self._auxiliary_sha256: str | None = None
+        self._auxiliary_path: Path | None = None
         self._expected_sha256: str | None = None
 
     # ------------------------------------------------------------------ start
@@ -71,7 +74,8 @@ class ProgressivePhaseHook(Hook):
         if self.prev_student is not None:
             self._start_from_previous(runner, model)
         phase = self.schedule.at(runner.epoch)
-        if runner.epoch > phase.begin and phase.index > 0 and model.needs_auxiliary_teacher:
+        begun = runner.iter > phase.begin * len(runner.train_dataloader)
+        if begun and phase.index > 0 and model.needs_auxiliary_teacher:
             self._promote_from_file(
                 model, self._existing_path(runner, phase.index), self._expected_sha256
             )
@@ -83,14 +87,17 @@ class ProgressivePhaseHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Names the auxiliary teacher in the checkpoint."""
-        checkpoint['pmd'] = dict(auxiliary_sha256=self._auxiliary_sha256)
+        teacher = dict(auxiliary_sha256=self._auxiliary_sha256)
+        if self._auxiliary_path is not None:
+            teacher['auxiliary_file'] = self._auxiliary_path.name
+        checkpoint['pmd'] = teacher
 
     # ------------------------------------------------------------------ boundaries
 
     def before_train_epoch(self, runner) -> None:
         """Sets the phase of this epoch; at a boundary promotes the student first."""
         model, phase = plain_model(runner), self.schedule.at(runner.epoch)
-        if phase.index > 0 and runner.epoch == phase.begin:
+        if phase.index > 0 and runner.iter == phase.begin * len(runner.train_dataloader):
             self._finish_phase(runner, self.schedule.phases[phase.index - 1])
             if model.needs_auxiliary_teacher:
                 model.promote_student()
@@ -145,6 +152,7 @@ class ProgressivePhaseHook(Hook):
         """Writes ``phase_K_student.pth`` (main process)."""
         if is_main_process():
             path = self._path(runner, phase.index + 1)
+            self._auxiliary_path = path
             self._auxiliary_sha256 = write_phase_file(
                 path,
                 plain_model(runner).student_state_dict(),
@@ -162,11 +170,13 @@ class ProgressivePhaseHook(Hook):
         if model.needs_auxiliary_teacher:
             model.promote_student(content.state_dict)
         self._auxiliary_sha256 = content.sha256
+        if self.prev_student is None or path != Path(self.prev_student):
+            self._auxiliary_path = path  # beside the checkpoints, which name it
         return content
 
     def _start_from_previous(self, runner, model) -> None:
         """Continues the curriculum of another run."""
-        resumed = runner.epoch > 0 and self.schedule.at(runner.epoch).index == 0
+        resumed = runner.iter > 0 and self.schedule.at(runner.epoch).index == 0
         content = self._promote_from_file(
             model, Path(self.prev_student), self._expected_sha256 if resumed else None
         )
@@ -179,7 +189,7 @@ class ProgressivePhaseHook(Hook):
             )
         self.phases_before = content.number
         self._ratio_before = content.mask_ratio
-        if runner.epoch == 0:
+        if runner.iter == 0:
             missing = set(model.student_state_dict()) ^ set(content.state_dict)
             if missing:
                 raise ValueError(
@@ -202,13 +212,8 @@ class ProgressivePhaseHook(Hook):
                 'masks, and a resumed run differs from an uninterrupted one'
             )
         self._check_accumulation(runner)
-        length = len(runner.train_dataloader)
-        if runner.iter != runner.epoch * length:
-            raise ValueError(
-                f'the checkpoint was saved at epoch {runner.epoch} after {runner.iter} iterations, '
-                f'but an epoch has {length} iterations now, and the schedulers keep the old '
-                'length: resume with the same data set and the same total batch (ranks x clips)'
-            )
+        if not any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks):
+            check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
         model = plain_model(runner)
         for phase in self.schedule.phases:
             # refuses a ratio that the token grid cannot give

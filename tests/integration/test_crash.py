@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from mmengine.fileio import LocalBackend
 from mmengine.runner import Runner
 
 from pmd_mmaction.dare import atomic_file
+from pmd_mmaction.hooks.atomic_backend import AtomicLocalBackend
 from pmd_mmaction.models import PMDRecognizer
 from tests.integration import processes, tiny
 
@@ -45,20 +45,22 @@ def _in_an_epoch() -> None:
 
 def _in_a_checkpoint(share: float) -> None:
     """Dies when a share of the file is written; with 0 before there is a file."""
-    put = LocalBackend.put
+    put = AtomicLocalBackend.put
 
     def half(self, content, path):
         if not str(path).endswith('epoch_5.pth'):
             return put(self, content, path)
         if share:
-            with open(path, 'wb') as file:
+            with atomic_file.atomic_writer(path) as file:
                 file.write(content[: int(share * len(content))])
+                file.flush()
+                tiny.die()
         tiny.die()
 
-    LocalBackend.put = half
+    AtomicLocalBackend.put = half
 
 
-def _before_the_checkpoint_is_noted() -> None:
+def _before_old_ones_are_removed() -> None:
     save_checkpoint = Runner.save_checkpoint
 
     def save(self, out_dir, filename, *args, **kwargs):
@@ -89,7 +91,8 @@ DEATHS = {
     'mid-epoch': _in_an_epoch,
     'table written, no checkpoint': lambda: _in_a_checkpoint(0),
     'half a checkpoint': lambda: _in_a_checkpoint(0.5),
-    'checkpoint not noted': _before_the_checkpoint_is_noted,
+    'checkpoint not renamed': lambda: _before_a_rename('epoch_5.pth'),
+    'old checkpoint not removed': _before_old_ones_are_removed,
     'table not renamed': lambda: _before_a_rename('difficulty_epoch_5_iter_15.table'),
     'phase file not renamed': lambda: _before_a_rename('phase_1_student.pth'),
     'phase file written, no promotion': _before_the_promotion,
@@ -98,8 +101,9 @@ DEATHS = {
 LEFT = {
     'mid-epoch': ('epoch_4.pth', 'difficulty_epoch_4_iter_12.table'),
     'table written, no checkpoint': ('difficulty_epoch_5_iter_15.table', 'epoch_4.pth'),
-    'half a checkpoint': ('epoch_5.pth', 'difficulty_epoch_5_iter_15.table', 'epoch_4.pth'),
-    'checkpoint not noted': ('epoch_5.pth', 'difficulty_epoch_5_iter_15.table', 'epoch_4.pth'),
+    'half a checkpoint': ('epoch_5.pth.tmp', 'difficulty_epoch_5_iter_15.table', 'epoch_4.pth'),
+    'checkpoint not renamed': ('epoch_5.pth.tmp', 'epoch_4.pth'),
+    'old checkpoint not removed': ('epoch_5.pth', 'epoch_4.pth', 'epoch_3.pth'),
     'table not renamed': ('difficulty_epoch_5_iter_15.table.tmp', 'epoch_4.pth'),
     'phase file not renamed': ('phase_1_student.pth.tmp', 'epoch_3.pth'),
     'phase file written, no promotion': ('phase_1_student.pth', 'epoch_3.pth'),

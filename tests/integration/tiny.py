@@ -116,7 +116,7 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
     dare = dict(type='DAREHook', stage_epochs=2, dtype='float32') | changes.pop('dare', {})
     cfg.custom_hooks = [dict(type='StepSeedHook'), phase, dare, *hooks]
     cfg.param_scheduler = schedulers(len(ratios), epochs)
-    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs * len(ratios))
+    cfg.train_cfg = dict(type='ResumableTrainLoop', max_epochs=epochs * len(ratios))
     for key, value in changes.items():
         _set(cfg, key.split('__'), value)
     return cfg

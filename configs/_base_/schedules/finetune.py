@@ -31,6 +31,6 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(enable=True, base_batch_size=256)
-train_cfg = dict(type='EpochBasedTrainLoop', val_interval=5)
+train_cfg = dict(type='ResumableTrainLoop', val_interval=5)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

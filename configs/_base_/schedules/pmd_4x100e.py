@@ -55,4 +55,4 @@ param_scheduler = [
     )
 ]
 auto_scale_lr = dict(enable=True, base_batch_size=256)
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=epochs * len(ratios))
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=epochs * len(ratios))

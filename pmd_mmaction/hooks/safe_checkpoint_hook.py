@@ -1,0 +1,198 @@
+"""Checkpoints that are complete or not there, and a resume that finds the newest of them."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop
+
+from pmd_mmaction.hooks import atomic_backend, batch_change
+from pmd_mmaction.hooks.checkpoint_files import (
+    file_damage,
+    newest_complete,
+    note_checkpoint,
+    remove_unfinished,
+)
+from pmd_mmaction.hooks.difficulty_files import prune_tables
+
+KEPT = 'kept_checkpoints'
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """MMEngine's ``CheckpointHook`` for runs that may be killed at any moment.
+
+    - A checkpoint is written aside, synced and renamed; older ones go when it is complete.
+    - ``last_checkpoint`` is relative to its directory, which may be moved.
+    - A run with ``resume=True`` starts from the newest checkpoint that is undamaged and has its
+      difficulty table and auxiliary teacher; a path given explicitly is refused if it is damaged.
+    - A checkpoint says how long an epoch was, so that it can be resumed inside an epoch or with
+      another total batch (see :func:`batch_change.adapt_checkpoint`).
+
+    Args:
+        **kwargs: those of ``CheckpointHook``. ``backend_args`` other than the default and an
+            ``out_dir`` on a remote store leave atomicity to that store.
+
+    Raises:
+        TypeError: for an argument that ``CheckpointHook`` has not.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        if kwargs.get('backend_args') is None and '://' not in str(kwargs.get('out_dir')):
+            kwargs['backend_args'] = dict(backend=atomic_backend.NAME)
+        super().__init__(**kwargs)
+        if self.args:  # the parent would pass them on and fail at the first checkpoint
+            raise TypeError(f'SafeCheckpointHook has no argument {sorted(self.args)}')
+        self._kept: list[str] = []
+        self._saved_at: int | None = None
+
+    # ------------------------------------------------------------------ start
+
+    def before_run(self, runner) -> None:
+        """Chooses the checkpoint to resume from."""
+        if not runner._resume:
+            return
+        answer: list = [None, None]
+        if is_main_process():
+            answer = list(self._choose(runner))
+        broadcast_object_list(answer)
+        path, error = answer
+        if error is not None:
+            raise ValueError(error)
+        if path is None:
+            runner.logger.info(f'No checkpoint in {runner.work_dir}: the run starts anew')
+            runner._resume = False
+        runner._load_from = path
+
+    @staticmethod
+    def _choose(runner) -> tuple[str | None, str | None]:
+        """A path, or why there is none."""
+        given = runner._load_from
+        try:
+            if given is None:
+                found = newest_complete(Path(runner.work_dir), runner.logger.warning)
+                return found and str(found), None
+            path = Path(given).expanduser()
+            damage = file_damage(path) if '://' not in str(given) else None
+        except ValueError as error:
+            return None, str(error)
+        return str(given), damage and f'{damage}: resume from the checkpoint before it'
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Translates the checkpoint to the present batches."""
+        if runner._resume:
+            batch_change.adapt_checkpoint(checkpoint, runner)
+
+    def before_train(self, runner) -> None:
+        """Finds the directory and what is kept in it."""
+        position = runner.iter - runner.epoch * len(runner.train_dataloader)
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        if by_epoch and position and not getattr(runner.train_loop, 'resumes_mid_epoch', False):
+            raise ValueError(
+                f'the checkpoint was saved after {position} iterations of an epoch, where a '
+                f'{type(runner.train_loop).__name__} cannot start: set '
+                "train_cfg.type='ResumableTrainLoop'"
+            )
+        super().before_train(runner)
+        if is_main_process() and '://' not in str(self.out_dir):
+            remove_unfinished(Path(self.out_dir))
+        ids = getattr(self, 'keep_ckpt_ids', ())  # of a run that began with CheckpointHook
+        names = [self.filename_tmpl.format(step) for step in ids]
+        info = runner.message_hub.runtime_info
+        self._kept = list(info.get(KEPT, names))
+        self._saved_at = None
+
+    # ------------------------------------------------------------------ saving
+
+    def save_now(self, runner, iteration: int) -> str:
+        """Saves outside the intervals, after ``iteration`` iterations of the run.
+
+        Returns:
+            Path of the checkpoint.
+        """
+        if self._saved_at != iteration:
+            name = f'epoch_{runner.epoch}_iter_{iteration}.pth'
+            if not self.by_epoch:
+                name = self.filename_tmpl.format(iteration)
+            self._write(runner, name, dict(epoch=runner.epoch, iter=iteration))
+        return self.last_ckpt
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Says how long an epoch is."""
+        checkpoint[batch_change.KEY] = batch_change.measure(runner)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        self._write(runner, self.filename_tmpl.format(step), meta)
+
+    def _write(self, runner, name: str, meta: dict) -> None:
+        """Notes, writes and prunes, in this order."""
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        self._kept = [other for other in self._kept if other != name] + [name]
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.message_hub.update_info(KEPT, list(self._kept))
+        if is_main_process():
+            note_checkpoint(Path(runner.work_dir), self.last_ckpt)
+        iteration = meta['iter']
+        try:
+            runner.save_checkpoint(
+                self.out_dir,
+                name,
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+            )
+        except OSError as error:
+            raise _explained(error, self.last_ckpt) from error
+        self._saved_at = iteration
+        self._prune()
+
+    def _prune(self) -> None:
+        """Removes the oldest checkpoints, now that the new one is complete."""
+        surplus = len(self._kept) - self.max_keep_ckpts if self.max_keep_ckpts > 0 else 0
+        gone, self._kept = self._kept[: max(surplus, 0)], self._kept[max(surplus, 0) :]
+        self._remove([self.file_backend.join_path(self.out_dir, name) for name in gone])
+        if gone and '://' not in str(self.out_dir) and is_main_process():
+            prune_tables(Path(self.out_dir))
+
+    @master_only
+    def _remove(self, paths: list) -> None:
+        for path in paths:
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        """The parent's, but the best checkpoint so far goes after the better one is complete."""
+        if not isinstance(self.file_backend, atomic_backend.AtomicLocalBackend):
+            super()._save_best_checkpoint(runner, metrics)
+            return
+        self.file_backend.waiting = []
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        except OSError as error:
+            self.file_backend.waiting.clear()
+            raise _explained(error, 'the best checkpoint') from error
+        finally:
+            waiting, self.file_backend.waiting = self.file_backend.waiting, None
+        best = {getattr(self, 'best_ckpt_path', None)}
+        best |= set(getattr(self, 'best_ckpt_path_dict', {}).values())
+        self._remove([path for path in waiting if str(path) not in best])
+
+
+def _explained(error: OSError, path: str) -> OSError:
+    """The error with what it means for the run."""
+    if error.errno not in _NO_SPACE or 'Earlier checkpoints' in str(error):
+        return error
+    place = os.path.dirname(path) or '.'
+    return OSError(
+        error.errno,
+        f'{os.strerror(error.errno)} while {path} was written. Earlier checkpoints are intact: '
+        f'free space in {place} (or lower max_keep_ckpts) and go on with --resume',
+    )

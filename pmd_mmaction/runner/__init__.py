@@ -1,0 +1,5 @@
+"""The train loop."""
+
+from pmd_mmaction.runner.resumable_train_loop import ResumableTrainLoop
+
+__all__ = ['ResumableTrainLoop']

@@ -1,0 +1,76 @@
+"""Going on inside an epoch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
+from torch.utils.data import DataLoader, Sampler
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(EpochBasedTrainLoop):
+    """An epoch loop that goes on in the middle of an epoch without the batches that are done.
+
+    Their indices are drawn and dropped; no file of them is opened. Where the loop stands follows
+    from epoch, iteration and the length of an epoch. Arguments are those of
+    ``EpochBasedTrainLoop``.
+    """
+
+    resumes_mid_epoch = True
+
+    def run_epoch(self) -> None:
+        """Runs an epoch, or what is left of it."""
+        done = self.iter - self.epoch * len(self.dataloader)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        with without_first_batches(self.dataloader, done) as batches:
+            for batch_idx, data_batch in enumerate(batches, start=done):
+                self.run_iter(batch_idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+
+@contextmanager
+def without_first_batches(loader: DataLoader, count: int) -> Iterator[DataLoader]:
+    """The loader without its first batches, which nobody decodes.
+
+    Args:
+        loader: a loader with torch's ``BatchSampler``.
+        count: batches to leave out.
+
+    Raises:
+        TypeError: if the loader's batches come from something else and some are to be left out.
+    """
+    batches = loader.batch_sampler
+    if count == 0:
+        yield loader
+        return
+    if not (hasattr(batches, 'sampler') and hasattr(batches, 'batch_size')):
+        raise TypeError(
+            f'cannot go on inside an epoch with a {type(batches).__name__}, which has no sampler '
+            'and batch_size: resume from a checkpoint at the end of an epoch'
+        )
+    whole = batches.sampler
+    batches.sampler = _Tail(whole, count * batches.batch_size)
+    try:
+        yield loader
+    finally:
+        batches.sampler = whole
+
+
+class _Tail(Sampler):
+    """A sampler without its first samples."""
+
+    def __init__(self, whole: Sampler, skipped: int) -> None:
+        self.whole = whole
+        self.skipped = skipped
+
+    def __iter__(self) -> Iterator[int]:
+        for i, index in enumerate(self.whole):
+            if i >= self.skipped:
+                yield index
+
+    def __len__(self) -> int:
+        # of the whole: the length of an epoch does not change when a part of it is done
+        return len(self.whole)

@@ -4,6 +4,7 @@ from pmd_mmaction.dare import table_file
 from pmd_mmaction.dare.fingerprint import dataset_fingerprint
 from pmd_mmaction.dare.layout import TableLayout
 from pmd_mmaction.dare.precision import check_precision
+from pmd_mmaction.dare.rows import pack_rows
 from pmd_mmaction.dare.table import DifficultyTable
 from pmd_mmaction.dare.table_file import TableFileInfo
 
@@ -13,5 +14,6 @@ __all__ = [
     'TableLayout',
     'check_precision',
     'dataset_fingerprint',
+    'pack_rows',
     'table_file',
 ]

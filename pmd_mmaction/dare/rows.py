@@ -21,7 +21,7 @@ def pack_rows(
     """Rows of some clips from the losses of their masked patches.
 
     Values beyond the range of the table's dtype (65504 for float16) become its limit; those that
-    are not finite become infinite, for `check_finite` to find.
+    are not finite become infinite, for `infinite_rows` to find.
 
     Args:
         masked_index: Masked patches of each clip, (B, M), integer, in [0, patches).
@@ -56,22 +56,26 @@ def pack_rows(
     return rows
 
 
-def check_finite(videos: Sequence[int] | np.ndarray, rows: torch.Tensor) -> None:
-    """Refuse rows with infinite values.
+def infinite_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Which rows, (B, teachers, patches), hold an infinite value: (B,) bool."""
+    return rows.isinf().flatten(1).any(1)
+
+
+def check_finite(videos: Sequence[int] | torch.Tensor, infinite: torch.Tensor) -> None:
+    """Refuse a batch with infinite rows.
 
     Args:
         videos: Sample index of each row, length B.
-        rows: (B, teachers, patches), as `pack_rows` gives them.
+        infinite: Which rows are, (B,) bool, see `infinite_rows`.
 
     Raises:
         ValueError: Naming the first such video.
     """
-    bad = rows.isinf().flatten(1).any(1).tolist()
-    if any(bad):
+    if infinite.any():
         raise ValueError(
-            f'the smoothed loss of video {int(videos[bad.index(True)])} is not finite; nothing was '
-            'written. The training has diverged or the clip is broken: look at it, lower the '
-            'learning rate or clip the gradients.'
+            f'the smoothed loss of video {int(videos[int(infinite.nonzero()[0])])} is not finite; '
+            'nothing was written. The training has diverged or the clip is broken: look at it, '
+            'lower the learning rate or clip the gradients.'
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pmd_mmaction.dare.layout import TableLayout
-from pmd_mmaction.dare.rows import check_finite, merge_copies, pack_rows
+from pmd_mmaction.dare.rows import check_finite, infinite_rows, merge_copies, pack_rows
 from pmd_mmaction.dare.scratch import HEADER_BYTES, attach_scratch, create_scratch
 from pmd_mmaction.dare.video_rows import video_rows
 
@@ -163,7 +163,9 @@ class DifficultyTable:
             ValueError: If a shape is wrong, a row names a patch twice or a value is not finite. The
                 table is unchanged after any error.
         """
-        self.write_rows(sample_idx, pack_rows(masked_index, smoothed, self.layout))
+        rows = pack_rows(masked_index, smoothed, self.layout)
+        check_finite(sample_idx, infinite_rows(rows))
+        self.write_rows(sample_idx, rows)
 
     def write_rows(
         self,
@@ -181,20 +183,19 @@ class DifficultyTable:
 
         Args:
             sample_idx: Sample index of each clip, length B, in [0, videos).
-            rows: Result of `pack_rows`, (B, teachers, patches) in the table's dtype, on any device.
+            rows: Result of `pack_rows`, (B, teachers, patches) in the table's dtype, on any device,
+                none infinite (`check_finite`).
             place: Of this process among those that divide the batch, in [0, sharers).
             sharers: Number of these processes.
 
         Raises:
             IndexError: If a video lies outside of the table.
-            ValueError: If the shape is wrong or a value infinite, in whichever share. The table is
-                unchanged then.
+            ValueError: If the shape is wrong.
         """
         videos = video_rows(sample_idx, self.shape[0])
         if rows.shape != (len(videos), *self.shape[1:]):
             expected = (len(videos), *self.shape[1:])
             raise ValueError(f'rows must have shape {expected}, got {tuple(rows.shape)}')
-        check_finite(videos, rows)
         mine = np.flatnonzero(videos % sharers == place)
         if len(mine) < len(videos):  # before the copy from the device
             rows = rows[torch.from_numpy(mine).to(rows.device)]

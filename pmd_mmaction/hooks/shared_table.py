@@ -31,7 +31,7 @@ from mmengine.dist import (
 )
 from torch import Tensor
 
-from pmd_mmaction.dare import DifficultyTable, pack_rows
+from pmd_mmaction.dare import DifficultyTable, check_finite, infinite_rows, pack_rows
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ class TableShare:
             ValueError: on every rank, if a value of any rank is not finite.
         """
         rows = pack_rows(masked_index, smoothed, self.table.layout)
-        videos = torch.tensor(sample_idx, device=rows.device)
-        videos, rows = (torch.cat(all_gather(part)) for part in (videos, rows))
+        # Each rank looks at its own rows only, and tells the others which are bad.
+        clips = torch.stack([torch.tensor(sample_idx, device=rows.device), infinite_rows(rows)], 1)
+        clips, rows = (torch.cat(all_gather(part)) for part in (clips, rows))
+        videos, infinite = clips.cpu().unbind(1)
+        check_finite(videos, infinite)
         self.table.write_rows(videos, rows, self.place, self.sharers)
         barrier()
 

@@ -16,16 +16,32 @@ import json
 import mmap
 import os
 import shutil
+import uuid
 from pathlib import Path
+from typing import NamedTuple
 
 from pmd_mmaction.dare.layout import TableLayout
 
 HEADER_BYTES = 4096
-_MAGIC = b'PMDSCR01'
+_MAGIC = b'PMDSCR02'
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
-def create_scratch(path: str | os.PathLike, layout: TableLayout) -> mmap.mmap:
+class Scratch(NamedTuple):
+    """A mapped scratch file.
+
+    Attributes:
+        layout: Size and number format of its table.
+        memory: Shared, writable mapping: ``HEADER_BYTES`` bytes of header, then the arrays.
+        identity: Random name, the same in every process that maps this file and in no other.
+    """
+
+    layout: TableLayout
+    memory: mmap.mmap
+    identity: str
+
+
+def create_scratch(path: str | os.PathLike, layout: TableLayout) -> Scratch:
     """Create a scratch file full of zeros and map it.
 
     Args:
@@ -33,14 +49,15 @@ def create_scratch(path: str | os.PathLike, layout: TableLayout) -> mmap.mmap:
         layout: Size and number format of the table.
 
     Returns:
-        The shared, writable mapping: ``HEADER_BYTES`` bytes of header, then the arrays.
+        The mapped file.
 
     Raises:
         FileExistsError: If the file exists: it may belong to a living run.
         OSError: If the file system has not enough space (``ENOSPC``, ``EDQUOT``).
     """
     path, size = Path(path), HEADER_BYTES + layout.nbytes
-    header = _MAGIC + json.dumps(layout.to_dict()).encode()
+    identity = uuid.uuid4().hex
+    header = _MAGIC + json.dumps(dict(layout=layout.to_dict(), identity=identity)).encode()
     _check_free_space(path, size)
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -53,7 +70,7 @@ def create_scratch(path: str | os.PathLike, layout: TableLayout) -> mmap.mmap:
         _reserve(fd, path, size)
         # Header last: whoever attaches before sees no magic, never a file of the wrong size.
         os.pwrite(fd, header, 0)
-        return mmap.mmap(fd, size)
+        return Scratch(layout, mmap.mmap(fd, size), identity)
     except BaseException:
         path.unlink()
         raise
@@ -61,14 +78,14 @@ def create_scratch(path: str | os.PathLike, layout: TableLayout) -> mmap.mmap:
         os.close(fd)
 
 
-def attach_scratch(path: str | os.PathLike) -> tuple[TableLayout, mmap.mmap]:
+def attach_scratch(path: str | os.PathLike) -> Scratch:
     """Map a scratch file that another process has created.
 
     Args:
         path: Name of the file.
 
     Returns:
-        The layout found in the header, and the mapping as `create_scratch` returns it.
+        The mapped file, its layout read from the header.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -82,14 +99,15 @@ def attach_scratch(path: str | os.PathLike) -> tuple[TableLayout, mmap.mmap]:
                 f'{path} is not the scratch file of a difficulty table, or is not complete yet: '
                 'let the creating process finish (barrier) before others attach.'
             )
-        layout = TableLayout(**json.loads(header[len(_MAGIC) :].rstrip(b'\0')))
+        content = json.loads(header[len(_MAGIC) :].rstrip(b'\0'))
+        layout = TableLayout(**content['layout'])
         expected, found = HEADER_BYTES + layout.nbytes, os.fstat(fd).st_size
         if found != expected:
             raise ValueError(
                 f'{path} has {found} bytes instead of {expected} for {layout}: it was cut or '
                 'extended. Remove it and start the run again.'
             )
-        return layout, mmap.mmap(fd, expected)
+        return Scratch(layout, mmap.mmap(fd, expected), content['identity'])
     finally:
         os.close(fd)
 

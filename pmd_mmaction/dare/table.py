@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pmd_mmaction.dare.batch import finite_values, masked_patches, video_rows
-from pmd_mmaction.dare.copies import mean_of_copies
 from pmd_mmaction.dare.layout import TableLayout
+from pmd_mmaction.dare.rows import check_finite, infinite_rows, merge_copies, pack_rows
 from pmd_mmaction.dare.scratch import HEADER_BYTES, attach_scratch, create_scratch
+from pmd_mmaction.dare.video_rows import video_rows
 
 CHUNK_BYTES = 16 * 2**20
 
@@ -26,13 +26,20 @@ class DifficultyTable:
     means never masked. Made by `create` in one process and `attach` in the others.
 
     The table takes no locks. Processes may make the same `write`, `end_stage` or `reset` at the
-    same time, since each is idempotent; between such calls and anything else that touches the same
-    rows the caller needs a barrier.
+    same time, since each is idempotent, and `write_rows` divides the work of one batch among them;
+    between such calls and anything else that touches the same rows the caller needs a barrier.
+
+    Attributes:
+        layout: Size and number format.
+        identity: Name of this table among all that exist: processes that share it read the same.
     """
 
-    def __init__(self, layout: TableLayout, memory: mmap.mmap, path: Path | None = None) -> None:
+    def __init__(
+        self, layout: TableLayout, memory: mmap.mmap, identity: str = '', path: Path | None = None
+    ) -> None:
         """Wrap mapped memory; use `create` or `attach`."""
         self.layout = layout
+        self.identity = identity
         self._memory = memory
         self._path = path
         self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=HEADER_BYTES)
@@ -68,7 +75,7 @@ class DifficultyTable:
         layout = TableLayout(num_videos, num_teachers, num_patches, dtype)
         if path is None:
             return cls(layout, mmap.mmap(-1, HEADER_BYTES + layout.nbytes))
-        return cls(layout, create_scratch(path, layout), Path(path))
+        return cls(*create_scratch(path, layout), Path(path))
 
     @classmethod
     def attach(cls, path: str | os.PathLike) -> DifficultyTable:
@@ -135,18 +142,16 @@ class DifficultyTable:
             IndexError: If an index is negative or too large.
         """
         videos = video_rows(sample_idx, self.shape[0])
-        last, stage = (array[videos].astype(np.float32) for array in (self._current, self._stage))
-        return torch.from_numpy(last), torch.from_numpy(stage)
+        last, stage = (torch.from_numpy(part[videos]) for part in (self._current, self._stage))
+        return last.float(), stage.float()
 
     def write(
         self, sample_idx: Sequence[int], masked_index: torch.Tensor, smoothed: torch.Tensor
     ) -> None:
         """Store new smoothed losses of masked patches in `current`; other patches keep theirs.
 
-        A patch of a video that comes several times in the batch gets the mean over the copies in
-        which it was masked, so the order of the clips (and of the ranks they come from) does not
-        matter. No value depends on the one it replaces, so several processes may write the same
-        batch. Values beyond the range of the table's dtype (65504 for float16) become its limit.
+        Values beyond the range of the table's dtype (65504 for float16) become its limit. For
+        copies of a video see `write_rows`.
 
         Args:
             sample_idx: Sample index of each clip, length B, in [0, videos).
@@ -158,18 +163,49 @@ class DifficultyTable:
             ValueError: If a shape is wrong, a row names a patch twice or a value is not finite. The
                 table is unchanged after any error.
         """
-        num_videos, num_teachers, num_patches = self.shape
-        clips = video_rows(sample_idx, num_videos)
-        patches, mask = masked_patches(masked_index, len(clips), num_patches)
-        values = np.zeros((len(clips), num_teachers, num_patches))
-        smoothed = finite_values(smoothed, clips, patches, num_teachers)
-        np.put_along_axis(values, patches[:, None], smoothed, axis=2)
+        rows = pack_rows(masked_index, smoothed, self.layout)
+        check_finite(sample_idx, infinite_rows(rows))
+        self.write_rows(sample_idx, rows)
 
-        videos, mean, mask = mean_of_copies(clips, values, mask)
-        limit = np.finfo(self.dtype).max
-        rows = self._current[videos]
-        np.copyto(rows, mean.clip(-limit, limit), where=mask[:, None], casting='same_kind')
-        self._current[videos] = rows
+    def write_rows(
+        self,
+        sample_idx: Sequence[int] | torch.Tensor,
+        rows: torch.Tensor,
+        place: int = 0,
+        sharers: int = 1,
+    ) -> None:
+        """Store rows in `current` where they are not NaN.
+
+        A patch of a video that comes several times in the batch gets the mean over the copies in
+        which it was masked, so the order of the clips (and of the ranks they come from) does not
+        matter. No value depends on the one it replaces, so several processes may write the same
+        batch, or divide it: each video of it has one writer, which sees all its copies.
+
+        Args:
+            sample_idx: Sample index of each clip, length B, in [0, videos).
+            rows: Result of `pack_rows`, (B, teachers, patches) in the table's dtype, on any device,
+                none infinite (`check_finite`).
+            place: Of this process among those that divide the batch, in [0, sharers).
+            sharers: Number of these processes.
+
+        Raises:
+            IndexError: If a video lies outside of the table.
+            ValueError: If the shape is wrong.
+        """
+        videos = video_rows(sample_idx, self.shape[0])
+        if rows.shape != (len(videos), *self.shape[1:]):
+            expected = (len(videos), *self.shape[1:])
+            raise ValueError(f'rows must have shape {expected}, got {tuple(rows.shape)}')
+        mine = np.flatnonzero(videos % sharers == place)
+        if len(mine) < len(videos):  # before the copy from the device
+            rows = rows[torch.from_numpy(mine).to(rows.device)]
+        self._merge(*merge_copies(videos[mine], rows.cpu().numpy()))
+
+    def _merge(self, videos: np.ndarray, rows: np.ndarray) -> None:
+        """Store rows of different videos where they are not NaN."""
+        merged = self._current[videos]
+        np.copyto(merged, rows, where=~np.isnan(rows))
+        self._current[videos] = merged
 
     def end_stage(self) -> None:
         """Make `current` the values at the end of the previous stage."""

@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, BinaryIO
@@ -84,10 +85,12 @@ def save(
     encoded = json.dumps(header, sort_keys=True).encode()
     prefix = _PREFIX.pack(_MAGIC, _VERSION, len(encoded))
     digest = hashlib.sha256()
-    with atomic_writer(path) as file:
+    # Hashing takes about as long as writing; both release the interpreter lock.
+    with atomic_writer(path) as file, ThreadPoolExecutor(1) as thread:
         for block in chain((prefix, encoded), table.chunks()):
+            hashed = thread.submit(digest.update, block)
             file.write(block)
-            digest.update(block)
+            hashed.result()
         file.write(digest.digest())
     return digest.hexdigest()
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Sequence
 
-import torch
-from mmengine.dist import all_gather, barrier
+from mmengine.dist import barrier
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
@@ -93,9 +92,10 @@ class DAREHook(Hook):
         dataset = runner.train_dataloader.dataset
         self._schedule = _phase_schedule(runner)
         self._fingerprint = _fingerprint(dataset)
-        self.table, self._owner = create_shared_table(
+        self._share = create_shared_table(
             len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir
         )
+        self.table = self._share.table
         if runner.iter > 0:
             self._load(runner)
         self._reader = DifficultyReader(self.table)
@@ -113,7 +113,7 @@ class DAREHook(Hook):
                 'DARE: resume with dare=None, or start anew from its weights with load_from and '
                 'resume=False'
             )
-        if self._owner:
+        if self._share.owner:
             # beside the checkpoint, in this run's directory, or where it was written at first
             noted = runner.message_hub.runtime_info.get('last_ckpt')
             beside, written = ([Path(p).parent] if p else [] for p in (runner._load_from, noted))
@@ -135,19 +135,11 @@ class DAREHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Writes the smoothed losses of all ranks, in rank order, into the table."""
+        """Writes the smoothed losses of all ranks into the table."""
         if self.table is None:
             return
         losses = plain_model(runner).pop_patch_losses()
-        videos = torch.tensor(losses.sample_idx, device=losses.smoothed.device)
-        gathered = (
-            all_gather(x)
-            for x in (videos, losses.masked_index.contiguous(), losses.smoothed.contiguous())
-        )
-        videos, masked_index, smoothed = (torch.cat(parts).cpu() for parts in gathered)
-        # Every rank writes every row. The same values go to the same cells, so ranks that share
-        # the table need no barrier, and each reads complete rows in its next iteration.
-        self.table.write(videos.tolist(), masked_index, smoothed)
+        self._share.write(losses.sample_idx, losses.masked_index, losses.smoothed)
 
     def after_train_epoch(self, runner) -> None:
         """Turns the table over where the next epoch begins a stage or a phase."""
@@ -163,7 +155,7 @@ class DAREHook(Hook):
     def _once(self, change) -> None:
         """Changes the whole table once per node, while nobody reads or writes."""
         barrier()
-        if self._owner:
+        if self._share.owner:
             change()
         barrier()
 

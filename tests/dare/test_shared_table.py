@@ -69,6 +69,12 @@ def test_two_processes_share_one_table_after_its_name_is_gone(tmp_path):
         assert part[1].tolist() == [[5, 0, 0], [6, 0, 0]]
 
 
+def test_the_identity_is_that_of_the_file(tmp_path):
+    first, second = (DifficultyTable.create(tmp_path / name, 1, 1, 1) for name in 'ab')
+    assert DifficultyTable.attach(tmp_path / 'a').identity == first.identity != ''
+    assert first.identity != second.identity
+
+
 def test_unlink_leaves_a_newer_file_of_that_name_alone(tmp_path):
     path = tmp_path / 'scratch'
     first = DifficultyTable.create(path, 1, 1, 1)

@@ -14,6 +14,7 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.hooks import DAREHook, dare_hook
 from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.shared_table import TableShare
 from pmd_mmaction.models import PMDRecognizer
 from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
 from tests.integration import processes, tiny
@@ -65,7 +66,7 @@ class RankNotes(Hook):
         table_file.save = count_and_save
         maps = Path('/proc/self/maps').read_text()
         self.notes['mapped'] = sorted(set(SCRATCH.findall(maps)))
-        self.notes['owner'] = tiny.hook_of(runner, DAREHook)._owner
+        self.notes['owner'] = tiny.hook_of(runner, DAREHook)._share.owner
         self.notes['start'] = tiny.table_of(runner)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
@@ -193,9 +194,8 @@ def _train_on(clips: Path, work_dir: Path) -> None:
 
 def _train_on_two_nodes(clips: Path, work_dir: Path) -> None:
     """Each rank has a table of its own, as on a node of its own."""
-    dare_hook.create_shared_table = lambda videos, teachers, patches, dtype, scratch: (
-        DifficultyTable.create(None, videos, teachers, patches, dtype),
-        True,
+    dare_hook.create_shared_table = lambda *sizes_and_scratch: TableShare(
+        DifficultyTable.create(None, *sizes_and_scratch[:-1])
     )
     _train(clips, work_dir, 2)
 

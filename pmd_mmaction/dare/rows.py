@@ -1,0 +1,119 @@
+"""New values of whole rows: what ranks send to each other and the table stores.
+
+A row holds one number per (teacher, patch) in the table's own format, and NaN where the patch was
+not masked. So a row needs no index beside it, is scattered on the device that has the losses, and
+is merged into the table by one comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pmd_mmaction.dare.layout import TableLayout
+
+
+def pack_rows(
+    masked_index: torch.Tensor, smoothed: torch.Tensor, layout: TableLayout
+) -> torch.Tensor:
+    """Rows of some clips from the losses of their masked patches.
+
+    Values beyond the range of the table's dtype (65504 for float16) become its limit; those that
+    are not finite become infinite, for `infinite_rows` to find.
+
+    Args:
+        masked_index: Masked patches of each clip, (B, M), integer, in [0, patches).
+        smoothed: Their smoothed losses, (B, teachers, M), floating, on the same device.
+        layout: Of the table.
+
+    Returns:
+        (B, teachers, patches) in the table's dtype, on the same device, NaN where not masked.
+
+    Raises:
+        TypeError: If the patches are not integers.
+        ValueError: If a shape is wrong or a row names a patch twice.
+        IndexError: If a patch lies outside of the table.
+    """
+    batch = len(smoothed)
+    _check_patches(masked_index, batch, layout.num_patches)
+    masked = masked_index.shape[1]
+    expected = (batch, layout.num_teachers, masked)
+    if smoothed.shape != expected:
+        raise ValueError(
+            f'smoothed must have shape (clips, teachers, masked) = {expected}, got '
+            f'{tuple(smoothed.shape)}'
+        )
+    dtype = getattr(torch, layout.dtype)
+    limit = torch.finfo(dtype).max
+    values = smoothed.detach().clamp(-limit, limit).to(dtype)
+    values = values.masked_fill(~smoothed.isfinite(), torch.inf)
+    rows = values.new_full((batch, *layout.shape[1:]), torch.nan)
+    rows.scatter_(2, masked_index[:, None].expand(expected).long(), values)
+    if batch and (rows[:, 0].isnan().sum(1) != layout.num_patches - masked).any():
+        raise ValueError('masked_index names a patch twice in one row; each patch is masked once')
+    return rows
+
+
+def infinite_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Which rows, (B, teachers, patches), hold an infinite value: (B,) bool."""
+    return rows.isinf().flatten(1).any(1)
+
+
+def check_finite(videos: Sequence[int] | torch.Tensor, infinite: torch.Tensor) -> None:
+    """Refuse a batch with infinite rows.
+
+    Args:
+        videos: Sample index of each row, length B.
+        infinite: Which rows are, (B,) bool, see `infinite_rows`.
+
+    Raises:
+        ValueError: Naming the first such video.
+    """
+    if infinite.any():
+        raise ValueError(
+            f'the smoothed loss of video {int(videos[int(infinite.nonzero()[0])])} is not finite; '
+            'nothing was written. The training has diverged or the clip is broken: look at it, '
+            'lower the learning rate or clip the gradients.'
+        )
+
+
+def merge_copies(videos: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Merge the rows of the same video.
+
+    Args:
+        videos: Video of each row, (B,) int64.
+        rows: (B, teachers, patches), NaN where not masked.
+
+    Returns:
+        The U different videos, (U,) int64, and for each the mean over those of its rows in which a
+        patch was masked, (U, teachers, patches) in the dtype of `rows`, NaN where it was in none.
+    """
+    order = np.argsort(videos, kind='stable')
+    unique, first = np.unique(videos[order], return_index=True)
+    if len(unique) == len(videos):  # the usual case: nothing to merge
+        return videos, rows
+    values = rows[order].astype(np.float64)
+    masked = ~np.isnan(values)
+    total = np.add.reduceat(np.where(masked, values, 0), first, axis=0)
+    count = np.add.reduceat(masked, first, axis=0, dtype=np.int64)
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return unique, mean.astype(rows.dtype)
+
+
+def _check_patches(masked_index: torch.Tensor, batch: int, num_patches: int) -> None:
+    """Raise unless these are patches of a table, (B, M)."""
+    dtype = masked_index.dtype
+    if dtype == torch.bool or dtype.is_floating_point or dtype.is_complex:
+        raise TypeError(f'masked_index must be integers, got {str(dtype).removeprefix("torch.")}')
+    if masked_index.ndim != 2 or len(masked_index) != batch:
+        shape = tuple(masked_index.shape)
+        raise ValueError(f'masked_index must have shape ({batch}, M), got {shape}')
+    outside = (masked_index < 0) | (masked_index >= num_patches)
+    if outside.any():
+        raise IndexError(
+            f'masked_index {masked_index[outside][0].item()} is outside of the difficulty table, '
+            f'which has {num_patches} patches (0 to {num_patches - 1}). Create the table with the '
+            'number of patches of the student.'
+        )

@@ -10,6 +10,8 @@ default_hooks = dict(
     # Two at least: the oldest is removed before the new one is written.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # A step whose loss or gradient is not finite is skipped; too many in a row end the run.
+    non_finite=dict(type='NonFiniteHook', max_in_a_row=10, on_nonfinite='stop'),
 )
 
 env_cfg = dict(

@@ -2,7 +2,16 @@
 
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
+from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
+from pmd_mmaction.hooks.rollback import RollbackRequested
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
-__all__ = ['CheckBackboneHook', 'DAREHook', 'ProgressivePhaseHook', 'StepSeedHook']
+__all__ = [
+    'CheckBackboneHook',
+    'DAREHook',
+    'NonFiniteHook',
+    'ProgressivePhaseHook',
+    'RollbackRequested',
+    'StepSeedHook',
+]

@@ -172,6 +172,16 @@ def test_one_bad_batch_spoils_the_accumulated_step_alone(bad):
     assert same(loop.state(), fresh.state())
 
 
+def test_an_overflow_is_remembered_though_the_accumulated_gradients_are_finite():
+    loop = Loop(Overflow(), accumulative_counts=2)
+    before = loop.state()
+    assert not loop.step(1.0).finite_loss
+    last = loop.step(1e-18)
+    assert last.finite_loss and last.skipped and not last.bad_batch
+    assert loop.net.layer.weight.grad is None
+    assert same(before, loop.state())
+
+
 # --- mixed precision ---
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from pathlib import Path
 
+import torch
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
+from pmd_mmaction.hooks import RollbackRequested
 from pmd_mmaction.hooks.checkpoint_files import list_checkpoints
 
 
@@ -140,13 +143,37 @@ def _resume(cfg: Config, checkpoint: str) -> None:
     cfg.load_from = checkpoint
 
 
+def train(cfg: Config) -> str | None:
+    """Trains until the end, or until the run has to go back.
+
+    Args:
+        cfg: The config.
+
+    Returns:
+        The checkpoint to go back to (`NonFiniteHook`), or None at the end.
+    """
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    try:
+        runner.train()
+    except RollbackRequested as request:
+        runner.logger.warning(str(request))
+        return request.checkpoint
+    return None
+
+
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(Config.fromfile(args.config), args)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.train()
+    rollbacks = 0
+    while (checkpoint := train(cfg)) is not None:
+        rollbacks += 1
+        cfg.resume, cfg.load_from = True, checkpoint
+        # Names of their own, since mmengine keeps loggers and message hubs by name.
+        cfg.experiment_name = f'{Path(args.config).stem}_rollback_{rollbacks}'
+        gc.collect()  # the Runner that was given up, with its worker processes
+        torch.cuda.empty_cache()
 
 
 if __name__ == '__main__':

@@ -13,6 +13,8 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Training replaces videos that cannot be read; this names, counts and limits them.
     bad_videos=dict(type='BadVideoHook', max_bad_fraction=0.01),
+    # A step whose loss or gradient is not finite is skipped; too many in a row end the run.
+    non_finite=dict(type='NonFiniteHook', max_in_a_row=10, on_nonfinite='stop'),
 )
 
 env_cfg = dict(

@@ -34,7 +34,9 @@ def region_weights(difficulty: Tensor, tau: float) -> Tensor:
     Returns:
         ``(..., N)`` weights in (0, 1) that sum to 1 over the last axis.
     """
-    return (difficulty.detach().float() / tau).softmax(-1)
+    difficulty = difficulty.detach().float()
+    # The largest is taken off before the division, which could overflow for large losses.
+    return ((difficulty - difficulty.amax(-1, keepdim=True)) / tau).softmax(-1)
 
 
 def uniform_weights(like: Tensor, num_masked: int) -> Tensor:

@@ -3,8 +3,10 @@
 from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
+from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.preemption_hook import PreemptionHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
+from pmd_mmaction.hooks.rollback import RollbackRequested
 from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
@@ -12,8 +14,10 @@ __all__ = [
     'BadVideoHook',
     'CheckBackboneHook',
     'DAREHook',
+    'NonFiniteHook',
     'PreemptionHook',
     'ProgressivePhaseHook',
+    'RollbackRequested',
     'SafeCheckpointHook',
     'StepSeedHook',
 ]

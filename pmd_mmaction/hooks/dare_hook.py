@@ -122,6 +122,10 @@ class DAREHook(Hook):
             runner.logger.info(f'Difficulty table loaded from {path}')
         barrier()
 
+    def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """What the recognizer reads of these videos."""
+        return self._reader.read(sample_idx)
+
     # ------------------------------------------------------------------ training
 
     def before_train_epoch(self, runner) -> None:
@@ -139,6 +143,8 @@ class DAREHook(Hook):
         if self.table is None:
             return
         losses = plain_model(runner).pop_patch_losses()
+        if losses is None:  # NonFiniteHook took them, on every rank
+            return
         self._share.write(losses.sample_idx, losses.masked_index, losses.smoothed)
 
     def after_train_epoch(self, runner) -> None:

@@ -1,5 +1,7 @@
 """Randomness as a function of (seed, epoch, iteration, rank)."""
 
+from typing import NamedTuple
+
 import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -8,6 +10,38 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.functional import derive_seed
 from pmd_mmaction.hooks.plain_datasets import plain_datasets
 from pmd_mmaction.hooks.plain_model import plain_model
+
+
+class StepSeeds(NamedTuple):
+    """Seeds of one iteration on one rank.
+
+    Attributes:
+        torch: of PyTorch's generators (drop path).
+        masks: of the masks, a stream of its own: they must not follow the draws of drop path.
+    """
+
+    torch: int
+    masks: int
+
+
+def step_seeds(runner) -> StepSeeds:
+    """The seeds of the Runner's present iteration on this rank."""
+    seed = derive_seed(runner.seed or 0, runner.epoch, runner.iter, get_rank())
+    return StepSeeds(seed, derive_seed(seed, 1))
+
+
+def seed_augmentation(dataset, seed: int, epoch: int) -> None:
+    """Tells seed and epoch to each transform with a ``set_epoch`` method.
+
+    Args:
+        dataset: a data set, also under wrappers and concatenations.
+        seed: the run's seed.
+        epoch: from 0.
+    """
+    for plain in plain_datasets(dataset):
+        for transform in plain.pipeline.transforms:
+            if hasattr(transform, 'set_epoch'):
+                transform.set_epoch(seed, epoch)
 
 
 @HOOKS.register_module()
@@ -24,16 +58,12 @@ class StepSeedHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Seeds the shuffling of workers and tells the transforms the epoch."""
         torch.manual_seed(derive_seed(runner.seed or 0, runner.epoch, get_rank()))
-        for dataset in plain_datasets(runner.train_dataloader.dataset):
-            for transform in dataset.pipeline.transforms:
-                if hasattr(transform, 'set_epoch'):
-                    transform.set_epoch(runner.seed or 0, runner.epoch)
+        seed_augmentation(runner.train_dataloader.dataset, runner.seed or 0, runner.epoch)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Seeds the iteration."""
-        seed = derive_seed(runner.seed or 0, runner.epoch, runner.iter, get_rank())
-        torch.manual_seed(seed)
+        seeds = step_seeds(runner)
+        torch.manual_seed(seeds.torch)
         model = plain_model(runner)
         if hasattr(model, 'seed_masks'):
-            # a stream of its own: masks must not follow the draws of drop path
-            model.seed_masks(derive_seed(seed, 1))
+            model.seed_masks(seeds.masks)

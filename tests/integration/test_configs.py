@@ -279,3 +279,10 @@ def test_one_step_at_full_size(name, clips, tmp_path):
         report['moved']
     )
     assert report['gib'] < 12
+
+
+@pytest.mark.parametrize('name', [name for name in tiny.SHIPPED if 'probe' not in name])
+def test_every_training_skips_steps_that_are_not_finite(name):
+    cfg = Config.fromfile(tiny.CONFIGS / name)
+    hook = HOOKS.build(cfg.default_hooks.non_finite)
+    assert (hook.max_in_a_row, hook.on_nonfinite) == (10, 'stop')

@@ -12,9 +12,9 @@ train_dataloader = dict(
     dataset=dict(
         pipeline=[
             dict(type='SeedAugmentation'),
-            dict(type='DecordInit'),
+            dict(type='VideoInit'),
             dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=1),
-            dict(type='DecordDecode'),
+            dict(type='VideoDecode'),
             dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)),
             dict(type='Resize', scale=(48, 48), keep_ratio=False),
             dict(type='FormatShape', input_format='NCTHW'),

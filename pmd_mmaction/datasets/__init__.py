@@ -12,6 +12,7 @@ from pmd_mmaction.datasets.path_list import (
 from pmd_mmaction.datasets.readable_clips import ReadableClips
 from pmd_mmaction.datasets.require_frames import RequireFrames
 from pmd_mmaction.datasets.seed_augmentation import SeedAugmentation
+from pmd_mmaction.datasets.video_transforms import VideoDecode, VideoInit
 
 __all__ = [
     'MarkSplit',
@@ -21,6 +22,8 @@ __all__ = [
     'RequireFrames',
     'SeedAugmentation',
     'SubstituteBadVideos',
+    'VideoDecode',
+    'VideoInit',
     'find_videos',
     'parse_path_list',
     'read_path_list',

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from mmaction.datasets import RepeatAugDataset, VideoDataset
+from mmaction.datasets.repeat_aug_dataset import get_type
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 
 _LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
 NO_LABEL = -1
+DECODING_STEPS = (('VideoInit', 'VideoDecode'), ('DecordInit', 'DecordDecode'))
 VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
 
 
@@ -147,5 +149,38 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
 
 
 @DATASETS.register_module()
-class RepeatAugPathListDataset(PathListDataset, RepeatAugDataset):
-    """MMAction2's ``RepeatAugDataset`` with the lists and the care of :class:`PathListDataset`."""
+class RepeatAugPathListDataset(PathListDataset):
+    """Repeated augmentation with the lists, the readers and the care of :class:`PathListDataset`.
+
+    The pipeline begins with ``VideoInit``, a transform that samples frames and ``VideoDecode``
+    (or MMAction2's ``DecordInit`` and ``DecordDecode``). Each clip samples frames of its own, all
+    of them are decoded in one pass, and the rest of the pipeline runs per clip. Needs
+    ``collate_fn=dict(type='repeat_pseudo_collate')``.
+
+    Args:
+        *args: the parent's.
+        num_repeats: clips per video.
+        sample_once: all clips of a video show the same frames.
+        **kwargs: the parent's.
+
+    Raises:
+        ValueError: if the pipeline begins otherwise, or ``num_repeats`` is below 1.
+    """
+
+    # MMAction2's own class accepts no reader but decord's; how it repeats is the same.
+    prepare_data = RepeatAugDataset.prepare_data
+
+    def __init__(
+        self, *args: Any, num_repeats: int = 4, sample_once: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        steps = [get_type(step) for step in self.pipeline.transforms[:3]]
+        if len(steps) < 3 or (steps[0], steps[2]) not in DECODING_STEPS:
+            raise ValueError(
+                f'the pipeline begins with {steps}; repeated augmentation needs VideoInit, a '
+                'transform that samples frames, VideoDecode, then the rest'
+            )
+        if not isinstance(num_repeats, int) or num_repeats < 1:
+            raise ValueError(f'num_repeats is {num_repeats!r}; it must be a whole number above 0')
+        self.num_repeats = num_repeats
+        self.sample_once = sample_once

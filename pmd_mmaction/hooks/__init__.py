@@ -3,6 +3,7 @@
 from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
+from pmd_mmaction.hooks.data_time_hook import DataTimeHook
 from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.preemption_hook import PreemptionHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
@@ -14,6 +15,7 @@ __all__ = [
     'BadVideoHook',
     'CheckBackboneHook',
     'DAREHook',
+    'DataTimeHook',
     'NonFiniteHook',
     'PreemptionHook',
     'ProgressivePhaseHook',

@@ -1,13 +1,14 @@
 # The embedded clips (tools/data/make_demo_dataset.py), without their labels;
 # demo_knn.py has them.
 data_root = 'data/demo'
+reader = 'pyav'  # or 'decord'
 
 train_pipeline = [
     dict(type='SeedAugmentation'),
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='RequireFrames', minimum=2),
     dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)),
     dict(type='Resize', scale=(48, 48), keep_ratio=False),
     dict(type='FormatShape', input_format='NCTHW'),

@@ -5,6 +5,7 @@ num_classes = 51
 data_root = 'data/hmdb51/videos'
 ann_file_train = 'data/hmdb51/hmdb51_train_split_1_videos.txt'
 ann_file_val = 'data/hmdb51/hmdb51_val_split_1_videos.txt'
+reader = 'pyav'  # or 'decord'
 
 # One of the two for every batch.
 blending = dict(
@@ -16,9 +17,9 @@ blending = dict(
 )
 
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='SampleFrames', clip_len=16, frame_interval=2, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     *[_base_.random_augment] * 4,
     dict(type='RandomResizedCrop'),
@@ -29,9 +30,9 @@ train_pipeline = [
     dict(type='PackActionInputs'),
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='SampleFrames', clip_len=16, frame_interval=2, num_clips=1, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
@@ -39,9 +40,9 @@ val_pipeline = [
 ]
 # 5 clips x 3 crops of every video
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='SampleFrames', clip_len=16, frame_interval=2, num_clips=5, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='ThreeCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),

@@ -6,6 +6,7 @@ data_root = 'data/kinetics400/videos_train'
 data_root_val = 'data/kinetics400/videos_val'
 ann_file_train = 'data/kinetics400/kinetics400_train_list_videos.txt'
 ann_file_val = 'data/kinetics400/kinetics400_val_list_videos.txt'
+reader = 'pyav'  # or 'decord'
 
 # One of the two for every batch.
 blending = dict(
@@ -17,9 +18,9 @@ blending = dict(
 )
 
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     *[_base_.random_augment] * 4,
     dict(type='RandomResizedCrop'),
@@ -30,9 +31,9 @@ train_pipeline = [
     dict(type='PackActionInputs'),
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
@@ -40,9 +41,9 @@ val_pipeline = [
 ]
 # 5 clips x 3 crops of every video
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=5, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='ThreeCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),

@@ -1,13 +1,14 @@
 # Kinetics-400 in the layout of MMAction2 (docs/data.md). The list may be one without labels.
 data_root = 'data/kinetics400/videos_train'
 ann_file = 'data/kinetics400/kinetics400_train_list_videos.txt'
+reader = 'pyav'  # or 'decord'
 
 train_pipeline = [
     dict(type='SeedAugmentation'),
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='RequireFrames', minimum=2),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(
         type='MultiScaleCrop',
         input_size=224,

@@ -6,6 +6,7 @@ num_classes = 174
 data_root = 'data/sthv2/videos'
 ann_file_train = 'data/sthv2/sthv2_train_list_videos.txt'
 ann_file_val = 'data/sthv2/sthv2_val_list_videos.txt'
+reader = 'pyav'  # or 'decord'
 
 # One of the two for every batch.
 blending = dict(
@@ -17,9 +18,9 @@ blending = dict(
 )
 
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='UniformSample', clip_len=16, num_clips=1),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 256)),
     *[_base_.random_augment] * 4,
     dict(type='RandomResizedCrop'),
@@ -29,9 +30,9 @@ train_pipeline = [
     dict(type='PackActionInputs'),
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='UniformSample', clip_len=16, num_clips=1, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
@@ -39,9 +40,9 @@ val_pipeline = [
 ]
 # 2 clips x 3 crops of every video
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoInit', reader=reader),
     dict(type='UniformSample', clip_len=16, num_clips=2, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='VideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='ThreeCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),

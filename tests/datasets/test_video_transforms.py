@@ -1,0 +1,92 @@
+"""VideoInit and VideoDecode in the place of MMAction2's decord steps."""
+
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import DATASETS, TRANSFORMS
+from mmcv.transforms import Compose
+
+from tests.tools.films import write_film
+
+pytestmark = pytest.mark.usefixtures('mmaction_scope')
+SAMPLE = dict(type='SampleFrames', clip_len=4, frame_interval=3, num_clips=2, test_mode=True)
+
+
+def run(path, *steps):
+    results = dict(filename=str(path), start_index=0, modality='RGB')
+    return Compose([TRANSFORMS.build(step) for step in steps])(results)
+
+
+@pytest.fixture(scope='module')
+def film(tmp_path_factory):
+    return write_film(tmp_path_factory.mktemp('films') / 'a.mp4', 40)
+
+
+@pytest.mark.parametrize('reader', ['pyav', 'decord'])
+def test_they_do_what_the_steps_of_mmaction_do(film, reader):
+    ours = run(film, dict(type='VideoInit', reader=reader), SAMPLE, dict(type='VideoDecode'))
+    stock = run(film, dict(type='DecordInit', num_threads=1), SAMPLE, dict(type='DecordDecode'))
+    assert ours['total_frames'] == stock['total_frames'] == 40
+    assert ours['original_shape'] == stock['original_shape'] == ours['img_shape'] == (48, 64)
+    np.testing.assert_array_equal(ours['frame_inds'], stock['frame_inds'])
+    assert len(ours['imgs']) == len(stock['imgs']) == 8
+    difference = np.stack(ours['imgs']).astype(int) - np.stack(stock['imgs'])
+    assert abs(difference).mean() < 0.5
+    assert ours['imgs'][0].dtype == np.uint8 and ours['video_reader'] is None
+
+
+def test_files_from_a_storage_backend(film):
+    backend = dict(type='VideoInit', backend_args=dict(backend='local'))
+    ours, plain = (
+        run(film, init, SAMPLE, dict(type='VideoDecode'))
+        for init in (backend, dict(type='VideoInit'))
+    )
+    np.testing.assert_array_equal(ours['imgs'], plain['imgs'])
+
+
+def test_an_unknown_reader():
+    with pytest.raises(ValueError, match="reader is 'cv2'; it must be one of"):
+        TRANSFORMS.build(dict(type='VideoInit', reader='cv2'))
+
+
+STEPS = {
+    'ours': (dict(type='VideoInit'), dict(type='VideoDecode')),
+    'of mmaction': (dict(type='DecordInit'), dict(type='DecordDecode')),
+}
+
+
+def repeated(film, first, last, **options):
+    (film.parent / 'list.txt').write_text('a.mp4 3\n')
+    return DATASETS.build(
+        dict(
+            type='RepeatAugPathListDataset',
+            ann_file=str(film.parent / 'list.txt'),
+            data_prefix=dict(video=str(film.parent)),
+            pipeline=[
+                first,
+                dict(type='SampleFrames', clip_len=4, frame_interval=3, num_clips=1),
+                last,
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs'),
+            ],
+            **options,
+        )
+    )
+
+
+@pytest.mark.parametrize('steps', STEPS.values(), ids=STEPS)
+def test_repeated_augmentation_samples_each_clip(film, steps):
+    np.random.seed(0)
+    clips = repeated(film, *steps, num_repeats=3)[0]
+    assert [int(clip['data_samples'].gt_label) for clip in clips] == [3, 3, 3]
+    assert clips[0]['inputs'].shape == (1, 3, 4, 48, 64)
+    assert not torch.equal(clips[0]['inputs'], clips[1]['inputs'])
+    once = repeated(film, *steps, num_repeats=2, sample_once=True)[0]
+    assert torch.equal(once[0]['inputs'], once[1]['inputs'])
+
+
+def test_repeated_augmentation_refuses_other_steps(film):
+    with pytest.raises(ValueError, match='repeated augmentation needs VideoInit'):
+        repeated(film, dict(type='VideoInit'), dict(type='DecordDecode'))
+    with pytest.raises(ValueError, match='num_repeats is 0'):
+        repeated(film, *STEPS['ours'], num_repeats=0)

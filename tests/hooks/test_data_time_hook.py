@@ -1,0 +1,49 @@
+"""A warning where the steps wait for data."""
+
+import pytest
+from mmengine.logging import MessageHub
+
+from pmd_mmaction.hooks import DataTimeHook
+
+
+class FakeRunner:
+    """Iterations of a given time, some of it spent waiting."""
+
+    def __init__(self, name):
+        self.message_hub = MessageHub.get_instance(name)
+        self.warnings = []
+        self.logger = self
+
+    def warning(self, text):
+        self.warnings.append(text)
+
+    def epoch(self, hook, steps):
+        hook.before_train_epoch(self)
+        for i, (waited, total) in enumerate(steps):
+            self.message_hub.update_scalar('train/data_time', waited)
+            self.message_hub.update_scalar('train/time', total)
+            hook.after_train_iter(self, i)
+        hook.after_train_epoch(self)
+
+
+def test_it_warns_once_per_epoch_and_names_the_remedy():
+    runner, hook = FakeRunner('waits'), DataTimeHook()
+    runner.epoch(hook, [(0, 1), (0.5, 1), (0.1, 1)])
+    runner.epoch(hook, [(0, 1), (0.9, 1)])
+    assert ['30%' in runner.warnings[0], '90%' in runner.warnings[1]] == [True, True]
+    assert len(runner.warnings) == 2
+    assert 'num_workers' in runner.warnings[0] and 'resize_videos.py' in runner.warnings[0]
+
+
+def test_it_is_silent_where_the_data_are_ready():
+    runner = FakeRunner('ready')
+    # the first iteration, which starts the workers, does not count
+    runner.epoch(DataTimeHook(), [(9, 9), (0.2, 1), (0.2, 1)])
+    runner.epoch(DataTimeHook(), [(9, 9)])
+    assert runner.warnings == []
+
+
+@pytest.mark.parametrize('share', [-0.1, 1.5, float('nan')])
+def test_a_share_is_from_0_to_1(share):
+    with pytest.raises(ValueError, match='max_share is'):
+        DataTimeHook(max_share=share)

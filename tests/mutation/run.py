@@ -7,11 +7,13 @@ survives.
 """
 
 import argparse
+import importlib
 import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,22 @@ PARTS = ('pmd_mmaction', 'tests', 'configs', 'tools', 'pyproject.toml')
 VERDICTS = {pytest.ExitCode.OK: 'survived', pytest.ExitCode.TESTS_FAILED: 'killed'}
 
 
-def run_tests(tests: str, mutation: Mutation | None) -> str:
-    """Runs a test file on a copy with a fault; must be called in a process of its own."""
+def run_tests(tests: str, folder: str) -> None:
+    """Runs a test file of the copy in ``folder`` and ends this process with pytest's exit code."""
+    os.chdir(folder)
+    os.environ['PYTHONPATH'] = folder
+    sys.path[:] = [folder, *(p for p in sys.path if Path(p).resolve() != ROOT)]
+    # A fault of equal length must not meet old bytecode, here or in a process that a test starts.
+    sys.dont_write_bytecode = True
+    os.environ['PYTHONDONTWRITEBYTECODE'] = '1'
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os._exit(pytest.main(['-x', '-q', '-n0', '-p', 'no:cacheprovider', tests]))
+
+
+def judge(tests: str, mutation: Mutation | None = None) -> str:
+    """Whether a test file notices a fault; None: the package as it is."""
     with tempfile.TemporaryDirectory() as folder:
         for part in PARTS:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
@@ -32,26 +48,13 @@ def run_tests(tests: str, mutation: Mutation | None) -> str:
             path = Path(folder, mutation.path)
             source = path.read_text(encoding='utf-8')
             path.write_text(source.replace(mutation.old, mutation.new), encoding='utf-8')
-        os.chdir(folder)
-        os.environ['PYTHONPATH'] = folder
-        sys.path[:] = [folder, *(p for p in sys.path if Path(p).resolve() != ROOT)]
-        sys.dont_write_bytecode = True  # a fault of equal length must not meet old bytecode
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        code = pytest.main(['-x', '-q', '-n0', '-p', 'no:cacheprovider', tests])
-        os.chdir(ROOT)
-    return VERDICTS.get(code, f'broken ({code})')
-
-
-def judge(mutation: Mutation) -> str:
-    """Whether the tests notice a fault."""
-    return run_tests(mutation.tests, mutation)
-
-
-def check_sound(tests: str) -> tuple[str, str]:
-    """A test file and its verdict on the package without a fault."""
-    return tests, run_tests(tests, None)
+        # Forked, with the libraries imported; not of a Pool, whose processes may have no children.
+        process = multiprocessing.get_context('fork').Process(
+            target=run_tests, args=(tests, folder)
+        )
+        process.start()
+        process.join()
+    return VERDICTS.get(process.exitcode, f'broken ({process.exitcode})')
 
 
 def main() -> int:
@@ -62,18 +65,17 @@ def main() -> int:
     chosen = [m for m in MUTATIONS if args.only in m.path]
 
     # What costs time to import is imported once; the package itself is not.
-    import mmengine.runner
-    import timm
-    import torch  # noqa: F401
+    for library in ('mmengine.runner', 'timm', 'torch'):
+        importlib.import_module(library)
 
-    context = multiprocessing.get_context('fork')
-    with context.Pool(args.jobs, maxtasksperchild=1) as pool:
-        for tests, verdict in pool.imap(check_sound, sorted({m.tests for m in chosen}), 1):
+    with ThreadPoolExecutor(args.jobs) as pool:
+        files = sorted({m.tests for m in chosen})
+        for tests, verdict in zip(files, pool.map(judge, files)):
             if verdict != 'survived':
                 raise SystemExit(f'{tests} fails without any fault')
         print('| file | fault | tests | result |\n|---|---|---|---|')
         killed = 0
-        for mutation, verdict in zip(chosen, pool.imap(judge, chosen, 1)):
+        for mutation, verdict in zip(chosen, pool.map(judge, [m.tests for m in chosen], chosen)):
             killed += verdict == 'killed'
             path, tests = (Path(p).relative_to(Path(p).parts[0]) for p in mutation[3:])
             print(f'| {path} | {mutation.what} | {tests} | {verdict} |', flush=True)

@@ -46,10 +46,10 @@ TABLE = {
         ('smoothing: loss unweighted', 'return alpha * patch_loss', 'return patch_loss'),
         ('smoothing: gradient through history', 'last.detach()', 'last'),
         ('smoothing: no gradient of the loss', 'alpha * patch_loss +', 'alpha * patch_loss.detach() +'),
-        ('weights: tau multiplies', '.float() / tau)', '.float() * tau)'),
-        ('weights: sign', 'return (difficulty.detach()', 'return (-difficulty.detach()'),
+        ('weights: tau multiplies', ') / tau).softmax', ') * tau).softmax'),
+        ('weights: sign', ') / tau).softmax', ') / -tau).softmax'),
         ('weights: softmax over the clips', '.softmax(-1)', '.softmax(0)'),
-        ('weights: no exponential', '(difficulty.detach().float() / tau).softmax(-1)', 'difficulty.detach() / difficulty.sum(-1, True)'),
+        ('weights: no exponential', '((difficulty - difficulty.amax(-1, keepdim=True)) / tau).softmax(-1)', 'difficulty / difficulty.sum(-1, True)'),
         ('weights: gradient through them', 'difficulty.detach().float()', 'difficulty.float()'),
         ('uniform weights: 1/N for 1/N_M', '1 / num_masked', '1 / like.shape[-1]'),
         ('uniform weights: 1', '1 / num_masked)', '1.0)'),
@@ -133,18 +133,16 @@ TABLE = {
     ],
     ('dare/table.py', 'dare/test_difficulty_table.py'): [
         ('table: stage for last', 'in (self._current, self._stage))', 'in (self._stage, self._current))'),
-        ('table: all patches written', 'where=mask[:, None]', 'where=True'),
-        ('table: nothing clipped', 'mean.clip(-limit, limit)', 'mean'),
+        ('table: all patches written', 'where=~np.isnan(rows)', 'where=True'),
         ('table: end of a stage copies back', 'self._bytes[half + start : half + stop] = self._bytes[start:stop]', 'self._bytes[start:stop] = self._bytes[half + start : half + stop]'),
         ('table: end of a stage, half of it', 'range(0, half, CHUNK_BYTES)', 'range(0, half // 2, CHUNK_BYTES)'),
         ('table: reset to one', 'array[:] = 0', 'array[:] = 1'),
         ('table: reset leaves the stage', 'range(0, self.nbytes, size)', 'range(0, self.nbytes // 2, size)'),
     ],
-    ('dare/copies.py', 'dare/test_difficulty_table.py'): [
-        ('copies of a video: sum', 'total / np.maximum(count, 1)[:, None]', 'total'),
-        ('copies of a video: mean over all copies', 'np.maximum(count, 1)[:, None]', '(np.bincount(clips)[videos])[:, None, None]'),
-        ('copies of a video: largest', 'np.add.reduceat(values', 'np.maximum.reduceat(values'),
-        ('copies of a video: written if masked twice', 'count > 0', 'count > 1'),
+    ('dare/rows.py', 'dare/test_difficulty_table.py'): [
+        ('copies of a video: sum', 'np.divide(total, count,', 'np.divide(total, 1,'),
+        ('copies of a video: largest', 'np.add.reduceat(np.where', 'np.maximum.reduceat(np.where'),
+        ('copies of a video: written if masked twice', 'where=count > 0', 'where=count > 1'),
     ],
     ('dare/precision.py', 'dare/test_precision.py'): [
         ('alpha: 0 allowed', '0 < alpha <= 1', '0 <= alpha <= 1'),
@@ -165,7 +163,7 @@ TABLE = {
     ('hooks/progressive_phase_hook.py', 'integration/test_curriculum.py'): [
         ('restart: one epoch early', 'runner.epoch == phase.end - 1', 'runner.epoch == phase.end - 2'),
         ('restart: at the first iteration', 'last = batch_idx == len(runner.train_dataloader) - 1', 'last = batch_idx == 0'),
-        ('promotion: one epoch late', 'phase.index > 0 and runner.epoch == phase.begin', 'phase.index > 0 and runner.epoch == phase.begin + 1'),
+        ('promotion: one epoch late', 'runner.iter == phase.begin * len(', 'runner.iter == (phase.begin + 1) * len('),
         ('promotion: wrong name', "self.phases_before + index}_student", "self.phases_before + index + 1}_student"),
     ],
     ('hooks/restart.py', 'hooks/test_restart.py'): [

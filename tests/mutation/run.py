@@ -47,6 +47,8 @@ def judge(tests: str, mutation: Mutation | None = None) -> str:
         if mutation is not None:
             path = Path(folder, mutation.path)
             source = path.read_text(encoding='utf-8')
+            if source.count(mutation.old) != 1:  # or the tests would judge sound code
+                return 'not applied'
             path.write_text(source.replace(mutation.old, mutation.new), encoding='utf-8')
         # Forked, with the libraries imported; not of a Pool, whose processes may have no children.
         process = multiprocessing.get_context('fork').Process(

@@ -1,4 +1,4 @@
-# make test | test-wheel | demo | lint | slow | lock | clean-env
+# make test | test-wheel | demo | lint | slow | mutation | lock | clean-env
 # The environment is built on first use and again whenever a file it depends on changes.
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ GUI_OPENCV := opencv-python opencv-contrib-python
 # The processes of the tests share the cores; threads on top of that only slow them down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help test test-wheel slow demo lint lock env clean-env
+.PHONY: help test test-wheel slow mutation demo lint lock env clean-env
 
 help:
 	@sed -n 1,2p Makefile
@@ -28,6 +28,10 @@ test-wheel: $(STAMP)
 
 slow: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+
+# Breaks each equation once; every fault must make a test fail. Some ten minutes.
+mutation: $(STAMP)
+	$(RUN) tests/mutation/run.py --jobs $(JOBS)
 
 demo: $(STAMP)
 	$(RUN) tools/demo.py $(DEMO_ARGS)

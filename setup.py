@@ -1,5 +1,6 @@
 """Installation of the package; tools and settings are described in pyproject.toml."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -9,9 +10,8 @@ ROOT = Path(__file__).parent
 
 def read_version() -> str:
     """Reads the version without importing the package, whose needs may not be installed yet."""
-    scope: dict[str, str] = {}
-    exec(ROOT.joinpath('pmd_mmaction', 'version.py').read_text(encoding='utf-8'), scope)
-    return scope['__version__']
+    source = ROOT.joinpath('pmd_mmaction', 'version.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '(.+)'$", source, re.MULTILINE).group(1)
 
 
 def read_requirements(name: str) -> list[str]:

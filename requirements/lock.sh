@@ -14,6 +14,7 @@ compile() {
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 {
+  # shellcheck disable=SC2016  # backquotes of Markdown
   echo '# Written by `make lock`; install with pip --no-deps --require-hashes.'
   # The old file keeps the versions of packages that nothing pins.
   compile pinned.txt --output-file lock.txt "$@" >/dev/null
@@ -25,6 +26,7 @@ cat "$new" >lock.txt
 
 # The oldest versions that runtime.txt, tests.txt and demo.txt allow, for the oldest Python.
 {
+  # shellcheck disable=SC2016
   echo '# Written by `make lock`; for `nox -s lowest`.'
   "$uv" pip compile --quiet --resolution lowest-direct --python-version 3.10 \
     --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

@@ -187,3 +187,22 @@ def test_scripts_pass_names_with_blanks(tmp_path, script):
         assert {'--mem=1G', '--quiet', '--gres=gpu:2', '--job-name=a job'} <= set(given)
     else:
         assert {'--nproc_per_node=2', '--nnodes=1', '--node_rank=0'} <= set(given)
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+@pytest.mark.parametrize('name', [b"it's", b'a"b', b'a\nb', b'$(touch ran)', b'`x`', b'*', b'\xff'])
+def test_scripts_pass_any_name(tmp_path, script, name):
+    for program in (tmp_path / 'python', tmp_path / 'srun'):
+        program.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
+        program.chmod(0o755)
+    files = [name] * (2 if 'test' in script else 1)
+    place = [*files, b'2'] if 'dist' in script else [b'part', b'job', *files]
+    done = subprocess.run(
+        ['bash', TOOLS / script, *place, b'--work-dir', name],
+        env=dict(PATH=f'{tmp_path}:/usr/bin:/bin'),
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.split(b'\0').count(name) == len(files) + 1
+    assert sorted(os.listdir(tmp_path)) == ['python', 'srun']

@@ -170,6 +170,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         """The parent's, but the best checkpoint so far goes after the better one is complete."""
+        if not self.save_best:
+            return  # also in a validation without training, which has no file_backend
         if not isinstance(self.file_backend, atomic_backend.AtomicLocalBackend):
             super()._save_best_checkpoint(runner, metrics)
             return

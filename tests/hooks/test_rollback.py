@@ -52,9 +52,18 @@ def test_the_log_grows(tmp_path):
     assert log.read() == expected == json.loads((tmp_path / 'rollbacks.json').read_text())
 
 
-def test_the_checkpoint_of_a_moved_directory_is_found(tmp_path):
+def test_the_newest_complete_checkpoint_is_found(tmp_path):
     assert agreed_checkpoint(tmp_path) is None
-    (tmp_path / 'last_checkpoint').write_text('/nowhere/epoch_3.pth')
-    assert agreed_checkpoint(tmp_path) == '/nowhere/epoch_3.pth'
-    (tmp_path / 'epoch_3.pth').touch()
-    assert agreed_checkpoint(tmp_path) == str(tmp_path / 'epoch_3.pth')
+    for epoch in (1, 2):
+        torch.save(dict(state_dict={}), tmp_path / f'epoch_{epoch}.pth')
+    (tmp_path / 'last_checkpoint').write_text('/moved/from/here/epoch_2.pth')
+    assert agreed_checkpoint(tmp_path) == str(tmp_path / 'epoch_2.pth')
+    (tmp_path / 'epoch_2.pth').write_bytes(b'cut short')
+    with pytest.warns(UserWarning, match='going back to the checkpoint before it'):
+        assert agreed_checkpoint(tmp_path) == str(tmp_path / 'epoch_1.pth')
+
+
+def test_no_complete_checkpoint_is_told(tmp_path):
+    (tmp_path / 'epoch_1.pth').write_bytes(b'cut short')
+    with pytest.warns(UserWarning, match='none of the 1 checkpoint'):
+        assert agreed_checkpoint(tmp_path) is None

@@ -12,24 +12,32 @@ import numpy as np
 from tests.tools import films
 
 VIDEOS, GOOD_NAME = 200, 'good_{:03}.mp4'
-# What decord and the pipeline say about each bad file.
+# What the reader and the pipeline say about each bad file.
 BAD = {
-    'truncated.mp4': 'Error reading',
-    'cut_off_frames.mp4': 'av_read_frame failed',
-    'empty.mp4': 'Error reading 0 bytes',
-    'text.mp4': 'Error reading',
+    'truncated.mp4': 'truncated.mp4: Invalid data found',
+    'damaged.mp4': 'damaged.mp4: Invalid data found',
+    'empty.mp4': 'empty.mp4: Invalid data found',
+    'text.mp4': 'text.mp4: Invalid data found',
     'one_frame.mp4': 'ValueError: 1 of at least 2 frames',
-    'no_frames.mp4': 'DECORDError',
-    'sound.mp4': 'cannot find video stream',
-    'missing.mp4': 'No such file',
-    'forbidden.mp4': 'Permission denied',
-    'turned.mp4': 'size must exactly match',  # decord swaps the sides of the header only
+    'no_frames.mp4': 'no_frames.mp4: no frame',
+    'sound.mp4': 'sound.mp4: no video stream',
+    'missing.mp4': 'missing.mp4: No such file',
+    'forbidden.mp4': 'forbidden.mp4: Permission denied',
+    'folder.mp4': 'folder.mp4: Is a directory',
 }
-UNUSUAL = ('8k.mp4', 'odd_size.mp4', 'yuv444.mp4', 'variable_rate.mp4', 'no_duration.mp4')
+UNUSUAL = (
+    '8k.mp4',
+    'odd_size.mp4',
+    'yuv444.mp4',
+    'variable_rate.mp4',
+    'no_duration.mp4',
+    'turned.mp4',
+    'cut_off.mp4',
+)
 
 
 def make_folder(folder: Path, clips: Path) -> Path:
-    """200 videos and their list: 10 bad ones, 5 unusual ones, links to ordinary ones.
+    """200 videos and their list: 10 bad ones, 7 unusual ones, links to ordinary ones.
 
     Args:
         folder: where to write.
@@ -62,12 +70,9 @@ def _make_bad(folder: Path, whole: bytes) -> None:
     (folder / 'forbidden.mp4').chmod(0)
     films.write_film(folder / 'one_frame.mp4', frames=1)
     films.write_sound(folder / 'sound.mp4')
-    films.write_film(folder / 'turned.mp4')
-    films.turn(folder / 'turned.mp4', 90)
-    noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3)).astype(np.uint8)
-    cut = folder / 'cut_off_frames.mp4'
-    _write(cut, noise, movflags='faststart')  # the header comes first, so the file opens
-    os.truncate(cut, cut.stat().st_size // 2)
+    (folder / 'folder.mp4').mkdir()
+    start = whole.index(b'mdat') + 4
+    (folder / 'damaged.mp4').write_bytes(whole[:start] + b'\xff' * 900 + whole[start + 900 :])
     _write(folder / 'no_frames.mp4', [], movflags='empty_moov+frag_keyframe')
 
 
@@ -99,12 +104,25 @@ def _no_duration(path: Path) -> None:
         films.patch_box(path, box.encode(), offset, bytes(4))
 
 
+def _turned(path: Path) -> None:
+    films.turn(films.write_film(path), 90)
+
+
+def _cut_off(path: Path) -> None:
+    """The header, which promises 60 frames, comes first; about 30 of them are left."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3)).astype(np.uint8)
+    _write(path, noise, movflags='faststart')
+    os.truncate(path, path.stat().st_size // 2)
+
+
 _UNUSUAL = {
     '8k.mp4': lambda path: films.write_film(path, frames=2, size=(7680, 4320)),
     'odd_size.mp4': lambda path: films.write_film(path, size=(61, 47)),
     'yuv444.mp4': lambda path: _write(path, _gray(), pix_fmt='yuv444p'),
     'variable_rate.mp4': lambda path: _write(path, _gray(), times=np.arange(20) ** 2 * 10),
     'no_duration.mp4': _no_duration,
+    'turned.mp4': _turned,
+    'cut_off.mp4': _cut_off,
 }
 
 

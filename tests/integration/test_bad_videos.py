@@ -142,7 +142,9 @@ def test_a_wrong_prefix_ends_the_run_at_once(folder, tmp_path):
         tiny.train(cfg)
 
 
-@pytest.mark.parametrize('name', ['8k.mp4', 'odd_size.mp4', 'yuv444.mp4', 'variable_rate.mp4'])
+@pytest.mark.parametrize(
+    'name', ['8k.mp4', 'odd_size.mp4', 'yuv444.mp4', 'variable_rate.mp4', 'turned.mp4']
+)
 def test_unusual_videos_are_read(folder, tmp_path, name):
     (tmp_path / 'list.txt').write_text(name)
     cfg = _config(folder, tmp_path, names=tmp_path / 'list.txt')

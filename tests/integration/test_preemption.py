@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from mmaction.datasets.transforms import DecordDecode
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pmd_mmaction.datasets import VideoDecode
 from tests.integration import processes, tiny
 from tests.integration.test_crash import _ends_as
 
@@ -34,14 +34,14 @@ class Signal(Hook):
 
 def _train(clips: Path, work_dir: Path, signals: list[dict], decoded: Path, workers: int) -> None:
     """With the files it decodes noted."""
-    transform = DecordDecode.transform
+    transform = VideoDecode.transform
 
     def noted(self, results):
         with decoded.open('a') as file:
             file.write(results['filename'] + '\n')
         return transform(self, results)
 
-    DecordDecode.transform = noted
+    VideoDecode.transform = noted
     cfg = tiny.tiny_config(
         clips,
         work_dir,

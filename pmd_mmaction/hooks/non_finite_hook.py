@@ -84,8 +84,8 @@ class NonFiniteHook(Hook):
         """Puts the guard in place and the data in the order of this run."""
         if isinstance(runner.optim_wrapper, OptimWrapperDict):
             raise TypeError(
-                'NonFiniteHook works with one optimiser, not with several: set '
-                'default_hooks.non_finite=None'
+                'NonFiniteHook works with one optimiser, not with several: write '
+                'default_hooks=dict(_delete_=True, ...) without non_finite'
             )
         directory = Path(runner.work_dir) / 'nonfinite'
         self._recorder = StepRecorder(directory, self.max_dumps, self.dump_weights)

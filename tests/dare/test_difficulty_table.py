@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pmd_mmaction.dare import DifficultyTable
+from pmd_mmaction.dare.table import CHUNK_BYTES
 
 VIDEOS, TEACHERS, PATCHES = 5, 2, 8
 NEVER_MASKED = PATCHES - 1
@@ -183,3 +184,17 @@ def test_size_and_format():
     assert DifficultyTable.create(None, 1, 1, 1, 'float32').nbytes == 8
     with pytest.raises(ValueError, match='read-only'):
         table.current[0] = 1
+
+
+def test_a_table_of_several_chunks_turns_over_as_a_whole():
+    """Stage ends and resets pass through the memory in chunks of 16 MiB."""
+    table = DifficultyTable.create(None, 2_800, 2, 1_568, 'float16')
+    assert table.nbytes // 2 > CHUNK_BYTES
+    every = torch.arange(1_568).expand(2_800, -1)
+    losses = (torch.arange(2_800) % 97 + 1.0)[:, None, None].expand(-1, 2, 1_568)
+    table.write(range(2_800), every, losses)
+    table.end_stage()
+    np.testing.assert_array_equal(table.stage, losses.numpy())
+    np.testing.assert_array_equal(table.current, losses.numpy())
+    table.reset()
+    assert not table.current.any() and not table.stage.any()

@@ -8,7 +8,9 @@ from pmd_mmaction.functional import checks
 
 @pytest.mark.parametrize('value', [0, -1, 2.0, '3', None, True, [1], float('nan')])
 def test_no_whole_number(value):
-    with pytest.raises(ValueError, match=r'^Part: depth is .*; it must be a whole number above 0$'):
+    with pytest.raises(
+        ValueError, match=r'^Part: depth is .*; it must be a whole number, at least 1$'
+    ):
         checks.require_whole('Part', depth=value)
 
 
@@ -84,7 +86,7 @@ def test_no_config(value):
 )
 def test_wrong_keys(value, message):
     checks.require_keys('Part', ('b', 'a'), ('a',), psd=dict(a=1))
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(TypeError) as error:
         checks.require_keys('Part', ('b', 'a'), ('a',), psd=value)
     assert str(error.value) == message
 
@@ -98,7 +100,7 @@ def test_wrong_keys(value, message):
         ),
         (
             dict(height=32, patch_size=0),
-            '^Part: patch_size is 0; it must be a whole number above 0$',
+            '^Part: patch_size is 0; it must be a whole number, at least 1$',
         ),
         (dict(height=32.0, patch_size=16), '^Part: height is 32.0; it must be a whole number'),
     ],

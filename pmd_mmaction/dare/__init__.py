@@ -2,13 +2,14 @@
 
 from pmd_mmaction.dare import table_file
 from pmd_mmaction.dare.fingerprint import dataset_fingerprint
-from pmd_mmaction.dare.layout import TableLayout
+from pmd_mmaction.dare.layout import DTYPES, TableLayout
 from pmd_mmaction.dare.precision import check_precision
 from pmd_mmaction.dare.rows import check_finite, infinite_rows, pack_rows
 from pmd_mmaction.dare.table import DifficultyTable
 from pmd_mmaction.dare.table_file import TableFileInfo
 
 __all__ = [
+    'DTYPES',
     'DifficultyTable',
     'TableFileInfo',
     'TableLayout',

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-_DTYPES = ('float16', 'float32')
+DTYPES = ('float16', 'float32')
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class TableLayout:
             if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
                 raise ValueError(f'{name} must be a positive integer, got {size!r}')
             object.__setattr__(self, name, int(size))
-        if self.dtype not in _DTYPES:
-            raise ValueError(f'dtype must be one of {", ".join(_DTYPES)}, got {self.dtype!r}')
+        if self.dtype not in DTYPES:
+            raise ValueError(f'dtype must be one of {", ".join(DTYPES)}, got {self.dtype!r}')
 
     @property
     def shape(self) -> tuple[int, int, int]:

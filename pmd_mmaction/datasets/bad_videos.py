@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pmd_mmaction.functional import derive_seed
+from pmd_mmaction.functional import checks, derive_seed
 
 
 class SubstituteBadVideos:
@@ -34,10 +34,7 @@ class SubstituteBadVideos:
     """
 
     def __init__(self, *args: Any, max_substitutes: int = 10, **kwargs: Any) -> None:
-        if not isinstance(max_substitutes, int) or max_substitutes < 0:
-            raise ValueError(
-                f'max_substitutes is {max_substitutes!r}; it must be a whole number, 0 or more'
-            )
+        checks.require_whole(self, 0, max_substitutes=max_substitutes)
         self.max_substitutes = max_substitutes
         # Shared memory, since persistent workers keep the data set they were started with.
         self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()

@@ -3,6 +3,8 @@
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from pmd_mmaction.functional import checks
+
 SPLITS = ('bank', 'query')
 
 
@@ -20,8 +22,7 @@ class MarkSplit(BaseTransform):
     """
 
     def __init__(self, split: str) -> None:
-        if split not in SPLITS:
-            raise ValueError(f'split is {split!r}; it must be one of {SPLITS}')
+        checks.require_one_of(self, SPLITS, split=split)
         self.split = split
 
     def transform(self, results: dict) -> dict:

@@ -10,6 +10,7 @@ from mmaction.datasets.repeat_aug_dataset import get_type
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
+from pmd_mmaction.functional import checks
 
 _LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
 NO_LABEL = -1
@@ -132,6 +133,7 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
     """
 
     def __init__(self, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
+        checks.require_flag(self, allow_outside=allow_outside)
         self.allow_outside = allow_outside
         super().__init__(*args, **kwargs)
 
@@ -180,7 +182,7 @@ class RepeatAugPathListDataset(PathListDataset):
                 f'the pipeline begins with {steps}; repeated augmentation needs VideoInit, a '
                 'transform that samples frames, VideoDecode, then the rest'
             )
-        if not isinstance(num_repeats, int) or num_repeats < 1:
-            raise ValueError(f'num_repeats is {num_repeats!r}; it must be a whole number above 0')
+        checks.require_whole(self, num_repeats=num_repeats)
+        checks.require_flag(self, sample_once=sample_once)
         self.num_repeats = num_repeats
         self.sample_once = sample_once

@@ -3,6 +3,8 @@
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from pmd_mmaction.functional import checks
+
 
 @TRANSFORMS.register_module()
 class RequireFrames(BaseTransform):
@@ -19,8 +21,7 @@ class RequireFrames(BaseTransform):
     """
 
     def __init__(self, minimum: int) -> None:
-        if not isinstance(minimum, int) or minimum < 1:
-            raise ValueError(f'minimum is {minimum!r}; it must be a whole number above 0')
+        checks.require_whole(self, minimum=minimum)
         self.minimum = minimum
 
     def transform(self, results: dict) -> dict:

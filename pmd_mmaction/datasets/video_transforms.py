@@ -9,6 +9,7 @@ from mmengine.fileio import get
 
 from pmd_mmaction.datasets.decord_reader import DecordReader
 from pmd_mmaction.datasets.video_reader import VideoReader
+from pmd_mmaction.functional import checks
 
 READERS = {'pyav': VideoReader, 'decord': DecordReader}
 
@@ -30,8 +31,7 @@ class VideoInit(BaseTransform):
     """
 
     def __init__(self, reader: str = 'pyav', backend_args: dict | None = None) -> None:
-        if reader not in READERS:
-            raise ValueError(f'reader is {reader!r}; it must be one of {sorted(READERS)}')
+        checks.require_one_of(self, tuple(READERS), reader=reader)
         self.reader = reader
         self.backend_args = backend_args
 

@@ -7,6 +7,8 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from pmd_mmaction.functional import checks
+
 
 class FrozenFeatureMetric(BaseMetric):
     """Collects the features of a pre-training model and classifies one split by the other.
@@ -22,6 +24,7 @@ class FrozenFeatureMetric(BaseMetric):
     """
 
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        checks.require_one_of(self, ('cpu', 'gpu'), collect_device=collect_device)
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:

@@ -5,6 +5,7 @@ from mmaction.registry import METRICS
 from torch import Tensor
 
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
+from pmd_mmaction.functional import checks
 
 
 def knn_scores(
@@ -73,10 +74,9 @@ class KNNMetric(FrozenFeatureMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        if k < 1:
-            raise ValueError(f'k is {k}; it must be 1 or more')
-        if temperature is not None and not temperature > 0:
-            raise ValueError(f'temperature is {temperature}; it must be above 0, or None')
+        checks.require_whole(self, k=k)
+        if temperature is not None:
+            checks.require_number(self, above=0, temperature=temperature)
         super().__init__(collect_device, prefix)
         self.k = k
         self.temperature = temperature

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
 from pmd_mmaction.evaluation.linear_probe import fit_linear_probe
+from pmd_mmaction.functional import checks
 
 
 @METRICS.register_module()
@@ -25,8 +26,7 @@ class LinearProbeMetric(FrozenFeatureMetric):
     def __init__(
         self, c: float = 1.0, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
-        if not c > 0:
-            raise ValueError(f'c is {c}; it must be above 0')
+        checks.require_number(self, above=0, c=c)
         super().__init__(collect_device, prefix)
         self.c = c
 

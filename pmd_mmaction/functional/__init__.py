@@ -4,7 +4,7 @@ from pmd_mmaction.functional.alignment import (
     GroupStatistics,
     RunningStatistics,
     alignment_distance,
-    layer_thirds,
+    layer_groups,
     summarize_layers,
 )
 from pmd_mmaction.functional.difficulty import (
@@ -35,7 +35,7 @@ __all__ = [
     'derive_seed',
     'difficulty_loss',
     'gather_tokens',
-    'layer_thirds',
+    'layer_groups',
     'masked_mean',
     'normalize_pixels',
     'normalize_target',

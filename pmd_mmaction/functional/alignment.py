@@ -5,6 +5,8 @@ from typing import Iterable, NamedTuple, Sequence
 import torch
 from torch import Tensor
 
+from pmd_mmaction.functional.checks import require_whole
+
 
 class GroupStatistics(NamedTuple):
     """What CLFA needs of a group of teacher layers at some tokens.
@@ -19,17 +21,37 @@ class GroupStatistics(NamedTuple):
     spread: Tensor
 
 
-def layer_thirds(depth: int) -> tuple[range, range, range]:
+def layer_groups(
+    depth: int, group_sizes: Sequence[Sequence[int]] = ()
+) -> tuple[range, range, range]:
     """Shallow, medium and deep layers of an encoder, counted from 0.
 
-    12 layers: 0-3 / 4-7 / 8-11; 24 layers: 0-7 / 8-15 / 16-23.
+    Thirds as in the paper: 12 layers are 0-3 / 4-7 / 8-11, 24 layers 0-7 / 8-15 / 16-23.
+
+    Args:
+        depth: layers of the encoder.
+        group_sizes: triples of layer counts that replace the thirds of every encoder whose depth
+            is their sum.
 
     Raises:
-        ValueError: if ``depth`` is not a positive multiple of 3.
+        ValueError: if ``depth`` has neither thirds nor a triple, or a triple is none.
     """
+    if isinstance(group_sizes, str) or not isinstance(group_sizes, Sequence):
+        group_sizes = [group_sizes]
+    for sizes in group_sizes:
+        if isinstance(sizes, str) or not isinstance(sizes, Sequence) or len(sizes) != 3:
+            raise ValueError(
+                f'group_sizes holds {sizes!r}; it must be triples of whole numbers, numbers of '
+                '(shallow, medium, deep) layers'
+            )
+        shallow, medium, deep = sizes
+        require_whole('group_sizes', shallow=shallow, medium=medium, deep=deep)
+        if shallow + medium + deep == depth:
+            return range(shallow), range(shallow, depth - deep), range(depth - deep, depth)
     if depth < 3 or depth % 3:
         raise ValueError(
-            f'an encoder of {depth} layers has no equal thirds: CLFA needs a depth divisible by 3'
+            f'an encoder of {depth} layers has no equal thirds: CLFA needs a depth divisible by 3, '
+            f'or group_sizes with three numbers whose sum is {depth}'
         )
     third = depth // 3
     return range(third), range(third, 2 * third), range(2 * third, depth)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Sequence
 
+from pmd_mmaction.functional.checks import require_number, require_whole
+
 
 class Phase(NamedTuple):
     """One mask ratio and its epochs.
@@ -37,14 +39,9 @@ class PhaseSchedule:
         self.phases: list[Phase] = []
         begin = 0
         for index, (ratio, epochs) in enumerate(phases):
-            if not 0 < ratio < 1:
-                raise ValueError(
-                    f'phase {index + 1}: mask_ratio is {ratio}; it must lie between 0 and 1'
-                )
-            if not isinstance(epochs, int) or epochs < 1:
-                raise ValueError(
-                    f'phase {index + 1}: epochs is {epochs!r}; it must be a whole number above 0'
-                )
+            where = f'phase {index + 1}'
+            require_number(where, above=0, below=1, mask_ratio=ratio)
+            require_whole(where, epochs=epochs)
             if self.phases and ratio < self.phases[-1].mask_ratio and not allow_decreasing:
                 raise ValueError(
                     f'phase {index + 1}: mask_ratio falls from {self.phases[-1].mask_ratio} to '

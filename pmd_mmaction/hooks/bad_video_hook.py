@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks.plain_datasets import plain_datasets
 
 FILE = 'bad_videos.csv'
@@ -37,10 +38,8 @@ class BadVideoHook(Hook):
     priority = 'NORMAL'  # before the log (BELOW_NORMAL) and the checkpoint (VERY_LOW)
 
     def __init__(self, max_bad_fraction: float = 0.01, interval: int = 100) -> None:
-        if not 0 <= max_bad_fraction < 1:
-            raise ValueError(f'max_bad_fraction is {max_bad_fraction!r}; it must be in [0, 1)')
-        if not isinstance(interval, int) or interval < 1:
-            raise ValueError(f'interval is {interval!r}; it must be a whole number above 0')
+        checks.require_number(self, at_least=0, below=1, max_bad_fraction=max_bad_fraction)
+        checks.require_whole(self, interval=interval)
         self.max_bad_fraction = max_bad_fraction
         self.interval = interval
         self._known: dict[str, dict] = {}  # file name -> problem, last epoch; equal on all ranks

@@ -8,11 +8,17 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
 
-from pmd_mmaction.dare import DifficultyTable, check_precision, dataset_fingerprint, table_file
-from pmd_mmaction.functional import PhaseSchedule, stage_of
+from pmd_mmaction.dare import (
+    DTYPES,
+    DifficultyTable,
+    check_precision,
+    dataset_fingerprint,
+    table_file,
+)
+from pmd_mmaction.functional import PhaseSchedule, checks, stage_of
 from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
+from pmd_mmaction.hooks.plain_datasets import plain_datasets
 from pmd_mmaction.hooks.plain_model import plain_model
-from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.shared_table import create_shared_table
 
 REGIONS = ('patch_index',)
@@ -65,10 +71,12 @@ class DAREHook(Hook):
         region: str = 'patch_index',
         scratch_dir: str | None = None,
     ) -> None:
-        if not isinstance(stage_epochs, int) or stage_epochs < 1:
-            raise ValueError(f'stage_epochs is {stage_epochs!r}; it must be a whole number above 0')
-        if region not in REGIONS:
-            raise ValueError(f'region is {region!r}; it must be one of {REGIONS}')
+        checks.require_whole(self, stage_epochs=stage_epochs)
+        checks.require_flag(self, reset_per_phase=reset_per_phase)
+        checks.require_one_of(self, DTYPES, dtype=dtype)
+        checks.require_one_of(self, REGIONS, region=region)
+        if scratch_dir is not None:
+            checks.require_text(self, scratch_dir=scratch_dir)
         self.stage_epochs = stage_epochs
         self.reset_per_phase = reset_per_phase
         self.dtype = dtype
@@ -184,6 +192,42 @@ class DAREHook(Hook):
         checkpoint['dare'] = dict(file=name, digest=digest)
 
 
+def check_plan(runner, schedule: PhaseSchedule) -> None:
+    """Refuses a run whose model has DARE on and that would train otherwise, or stop at once.
+
+    Args:
+        runner: the Runner, its data loader built.
+        schedule: the phases.
+
+    Raises:
+        ValueError: without a DAREHook, if the pipeline drops ``sample_idx``, or if a
+            stage is longer than every phase, so that weights would be uniform to the end.
+    """
+    hooks = [hook for hook in runner.hooks if isinstance(hook, DAREHook)]
+    if not hooks:
+        raise ValueError(
+            "dare is on in the model, but there is no difficulty table: add dict(type='DAREHook') "
+            'to custom_hooks, or set dare=None'
+        )
+    for dataset in plain_datasets(runner.train_dataloader.dataset):
+        for transform in dataset.pipeline.transforms:
+            if 'sample_idx' not in getattr(transform, 'meta_keys', ('sample_idx',)):
+                raise ValueError(
+                    f'{type(transform).__name__} in the train pipeline drops sample_idx, which '
+                    "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
+                )
+    hook, phases = hooks[0], schedule.phases
+    longest = max(phase.end - phase.begin for phase in phases)
+    weighting = plain_model(runner).difficulty_spec.weighting
+    # a table that is kept gives weights to the second phase whatever the stages
+    if weighting and (hook.reset_per_phase or len(phases) == 1) and longest < hook.stage_epochs:
+        raise ValueError(
+            f'DAREHook: stage_epochs is {hook.stage_epochs}, but the longest phase has {longest} '
+            'epochs: weights are uniform in the first stage of a phase, so DARE would never weigh. '
+            'Give fewer stage_epochs, or set weighting=False in dare'
+        )
+
+
 def _checkpoint_dir(runner) -> Path:
     """Where CheckpointHook writes."""
     directories = (hook.out_dir for hook in runner.hooks if isinstance(hook, CheckpointHook))
@@ -197,8 +241,8 @@ def _phase_schedule(runner) -> PhaseSchedule:
         ValueError: if there is none.
     """
     for hook in runner.hooks:
-        if isinstance(hook, ProgressivePhaseHook):
-            return hook.schedule
+        if isinstance(schedule := getattr(hook, 'schedule', None), PhaseSchedule):
+            return schedule
     raise ValueError(
         'DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside phases'
     )

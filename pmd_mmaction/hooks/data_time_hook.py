@@ -5,6 +5,8 @@ from __future__ import annotations
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pmd_mmaction.functional import checks
+
 
 @HOOKS.register_module()
 class DataTimeHook(Hook):
@@ -23,8 +25,7 @@ class DataTimeHook(Hook):
     priority = 'LOW'  # after IterTimerHook
 
     def __init__(self, max_share: float = 0.2) -> None:
-        if not 0 <= max_share <= 1:
-            raise ValueError(f'max_share is {max_share}; it must be from 0 to 1')
+        checks.require_number(self, at_least=0, at_most=1, max_share=max_share)
         self.max_share = max_share
 
     def before_train_epoch(self, runner) -> None:

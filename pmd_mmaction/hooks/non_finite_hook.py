@@ -7,6 +7,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from torch import Tensor
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks.finite_guard import FiniteGuard, Verdict
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.rollback import (
@@ -53,15 +54,10 @@ class NonFiniteHook(Hook):
         dump_weights: bool = True,
         max_dumps: int = 10,
     ) -> None:
-        if on_nonfinite not in POLICIES:
-            raise ValueError(f'on_nonfinite is {on_nonfinite!r}; it must be one of {POLICIES}')
-        for name, value, least in (
-            ('max_in_a_row', max_in_a_row, 1),
-            ('max_rollbacks', max_rollbacks, 1),
-            ('max_dumps', max_dumps, 0),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f'{name} is {value!r}; it must be a whole number from {least} on')
+        checks.require_one_of(self, POLICIES, on_nonfinite=on_nonfinite)
+        checks.require_whole(self, max_in_a_row=max_in_a_row, max_rollbacks=max_rollbacks)
+        checks.require_whole(self, 0, max_dumps=max_dumps)
+        checks.require_flag(self, dump_weights=dump_weights)
         self.max_in_a_row = max_in_a_row
         self.on_nonfinite = on_nonfinite
         self.max_rollbacks = max_rollbacks

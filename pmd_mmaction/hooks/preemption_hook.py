@@ -13,6 +13,7 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 
 
@@ -39,11 +40,12 @@ class PreemptionHook(Hook):
     def __init__(
         self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1'), agree_every: int = 10
     ) -> None:
-        unknown = [name for name in signals if name not in signal.Signals.__members__]
-        if unknown or isinstance(signals, str):
-            raise ValueError(f"signals is {signals!r}; it must be a list of names as 'SIGTERM'")
-        if not isinstance(agree_every, int) or agree_every < 1:
-            raise ValueError(f'agree_every is {agree_every!r}; it must be a whole number above 0')
+        listed = isinstance(signals, Sequence) and not isinstance(signals, str)
+        if not listed or not all(name in signal.Signals.__members__ for name in signals):
+            raise ValueError(
+                f"PreemptionHook: signals is {signals!r}; it must be a list of names as 'SIGTERM'"
+            )
+        checks.require_whole(self, agree_every=agree_every)
         self.signals = [signal.Signals[name] for name in signals]
         self.agree_every = agree_every
         self._received: int | None = None

@@ -7,8 +7,9 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.functional import Phase, PhaseSchedule
+from pmd_mmaction.functional import Phase, PhaseSchedule, checks
 from pmd_mmaction.hooks.batch_change import check_epoch_length
+from pmd_mmaction.hooks.dare_hook import check_plan
 from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
@@ -47,12 +48,17 @@ class ProgressivePhaseHook(Hook):
         allow_decreasing: bool = False,
         prev_student: str | None = None,
     ) -> None:
+        if isinstance(phases, (str, dict)) or not isinstance(phases, Sequence):
+            raise ValueError(
+                f'ProgressivePhaseHook: phases is {phases!r}; it must be a list of '
+                'dict(mask_ratio=..., epochs=...)'
+            )
+        keys = ('mask_ratio', 'epochs')
         for index, phase in enumerate(phases):
-            if set(phase) != {'mask_ratio', 'epochs'}:
-                raise ValueError(
-                    f'phase {index + 1} is {dict(phase)}; it must be '
-                    'dict(mask_ratio=..., epochs=...)'
-                )
+            checks.require_keys(self, keys, keys, **{f'phase {index + 1}': phase})
+        checks.require_flag(self, restart=restart, allow_decreasing=allow_decreasing)
+        if prev_student is not None:
+            checks.require_text(self, prev_student=prev_student)
         self.schedule = PhaseSchedule(
             [(p['mask_ratio'], p['epochs']) for p in phases], allow_decreasing
         )
@@ -212,9 +218,11 @@ class ProgressivePhaseHook(Hook):
                 'masks, and a resumed run differs from an uninterrupted one'
             )
         self._check_accumulation(runner)
+        model = plain_model(runner)
+        if model.difficulty_spec is not None:
+            check_plan(runner, self.schedule)
         if not any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks):
             check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
-        model = plain_model(runner)
         for phase in self.schedule.phases:
             # refuses a ratio that the token grid cannot give
             model.set_phase(phase, self._previous_ratio(phase))

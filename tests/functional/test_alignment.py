@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 from pmd_mmaction.functional import (
     RunningStatistics,
     alignment_distance,
-    layer_thirds,
+    layer_groups,
     summarize_layers,
 )
 
@@ -106,14 +106,14 @@ def test_a_group_without_layers_is_refused():
     'depth, shallow, medium, deep',
     [(3, [0], [1], [2]), (12, '1-4', '5-8', '9-12'), (24, '1-8', '9-16', '17-24')],
 )
-def test_layer_thirds_are_those_of_the_paper(depth, shallow, medium, deep):
+def test_layer_groups_are_those_of_the_paper(depth, shallow, medium, deep):
     def layers(text):  # '5-8' counts from 1
         if isinstance(text, list):
             return text
         first, last = map(int, text.split('-'))
         return list(range(first - 1, last))
 
-    assert [list(third) for third in layer_thirds(depth)] == [
+    assert [list(third) for third in layer_groups(depth)] == [
         layers(shallow),
         layers(medium),
         layers(deep),
@@ -121,8 +121,8 @@ def test_layer_thirds_are_those_of_the_paper(depth, shallow, medium, deep):
 
 
 @given(st.integers(1, 40))
-def test_layer_thirds_cover_every_layer_once(third):
-    thirds = layer_thirds(3 * third)
+def test_layer_groups_cover_every_layer_once(third):
+    thirds = layer_groups(3 * third)
     assert [len(x) for x in thirds] == [third] * 3
     assert [i for x in thirds for i in x] == list(range(3 * third))
 
@@ -130,4 +130,4 @@ def test_layer_thirds_cover_every_layer_once(third):
 @pytest.mark.parametrize('depth', [-3, 0, 1, 2, 4, 10])
 def test_a_depth_without_thirds_is_named(depth):
     with pytest.raises(ValueError, match=f'{depth} layers'):
-        layer_thirds(depth)
+        layer_groups(depth)

@@ -162,9 +162,9 @@ def test_a_checkpoint_that_is_not_finite_is_refused(clips, tmp_path):
     'arguments, message',
     [
         (dict(on_nonfinite='ignore'), "on_nonfinite is 'ignore'; it must be one of"),
-        (dict(max_in_a_row=0), 'max_in_a_row is 0; it must be a whole number from 1 on'),
+        (dict(max_in_a_row=0), 'max_in_a_row is 0; it must be a whole number, at least 1'),
         (dict(max_rollbacks=0), 'max_rollbacks is 0'),
-        (dict(max_dumps=-1), 'max_dumps is -1; it must be a whole number from 0 on'),
+        (dict(max_dumps=-1), 'max_dumps is -1; it must be a whole number, at least 0'),
         (dict(max_in_a_row=2.5), 'max_in_a_row is 2.5'),
     ],
 )

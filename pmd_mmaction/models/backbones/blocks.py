@@ -65,11 +65,19 @@ class SplitBlock(Block):
     Args:
         embed_dims: width D.
         num_heads: attention heads.
-        **kwargs: further arguments of MMAction2's ``Block``.
+        mlp_ratio: hidden width of the MLP over D.
+        norm_cfg: norm layer; None means MMAction2's.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int, **kwargs) -> None:
-        super().__init__(embed_dims=embed_dims, num_heads=num_heads, **kwargs)
+    def __init__(
+        self,
+        embed_dims: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        norm_cfg: dict | None = None,
+    ) -> None:
+        norm = {} if norm_cfg is None else dict(norm_cfg=norm_cfg)
+        super().__init__(embed_dims=embed_dims, num_heads=num_heads, mlp_ratio=mlp_ratio, **norm)
         fuse_attention(self)
 
     def project(self, x: Tensor) -> Tensor:

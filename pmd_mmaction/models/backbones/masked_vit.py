@@ -6,10 +6,9 @@ import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
-from mmengine.utils import to_2tuple
 from torch import Tensor
 
-from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
+from pmd_mmaction.functional import checks, gather_tokens, patchify, sincos_3d, sinusoid_1d
 from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
 from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
 from pmd_mmaction.models.initialization import VIT_INIT
@@ -61,7 +60,7 @@ class MaskedVisionTransformer(VisionTransformer):
         init_cfg: mmengine initialisation; None means Xavier, as VideoMAE and MVD pre-train.
 
     Raises:
-        ValueError: for sizes that do not divide or an unknown ``position``.
+        ValueError: naming the argument that makes no sense, such as sizes that do not divide.
     """
 
     def __init__(
@@ -88,12 +87,33 @@ class MaskedVisionTransformer(VisionTransformer):
         activation_checkpointing: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
-        height, width = to_2tuple(img_size)
-        _require_divisible(height=height, width=width, patch_size=patch_size)
-        _require_divisible(num_frames=num_frames, tubelet_size=tubelet_size)
-        _require_divisible(embed_dims=embed_dims, num_heads=num_heads)
-        if position not in POSITIONS:
-            raise ValueError(f'position is {position!r}; it must be one of {POSITIONS}')
+        height, width = checks.height_and_width(self, img_size=img_size)
+        checks.require_divisible(self, height=height, width=width, patch_size=patch_size)
+        checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
+        checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
+        checks.require_whole(self, in_channels=in_channels, depth=depth)
+        checks.require_number(self, above=0, mlp_ratio=mlp_ratio)
+        if qk_scale is not None:
+            checks.require_number(self, above=0, qk_scale=qk_scale)
+        checks.require_number(
+            self,
+            at_least=0,
+            below=1,
+            drop_rate=drop_rate,
+            attn_drop_rate=attn_drop_rate,
+            drop_path_rate=drop_path_rate,
+        )
+        checks.require_number(self, at_least=0, init_values=init_values)
+        checks.require_flag(
+            self,
+            qkv_bias=qkv_bias,
+            use_mean_pooling=use_mean_pooling,
+            return_feat_map=return_feat_map,
+            activation_checkpointing=activation_checkpointing,
+        )
+        checks.require_one_of(self, POSITIONS, position=position)
+        if norm_cfg is not None:
+            checks.require_config(self, norm_cfg=norm_cfg)
         super().__init__(
             img_size=height,
             patch_size=patch_size,
@@ -211,11 +231,3 @@ class MaskedVisionTransformer(VisionTransformer):
             positions = gather_tokens(positions, visible_index)
         kernel = self.patch_embed.projection
         return F.linear(patches, kernel.weight.flatten(1), kernel.bias) + positions
-
-
-def _require_divisible(**sizes: int) -> None:
-    """Raises ValueError unless the last size divides all the others."""
-    *wholes, (part_name, part) = sizes.items()
-    for name, whole in wholes:
-        if part < 1 or whole < 1 or whole % part:
-            raise ValueError(f'{name}={whole} is not a multiple of {part_name}={part}')

@@ -7,7 +7,8 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import gather_tokens, position_table
+from pmd_mmaction.functional import checks, gather_tokens, position_table
+from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
 from pmd_mmaction.models.initialization import VIT_INIT
 
@@ -30,8 +31,7 @@ class FeatureDecoder(BaseModule):
         init_cfg: mmengine initialisation; None means Xavier, as the backbone.
 
     Raises:
-        ValueError: for a depth below 1, heads that do not divide the width or an unknown
-            ``position``.
+        ValueError: naming the argument that makes no sense.
     """
 
     def __init__(
@@ -48,15 +48,16 @@ class FeatureDecoder(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
-        embed_dims = embed_dims or in_dims
-        num_heads = num_heads or max(1, embed_dims // 64)
-        if depth < 1:
-            raise ValueError(f'the decoder needs at least one layer, depth is {depth}')
-        if embed_dims % num_heads:
-            raise ValueError(
-                f'embed_dims={embed_dims} of the decoder is not a multiple of num_heads={num_heads}'
-            )
-        norm_cfg = norm_cfg or dict(type='LN', eps=1e-6)
+        embed_dims = in_dims if embed_dims is None else embed_dims
+        checks.require_whole(
+            self, in_dims=in_dims, out_dims=out_dims, embed_dims=embed_dims, depth=depth
+        )
+        num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
+        checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
+        checks.require_number(self, above=0, mlp_ratio=mlp_ratio)
+        checks.require_one_of(self, POSITIONS, position=position)
+        norm_cfg = dict(type='LN', eps=1e-6) if norm_cfg is None else norm_cfg
+        checks.require_config(self, norm_cfg=norm_cfg)
         self.embed = nn.Linear(in_dims, embed_dims, bias=False)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
         self.register_buffer(

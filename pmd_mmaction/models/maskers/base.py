@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import visible_count
+from pmd_mmaction.functional import checks, visible_count
 
 
 class Masker(nn.Module):
@@ -17,10 +17,20 @@ class Masker(nn.Module):
 
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in.
+
+    Raises:
+        ValueError: for a grid that is none.
     """
 
     def __init__(self, token_grid: tuple[int, int, int]) -> None:
         super().__init__()
+        if len(token_grid) != 3:
+            raise ValueError(
+                f'{type(self).__name__}: token_grid is {token_grid!r}; it must be three numbers, '
+                'tokens along (time, height, width)'
+            )
+        time, height, width = token_grid
+        checks.require_whole(self, time=time, height=height, width=width)
         self.token_grid = tuple(token_grid)
 
     @property
@@ -44,7 +54,8 @@ class Masker(nn.Module):
         Raises:
             ValueError: naming the ratio and the grid.
         """
-        groups, length = self.group_shape
+        checks.require_number(self, mask_ratio=mask_ratio)
+        _, length = self.group_shape
         visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:
             what = 'visible' if visible <= 0 else 'masked'

@@ -4,6 +4,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.models.maskers.base import Masker
 
 
@@ -21,13 +22,17 @@ class RunningCellMasker(Masker):
         cell: side of a cell in tokens.
 
     Raises:
-        ValueError: if the cell is larger than the grid.
+        ValueError: if the cell is no whole number above 0, or larger than the grid.
     """
 
     def __init__(self, token_grid: tuple[int, int, int], cell: int = 2) -> None:
         super().__init__(token_grid)
-        if not 1 <= cell <= min(self.token_grid[1:]):
-            raise ValueError(f'cell={cell} does not fit a token grid of {self.token_grid[1:]}')
+        checks.require_whole(self, cell=cell)
+        if cell > min(self.token_grid[1:]):
+            raise ValueError(
+                f'RunningCellMasker: cell={cell} does not fit a token grid of '
+                f'{self.token_grid[1:]}; it must be at most {min(self.token_grid[1:])}'
+            )
         self.cell = cell
 
     def rank(self, batch: int, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule, ModuleDict, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_thirds
+from pmd_mmaction.functional import GroupStatistics, alignment_distance, checks, layer_groups
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.necks.completion import MaskedTokenCompletion
@@ -23,13 +23,17 @@ class CLFANeck(BaseModule):
 
     Args:
         student_dims: width of the student. The recognizer fills it in.
-        student_depth: layers of the student; divisible by 3. The recognizer fills it in.
+        student_depth: layers of the student; divisible by 3, or the sum of one of
+            ``group_sizes``. The recognizer fills it in.
         num_patches: N of the full clip. The recognizer fills it in.
         teacher_dims: teacher name to width. The recognizer fills it in.
         loss_weight: lambda_al.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
+        group_sizes: numbers of (shallow, medium, deep) layers, for every encoder, student or
+            teacher, whose depth is their sum: ``[(4, 3, 3)]`` for those of 10 layers. Others
+            are divided into thirds.
         init_cfg: mmengine initialisation; None means Xavier.
 
     Raises:
@@ -45,21 +49,20 @@ class CLFANeck(BaseModule):
         loss_weight: float = 1.0,
         align_tokens: str = 'visible',
         channel_reduction: str = 'mean',
+        group_sizes: Sequence[Sequence[int]] = (),
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
-        if align_tokens not in ALIGN_TOKENS:
-            raise ValueError(f'align_tokens is {align_tokens!r}; it must be one of {ALIGN_TOKENS}')
-        if channel_reduction not in CHANNEL_REDUCTIONS:
-            raise ValueError(
-                f'channel_reduction is {channel_reduction!r}; '
-                f'it must be one of {CHANNEL_REDUCTIONS}'
-            )
-        if loss_weight < 0:
-            raise ValueError(f'loss_weight of CLFA is {loss_weight}; it must not be negative')
-        shallow, medium, _ = layer_thirds(student_depth)
+        checks.require_whole(
+            self, student_dims=student_dims, student_depth=student_depth, num_patches=num_patches
+        )
+        checks.require_number(self, at_least=0, loss_weight=loss_weight)
+        checks.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
+        checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
+        self.group_sizes = group_sizes
+        shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
         self.student_layers = (*shallow, *medium)
-        self.third = len(shallow)
+        self.num_shallow = len(shallow)
         self.loss_weight = loss_weight
         self.align_tokens = align_tokens
         self.channel_reduction = channel_reduction
@@ -73,10 +76,9 @@ class CLFANeck(BaseModule):
         if align_tokens == 'masked':
             self.completion = MaskedTokenCompletion(student_dims, num_patches)
 
-    @staticmethod
-    def teacher_groups(depth: int) -> tuple[range, range]:
+    def teacher_groups(self, depth: int) -> tuple[range, range]:
         """Medium and deep layers of a teacher: the targets."""
-        _, medium, deep = layer_thirds(depth)
+        _, medium, deep = layer_groups(depth, self.group_sizes)
         return medium, deep
 
     def token_index(self, visible_index: Tensor, masked_index: Tensor) -> Tensor:
@@ -107,8 +109,8 @@ class CLFANeck(BaseModule):
         losses = {}
         for name, (medium, deep) in groups.items():
             projected = [fc(z) for fc, z in zip(self.projections[name], layers)]
-            loss = alignment_distance(projected[: self.third], medium) + alignment_distance(
-                projected[self.third :], deep
+            loss = alignment_distance(projected[: self.num_shallow], medium) + alignment_distance(
+                projected[self.num_shallow :], deep
             )
             if self.channel_reduction == 'sum':
                 loss = loss * medium.mean.shape[-1]

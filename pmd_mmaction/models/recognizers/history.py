@@ -24,11 +24,13 @@ class DifficultySpec(NamedTuple):
         num_teachers: K.
         num_patches: N.
         alpha: weight of the new loss.
+        weighting: whether the values of a stage become weights of the next.
     """
 
     num_teachers: int
     num_patches: int
     alpha: float
+    weighting: bool = True
 
 
 class PatchLosses(NamedTuple):

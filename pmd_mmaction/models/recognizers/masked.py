@@ -5,6 +5,9 @@ from mmaction.models.recognizers.base import BaseRecognizer
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from pmd_mmaction.functional import checks
+from pmd_mmaction.models.maskers import Masker
+
 
 class MaskedRecognizer(BaseRecognizer):
     """A masked encoder with a masker.
@@ -13,11 +16,25 @@ class MaskedRecognizer(BaseRecognizer):
         backbone: a :class:`MaskedVisionTransformer`.
         masker: a :class:`Masker`.
         data_preprocessor: as everywhere in MMAction2.
+
+    Raises:
+        ValueError: if one of them is no such component.
     """
 
     def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
+        checks.require_config(self, backbone=backbone, masker=masker)
         super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
+        if not hasattr(self.backbone, 'token_grid'):
+            raise ValueError(
+                f'{type(self).__name__}: backbone is a {type(self.backbone).__name__}, which '
+                'cannot leave out masked patches; it must be a MaskedVisionTransformer'
+            )
         self.masker = MODELS.build(masker, default_args=dict(token_grid=self.backbone.token_grid))
+        if not isinstance(self.masker, Masker):
+            raise ValueError(
+                f'{type(self).__name__}: masker is a {type(self.masker).__name__}; it must be a '
+                'TubeMasker, CubeMasker, RunningCellMasker or another Masker'
+            )
         self._mask_seed: int | None = None
 
     def seed_masks(self, seed: int) -> None:

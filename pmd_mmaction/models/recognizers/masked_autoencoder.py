@@ -4,6 +4,7 @@ from mmaction.registry import MODELS
 from torch import Tensor
 
 from pmd_mmaction.functional import (
+    checks,
     gather_tokens,
     masked_mean,
     normalize_pixels,
@@ -32,7 +33,8 @@ class MaskedAutoencoder(MaskedRecognizer):
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
-        ValueError: if ``mask_ratio`` leaves no visible or no masked patch.
+        ValueError: for an argument that makes no sense; if ``mask_ratio`` leaves no visible or no
+            masked patch.
     """
 
     def __init__(
@@ -45,6 +47,9 @@ class MaskedAutoencoder(MaskedRecognizer):
         normalize_eps: float = 1e-6,
         data_preprocessor: dict | None = None,
     ) -> None:
+        checks.require_config(self, decoder=decoder)
+        checks.require_flag(self, normalize_target=normalize_target)
+        checks.require_number(self, above=0, normalize_eps=normalize_eps)
         super().__init__(backbone, masker, data_preprocessor)
         self.masker.check_ratio(mask_ratio)
         student = self.backbone

@@ -8,6 +8,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import (
+    checks,
     difficulty_loss,
     masked_mean,
     patch_distance,
@@ -17,7 +18,7 @@ from pmd_mmaction.functional import (
 )
 from pmd_mmaction.models.recognizers.history import PatchLosses
 from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
-from pmd_mmaction.models.recognizers.terms import BaseTerm
+from pmd_mmaction.models.recognizers.terms import BaseTerm, make_term
 from pmd_mmaction.models.recognizers.views import MaskedView
 from pmd_mmaction.models.teachers import TeacherOutput
 
@@ -65,16 +66,14 @@ class PMDRecognizer(ProgressiveRecognizer):
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, psd, dare, data_preprocessor)
-        self.base = None if base is None else BaseTerm(**base)
+        self.base = make_term(BaseTerm, 'base', base)
         if base is None and dare is None:
             raise ValueError(
                 'base and dare are both off, so nothing trains the decoders: give one of them; '
                 'psd and clfa are additions'
             )
-        if teacher_dtype not in TEACHER_DTYPES:
-            raise ValueError(
-                f'teacher_dtype is {teacher_dtype!r}; it must be one of {TEACHER_DTYPES}'
-            )
+        checks.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
+        checks.require_config(self, decoder=decoder)
         self.teacher_dtype = teacher_dtype
         self._build_teachers(img=image_teacher, vid=video_teacher)
         student = self.backbone
@@ -92,6 +91,7 @@ class PMDRecognizer(ProgressiveRecognizer):
             }
         )
         if clfa is not None:
+            checks.require_config(self, clfa=clfa)
             self.neck = MODELS.build(
                 clfa,
                 default_args=dict(
@@ -101,8 +101,13 @@ class PMDRecognizer(ProgressiveRecognizer):
                     teacher_dims=dims,
                 ),
             )
+            for teacher in self.teachers.values():
+                self.neck.teacher_groups(teacher.depth)  # refuses a depth without groups now
 
     def _build_teachers(self, **configs: dict | None) -> None:
+        for name, cfg in configs.items():
+            if cfg is not None:
+                checks.require_config(self, **{f'{name} teacher': cfg})
         self.teachers = ModuleDict(
             {name: MODELS.build(cfg) for name, cfg in configs.items() if cfg is not None}
         )

@@ -7,7 +7,7 @@ from torch import Tensor
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
-from pmd_mmaction.models.recognizers.terms import DARETerm, PSDTerm
+from pmd_mmaction.models.recognizers.terms import DARETerm, PSDTerm, make_term
 from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
 
@@ -38,8 +38,8 @@ class ProgressiveRecognizer(MaskedRecognizer):
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, data_preprocessor)
-        self.psd = None if psd is None else PSDTerm(**psd)
-        self.dare = None if dare is None else DARETerm(**dare)
+        self.psd = make_term(PSDTerm, 'psd', psd)
+        self.dare = make_term(DARETerm, 'dare', dare)
         self.auxiliary_teacher: AuxiliaryTeacher | None = None
         self.phase: Phase | None = None
         self.previous_ratio: float | None = None
@@ -73,7 +73,9 @@ class ProgressiveRecognizer(MaskedRecognizer):
         """What the difficulty table must hold; None if DARE is off."""
         if self.dare is None:
             return None
-        return DifficultySpec(len(self.teachers), self.backbone.num_patches, self.dare.alpha)
+        return DifficultySpec(
+            len(self.teachers), self.backbone.num_patches, self.dare.alpha, self.dare.weighting
+        )
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
         """Gives the recognizer read access to the difficulty table."""

@@ -1,21 +1,33 @@
 """Settings of the terms of the total loss; each is checked when the model is built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Mapping, TypeVar
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.functional.difficulty import DIFFICULTY_SCALES
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
 
 AUX_MASKS = ('same', 'nested')
 
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f'{name} is {value!r}; it must be one of {allowed}')
+Term = TypeVar('Term')
 
 
-def _not_negative(name: str, value: float) -> None:
-    if not value >= 0:
-        raise ValueError(f'{name} is {value}; it must not be negative')
+def make_term(kind: type[Term], name: str, options: Mapping | None) -> Term | None:
+    """The settings of a term from its part of the config.
+
+    Args:
+        kind: a class of this file.
+        name: the argument of the recognizer.
+        options: arguments of the class; None: the term is off.
+
+    Raises:
+        TypeError: for an unknown key.
+        ValueError: for a value that makes no sense.
+    """
+    if options is None:
+        return None
+    checks.require_keys('PMDRecognizer', [field.name for field in fields(kind)], **{name: options})
+    return kind(**options)
 
 
 @dataclass(frozen=True)
@@ -33,9 +45,9 @@ class BaseTerm:
     channel_reduction: str = 'mean'
 
     def __post_init__(self) -> None:
-        _not_negative('loss_weight of base', self.loss_weight)
-        _one_of('distance', self.distance, DISTANCES)
-        _one_of('channel_reduction', self.channel_reduction, CHANNEL_REDUCTIONS)
+        checks.require_number('base', at_least=0, loss_weight=self.loss_weight)
+        checks.require_one_of('base', DISTANCES, distance=self.distance)
+        checks.require_one_of('base', CHANNEL_REDUCTIONS, channel_reduction=self.channel_reduction)
 
 
 @dataclass(frozen=True)
@@ -53,8 +65,8 @@ class PSDTerm:
     aux_mask: str = 'same'
 
     def __post_init__(self) -> None:
-        _not_negative('loss_weight of psd', self.loss_weight)
-        _one_of('aux_mask', self.aux_mask, AUX_MASKS)
+        checks.require_number('psd', at_least=0, loss_weight=self.loss_weight)
+        checks.require_one_of('psd', AUX_MASKS, aux_mask=self.aux_mask)
 
 
 @dataclass(frozen=True)
@@ -76,9 +88,8 @@ class DARETerm:
     weighting: bool = True
 
     def __post_init__(self) -> None:
-        _not_negative('loss_weight of dare', self.loss_weight)
-        _one_of('difficulty_scale', self.difficulty_scale, DIFFICULTY_SCALES)
-        if not 0 < self.alpha <= 1:
-            raise ValueError(f'alpha of dare is {self.alpha}; it must lie in (0, 1]')
-        if not self.tau > 0:
-            raise ValueError(f'tau of dare is {self.tau}; it must be above 0')
+        checks.require_number('dare', at_least=0, loss_weight=self.loss_weight)
+        checks.require_number('dare', above=0, at_most=1, alpha=self.alpha)
+        checks.require_number('dare', above=0, tau=self.tau)
+        checks.require_one_of('dare', DIFFICULTY_SCALES, difficulty_scale=self.difficulty_scale)
+        checks.require_flag('dare', weighting=self.weighting)

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from pmd_mmaction.functional import (
     GroupStatistics,
     RunningStatistics,
+    checks,
     gather_tokens,
     normalize_target,
 )
+from pmd_mmaction.functional.patch_loss import TARGET_NORMS
 
 
 class TeacherOutput(NamedTuple):
@@ -70,7 +72,8 @@ class FeatureTeacher(FrozenTeacher):
     ) -> None:
         super().__init__(network)
         self.last_norm = last_norm
-        normalize_target(torch.zeros(1, 1), target_norm)  # refuses an unknown word now
+        checks.require_one_of(self, TARGET_NORMS, target_norm=target_norm)
+        checks.require_flag(self, last_norm=last_norm)
         self.target_norm = target_norm
 
     def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:

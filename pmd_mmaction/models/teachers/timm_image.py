@@ -6,8 +6,9 @@ import timm
 import torch
 from mmaction.registry import MODELS
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
-from torch import Tensor
+from torch import Tensor, nn
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 
@@ -37,8 +38,8 @@ class TimmImageTeacher(FeatureTeacher):
         model_kwargs: further arguments for ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        ValueError: for a model of another family, sizes that do not divide, or weights
-            that do not fit.
+        ValueError: for an unknown model or one of another family, an argument that makes no
+            sense, or weights that do not fit.
     """
 
     def __init__(
@@ -55,19 +56,17 @@ class TimmImageTeacher(FeatureTeacher):
         data_std: Sequence[float] = IMAGENET_STD,
         model_kwargs: dict | None = None,
     ) -> None:
-        if num_frames % tubelet_size:
-            raise ValueError(
-                f'num_frames={num_frames} is not a multiple of tubelet_size={tubelet_size}'
-            )
-        if normalization not in NORMALIZATIONS:
-            raise ValueError(
-                f'normalization is {normalization!r}; it must be one of {NORMALIZATIONS}'
-            )
+        checks.require_text(self, model_name=model_name)
+        checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
+        checks.require_one_of(self, NORMALIZATIONS, normalization=normalization)
+        checks.require_flag(self, pretrained=pretrained)
+        if checkpoint is not None:
+            checks.require_text(self, checkpoint=checkpoint)
+        checks.require_channels(self, data_mean=data_mean)
+        checks.require_channels(self, above=0, data_std=data_std)
         if checkpoint is not None and pretrained:
             raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
-        network = timm.create_model(
-            model_name, pretrained=pretrained, **{'num_classes': 0, **(model_kwargs or {})}
-        )
+        network = _create_model(model_name, pretrained, model_kwargs or {})
         if not isinstance(network, VisionTransformer):
             raise ValueError(
                 f'{model_name} is a {type(network).__name__}; the image teacher needs '
@@ -118,3 +117,20 @@ class TimmImageTeacher(FeatureTeacher):
     def final_norm(self, tokens: Tensor) -> Tensor:
         """timm's last norm (identity in models that pool first)."""
         return self.network.norm(tokens)
+
+
+def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.Module:
+    """The timm model, with errors that name what of the config timm does not take."""
+    if not timm.is_model(model_name):
+        raise ValueError(
+            f'TimmImageTeacher: model_name is {model_name!r}, which the installed timm '
+            f"{timm.__version__} does not know; timm.list_models('vit*') lists what it has"
+        )
+    try:
+        return timm.create_model(
+            model_name, pretrained=pretrained, **{'num_classes': 0, **model_kwargs}
+        )
+    except TypeError as error:  # "got an unexpected keyword argument"
+        raise ValueError(
+            f'TimmImageTeacher: model_kwargs is {dict(model_kwargs)}, which timm refuses: {error}'
+        ) from error

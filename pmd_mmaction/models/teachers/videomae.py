@@ -1,10 +1,12 @@
 """The video teacher: a VideoMAE encoder."""
 
+from inspect import signature
 from typing import Iterator
 
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
@@ -20,9 +22,11 @@ class VideoMAETeacher(FeatureTeacher):
             VideoMAE's own files. None leaves random weights (tests, benchmarks).
         target_norm: ``'layer_norm'`` or ``'none'``.
         last_norm: apply the network's own last norm; False as MVD does.
-        **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``.
+        **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, but
+            ``use_mean_pooling``, which follows from the file.
 
     Raises:
+        TypeError: for an unknown argument.
         ValueError: if the file lacks weights of the encoder or holds other shapes.
     """
 
@@ -33,6 +37,10 @@ class VideoMAETeacher(FeatureTeacher):
         last_norm: bool = True,
         **backbone,
     ) -> None:
+        allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - {'use_mean_pooling'})
+        checks.require_keys(self, allowed, backbone=backbone)
+        if checkpoint is not None:
+            checks.require_text(self, checkpoint=checkpoint)
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
         backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state

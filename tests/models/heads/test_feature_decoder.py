@@ -118,8 +118,8 @@ def test_fixed_positions_are_not_saved(decoder):
     'options, message',
     [
         (dict(position='learnable'), "position is 'learnable'"),
-        (dict(depth=0), 'at least one layer, depth is 0'),
-        (dict(num_heads=3), 'embed_dims=16 of the decoder is not a multiple of num_heads=3'),
+        (dict(depth=0), 'FeatureDecoder: depth is 0; it must be'),
+        (dict(num_heads=3), 'FeatureDecoder: embed_dims=16 is not a multiple of num_heads=3'),
     ],
 )
 def test_impossible_options_are_named(options, message):

@@ -132,7 +132,7 @@ def test_running_cell_moves_on_with_every_step():
 
 @pytest.mark.parametrize('cell', [0, 5])
 def test_a_cell_must_fit_the_grid(cell):
-    with pytest.raises(ValueError, match=f'cell={cell}'):
+    with pytest.raises(ValueError, match=f'cell(=| is ){cell}'):
         RunningCellMasker((2, 4, 8), cell=cell)
 
 

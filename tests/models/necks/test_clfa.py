@@ -74,9 +74,25 @@ def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction)
     torch.testing.assert_close(slopes, expected_slopes, rtol=1e-3, atol=1e-4)
 
 
-def test_the_teacher_gives_its_medium_and_deep_layers():
-    assert CLFANeck.teacher_groups(12) == (range(4, 8), range(8, 12))
-    assert CLFANeck.teacher_groups(24) == (range(8, 16), range(16, 24))
+def test_sizes_of_groups_may_be_given(make):
+    neck = make(student_depth=7, group_sizes=[(2, 1, 1), (3, 2, 2)])
+    assert neck.student_layers == (0, 1, 2, 3, 4)
+    assert neck.teacher_groups(4) == (range(2, 3), range(3, 4))
+    assert neck.teacher_groups(6) == (range(2, 4), range(4, 6))
+    layers = random_layers(5, 3, 8, seed=0)
+    teachers = {name: random_layers(4, 3, dims, seed=1) for name, dims in TEACHERS.items()}
+    groups = {name: (stored(t[2:3]), stored(t[3:4])) for name, t in teachers.items()}
+    losses = neck(layers, groups, VISIBLE, MASKED)
+    for name, t in teachers.items():
+        fcs = neck.projections[name]
+        expected = double_loop(fcs[:3], layers[:3], t[2:3])
+        expected = expected + double_loop(fcs[3:], layers[3:], t[3:4])
+        torch.testing.assert_close(losses[name].double(), expected)
+
+
+def test_the_teacher_gives_its_medium_and_deep_layers(make):
+    assert make().teacher_groups(12) == (range(4, 8), range(8, 12))
+    assert make().teacher_groups(24) == (range(8, 16), range(16, 24))
 
 
 def test_every_layer_and_teacher_has_its_own_fc(make):
@@ -107,7 +123,7 @@ def test_init_weights_reaches_the_projections():
         (dict(student_depth=8), '8 layers'),
         (dict(align_tokens='all'), "align_tokens is 'all'"),
         (dict(channel_reduction='max'), "channel_reduction is 'max'"),
-        (dict(loss_weight=-1), 'loss_weight of CLFA is -1'),
+        (dict(loss_weight=-1), 'CLFANeck: loss_weight is -1'),
     ],
 )
 def test_impossible_options_are_named(make, options, message):
@@ -116,6 +132,6 @@ def test_impossible_options_are_named(make, options, message):
 
 
 @pytest.mark.parametrize('depth', [4, 8])
-def test_a_teacher_without_thirds_is_refused(depth):
+def test_a_teacher_without_thirds_is_refused(make, depth):
     with pytest.raises(ValueError, match=f'{depth} layers'):
-        CLFANeck.teacher_groups(depth)
+        make().teacher_groups(depth)

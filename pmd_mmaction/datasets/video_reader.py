@@ -9,6 +9,9 @@ from contextlib import contextmanager
 import av
 import numpy as np
 
+# From 17 on PyAV converts colours with a thread per core, started anew for each film.
+_ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
+
 
 class VideoError(RuntimeError):
     """A file that is no readable video; the message names the file and the reason."""
@@ -171,7 +174,7 @@ class VideoReader:
         """Converts frames as they come, so that the decoder gets its buffers back."""
         images = {}
         for number, frame in frames:
-            rgb = self._reformatter.reformat(frame, format='rgb24').to_ndarray()
+            rgb = self._reformatter.reformat(frame, format='rgb24', **_ONE_THREAD).to_ndarray()
             quarters = round(frame.rotation / 90) % 4
             images[number] = np.ascontiguousarray(np.rot90(rgb, quarters)) if quarters else rgb
         return images

@@ -1,4 +1,4 @@
-"""Every benchmark runs from the command line on a tiny model."""
+"""Every benchmark runs from the command line on a tiny case."""
 
 import subprocess
 import sys
@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
         (['reference_step.py', '--repeats', '1'], ['reference step, batch 1:']),
         (['ceiling.py', '--repeats', '1'], ['| backward |', '| AdamW |']),
         (['growth.py', '--repeats', '1', '--points', 'batch 2'], ['| batch 2 |', '80 GB']),
+        (['data_pipeline.py'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
     ],
 )
 def test_it_runs(command, words):

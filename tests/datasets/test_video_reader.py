@@ -1,6 +1,7 @@
 """Frames by their number: the same whatever else is asked for, and the same as decord's."""
 
 import functools
+import os
 
 import numpy as np
 import pytest
@@ -57,6 +58,14 @@ def test_the_frames_are_those_of_decord(film):
     # neighbouring frames differ by 10 in the bar at the left
     assert abs(ours - decords).mean() < 0.5
     assert abs(ours - decords)[:, 5:-5, :5].max() < 5
+
+
+def test_it_starts_no_thread(tmp_path):
+    film = write_film(tmp_path / 'a.mp4', size=(320, 240))
+    with VideoReader(str(film)) as video:
+        before = os.listdir('/proc/self/task')
+        video.read([0, 5])
+        assert set(os.listdir('/proc/self/task')) <= set(before)
 
 
 def test_pictures_of_one_frame_are_separate(film):

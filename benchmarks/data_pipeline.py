@@ -1,0 +1,144 @@
+"""Clips per second of the pre-training pipeline on one core: MMAction2's decoding and ours.
+
+    python benchmarks/data_pipeline.py --rounds 7
+
+The films are made on the spot: 340x256 H.264, a picture that moves over another. All pipelines
+draw the same clips and crops; they differ in how they get from a file to 224x224 pixels.
+"""
+
+import argparse
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import skimage.data
+import torch
+from harness import (
+    interleave,
+    machine_line,
+    markdown,
+    median,
+    paired_ratio,
+    save_json,
+    spread,
+)
+from mmcv.transforms import Compose
+from mmengine.registry import init_default_scope
+
+import pmd_mmaction.datasets  # noqa: F401
+
+SIZE = 340, 256
+SAMPLE = dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1)
+PACK = [dict(type='FormatShape', input_format='NCTHW'), dict(type='PackActionInputs')]
+
+
+def geometry(**options: bool) -> list[dict]:
+    """The transforms from a decoded frame to the 224 x 224 pixels of the model."""
+    crop = dict(
+        type='MultiScaleCrop',
+        input_size=224,
+        scales=(1, 0.875, 0.75, 0.66),
+        max_wh_scale_gap=1,
+        num_fixed_crops=13,
+    )
+    resize = dict(type='Resize', scale=(224, 224), keep_ratio=False)
+    return [{**step, **options} for step in (crop, resize)]
+
+
+def ours(reader: str) -> list[dict]:
+    """The decoding steps of this package."""
+    return [dict(type='VideoInit', reader=reader), SAMPLE, dict(type='VideoDecode'), *geometry()]
+
+
+PIPELINES = {
+    'MMAction2 (decord)': [
+        dict(type='DecordInit', num_threads=1),
+        SAMPLE,
+        dict(type='DecordDecode'),
+        *geometry(),
+    ],
+    'VideoInit, decord': ours('decord'),
+    'VideoInit, pyav': ours('pyav'),
+}
+
+
+def write_film(path: Path, frames: int, gop: int) -> None:
+    """A film with x264's default settings, B-frames included."""
+    width, height = SIZE
+    back = cv2.resize(skimage.data.coffee(), (width + 60, height + 60))
+    front = cv2.resize(skimage.data.astronaut(), (110, 110))
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
+        stream.codec_context.gop_size = gop
+        for i in range(frames):
+            pan = round(30 + 29 * np.sin(i / 40))
+            image = back[pan : pan + height, pan : pan + width].copy()
+            x, y = (int(abs((i * s) % (2 * r) - r)) for s, r in ((3, width - 110), (2, 146)))
+            image[y : y + 110, x : x + 110] = front
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode())
+
+
+def reads(steps: list[dict], path: Path, clips: int) -> Callable[[], None]:
+    """A call that puts ``clips`` clips of a film through a pipeline."""
+    pipeline = Compose([dict(step) for step in [*steps, *PACK]])
+
+    def run() -> None:
+        random.seed(0), np.random.seed(0)
+        for _ in range(clips):
+            result = pipeline(dict(filename=str(path), label=0, start_index=0, modality='RGB'))
+            assert result['inputs'].shape == (1, 3, 16, 224, 224)
+
+    return run
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--clips', type=int, default=12, help='per pipeline, film and round')
+    parser.add_argument('--gops', type=int, nargs='+', default=[12, 250])
+    parser.add_argument('--frames', type=int, default=300)
+    parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
+    parser.add_argument('--json', help='write the raw figures here')
+    args = parser.parse_args()
+    if args.tiny:
+        args.rounds, args.clips, args.frames = 1, 1, 70
+    return args
+
+
+def main() -> None:
+    logging.disable(logging.WARNING)
+    # One core, as a worker of a loaded machine has; whatever wants more threads gets no more.
+    if hasattr(os, 'sched_setaffinity'):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    init_default_scope('mmaction')
+    args = parse_args()
+    rows, raw, first = [], {}, next(iter(PIPELINES))
+    with tempfile.TemporaryDirectory() as folder:
+        for gop in args.gops:
+            film = Path(folder, f'{gop}.mp4')
+            write_film(film, args.frames, gop)
+            cases = {name: reads(steps, film, args.clips) for name, steps in PIPELINES.items()}
+            raw[gop] = times = interleave(cases, args.rounds)
+            for name, seconds in times.items():
+                rate = args.clips / median(seconds)
+                gain = paired_ratio(times[first], seconds)
+                rows.append((gop, name, f'{rate:.1f}', spread(seconds), f'{gain:.2f}'))
+    print(machine_line())
+    print(f'{args.frames} frames of {SIZE[0]}x{SIZE[1]}, {args.clips} clips a round, one core\n')
+    header = ('key frames every', 'pipeline', 'clips/s', 'range s', f'times {first}')
+    print(markdown(header, rows))
+    save_json(args.json, dict(machine=machine_line(), clips=args.clips, seconds=raw))
+
+
+if __name__ == '__main__':
+    main()

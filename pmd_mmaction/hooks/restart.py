@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict, ZeroRedundancyOptimizer
 
 
 def check_restartable(runner, boundaries: list[int]) -> None:
@@ -13,7 +13,7 @@ def check_restartable(runner, boundaries: list[int]) -> None:
         boundaries: first epochs of the second and later phases.
 
     Raises:
-        TypeError: for several optimisers.
+        TypeError: for several optimisers, or one that hides its state.
         ValueError: naming the scheduler that runs across a boundary.
     """
     # OptimWrapperDict calls itself an OptimWrapper, but has no optimizer.
@@ -21,6 +21,12 @@ def check_restartable(runner, boundaries: list[int]) -> None:
         raise TypeError(
             'restart=True works with one optimiser, not with '
             f'{type(runner.optim_wrapper).__name__}: set restart=False'
+        )
+    # It keeps the moments in an inner optimiser and leaves its own state empty.
+    if isinstance(runner.optim_wrapper.optimizer, ZeroRedundancyOptimizer):
+        raise TypeError(
+            'restart=True cannot clear the moments of ZeroRedundancyOptimizer, which also hangs '
+            'when MMEngine saves a checkpoint (docs/scaling.md): use the plain optimizer'
         )
     for name, begin, end in _spans(runner):
         for epoch in boundaries:

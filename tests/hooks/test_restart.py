@@ -4,7 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper, OptimWrapperDict
+import torch.distributed as dist
+from mmengine.optim import (
+    CosineAnnealingLR,
+    LinearLR,
+    OptimWrapper,
+    OptimWrapperDict,
+    ZeroRedundancyOptimizer,
+)
 
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
 
@@ -102,6 +109,17 @@ def test_schedulers_that_do_not_cover_the_phases_are_refused(wrapper, spans, gap
         return
     with pytest.raises(ValueError, match=gap):
         check_coverage(_runner(wrapper, schedulers), [0, 4], 8)
+
+
+def test_an_optimizer_that_hides_its_moments_is_refused(tmp_path):
+    dist.init_process_group('gloo', f'file://{tmp_path}/store', rank=0, world_size=1)
+    try:
+        parameters = torch.nn.Linear(2, 2).parameters()
+        wrapper = OptimWrapper(ZeroRedundancyOptimizer(parameters, 'AdamW', lr=0.1))
+        with pytest.raises(TypeError, match=r'moments of ZeroRedundancyOptimizer.*plain optimizer'):
+            check_restartable(_runner(wrapper, None), [4])
+    finally:
+        dist.destroy_process_group()
 
 
 def test_left_over_gradients_do_not_reach_the_next_phase(wrapper):

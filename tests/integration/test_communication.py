@@ -34,7 +34,9 @@ def _record(clips: Path, out: Path, accumulation: int) -> None:
     events = [
         (event.name, event.input_shapes, event.time_range.start, event.time_range.end)
         for event in recorded.events()
-        if event.name.startswith(('gloo:', 'autograd::engine', 'Distributed', 'Optimizer.step'))
+        if event.name.startswith(
+            ('gloo:', 'c10d::allreduce', 'autograd::engine', 'Distributed', 'Optimizer.step')
+        )
     ]
     parameters = sum(p.numel() for p in runner.model.module.parameters() if p.requires_grad)
     if torch.distributed.get_rank() == 0:
@@ -47,11 +49,16 @@ class Iteration:
     def __init__(self, events: list[tuple]) -> None:
         self.events = events
         self.forward_end = events[0][3]
-        backward = [event for event in events if event[0].startswith('autograd::engine')]
-        self.backward_end = max(event[3] for event in backward)
+        self.backward = [event for event in events if event[0].startswith('autograd::engine')]
 
     def sent(self, name: str) -> list[tuple]:
         return [event for event in self.events if event[0] == f'gloo:{name}']
+
+    @property
+    def buckets(self) -> list[tuple]:
+        """Sums of gradients; one or two numbers are flags of other hooks."""
+        reduced = self.sent('all_reduce')
+        return [event for event in reduced if torch.Size(event[1][0]).numel() > 2]
 
     @property
     def has_step(self) -> bool:
@@ -97,19 +104,22 @@ def test_gradients_are_sent_once_per_update(recorded):
     for number, iteration in enumerate(iterations, 1):
         updates = number % accumulation == 0
         assert iteration.has_step == updates
-        sent = sum(torch.Size(shapes[0]).numel() for _, shapes, *_ in iteration.sent('all_reduce'))
+        sent = sum(torch.Size(shapes[0]).numel() for _, shapes, *_ in iteration.buckets)
         assert sent == (parameters if updates else 0)
 
 
-def test_the_first_bucket_leaves_before_the_backward_pass_ends(recorded):
+def test_buckets_leave_while_the_backward_pass_goes_on(recorded):
     for iteration in recorded[2]:
-        starts = [event[2] for event in iteration.sent('all_reduce')]
-        if starts:
-            assert len(starts) > 1 and starts[0] < iteration.backward_end
+        if not iteration.has_step:
+            continue
+        assert len(iteration.buckets) > 2
+        launched = [event[2] for event in iteration.events if event[0].startswith('c10d::allred')]
+        assert len([e for e in iteration.backward if e[2] > launched[0]]) > 50
 
 
 def test_the_table_costs_two_gathers_and_a_barrier(recorded):
     for iteration in recorded[2]:
-        shapes = [shapes[0] for _, shapes, *_ in iteration.sent('all_gather')][:2]
-        assert shapes == [[3, 2], [3, 2, tiny.PATCHES]]
+        gathered = [shapes[0] for _, shapes, *_ in iteration.sent('all_gather')]
+        # Object gathers of other hooks are one-dimensional.
+        assert [shape for shape in gathered if len(shape) > 1] == [[3, 2], [3, 2, tiny.PATCHES]]
         assert iteration.sent('barrier')

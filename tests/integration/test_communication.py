@@ -26,8 +26,6 @@ def _record(clips: Path, out: Path, accumulation: int) -> None:
             type='MMDistributedDataParallel', broadcast_buffers=False, bucket_cap_mb=0.1
         ),
     )
-    for guard in ('bad_videos', 'non_finite', 'preemption'):  # they send a number or two
-        cfg.default_hooks.pop(guard)
     runner = tiny.build(cfg)
     with profile(record_shapes=True) as recorded:
         tiny.finish(runner)

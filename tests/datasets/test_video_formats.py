@@ -106,6 +106,20 @@ def test_only_what_is_needed_is_decoded(folder, monkeypatch):
     assert decoded < sent
 
 
+def test_frames_before_an_open_group_are_found_at_once(folder, monkeypatch):
+    """They come after a key frame, yet need what was before it."""
+    passes, decode = [], VideoReader._decode
+    monkeypatch.setattr(
+        VideoReader, '_decode', lambda *args, **kw: (passes.append(1), decode(*args, **kw))[1]
+    )
+    with VideoReader(str(folder / 'open_gop.mp4')) as video:
+        times, keys = video._times, video._keys
+        leading = [i for i in range(keys[1] + 1, len(times)) if times[i] < times[keys[1]]]
+        assert leading, 'the film has no such frame'
+        video.read([video._order.index(leading[0])])
+    assert len(passes) == 1
+
+
 def test_a_damaged_frame_is_an_error(folder, tmp_path):
     path = tmp_path / 'damaged.mp4'
     content = bytearray((folder / 'gop12.mp4').read_bytes())

@@ -1,9 +1,11 @@
 """A warning where the steps wait for data."""
 
 import pytest
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 
 from pmd_mmaction.hooks import DataTimeHook
+from tests.integration import tiny
 
 
 class FakeRunner:
@@ -47,3 +49,20 @@ def test_it_is_silent_where_the_data_are_ready():
 def test_a_share_is_from_0_to_1(share):
     with pytest.raises(ValueError, match='max_share is'):
         DataTimeHook(max_share=share)
+
+
+@pytest.mark.parametrize('name', tiny.SHIPPED)
+def test_every_config_has_it(name):
+    hooks = Config.fromfile(tiny.CONFIGS / name).default_hooks
+    assert (hooks.data_time.type, hooks.timer.type) == ('DataTimeHook', 'IterTimerHook')
+
+
+def test_in_a_training_it_sees_the_times_of_the_iteration(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path)
+    cfg.default_hooks.data_time = dict(type='DataTimeHook', max_share=0.0)
+    runner, warnings = tiny.build(cfg), []
+    runner.logger.warning = lambda text, *rest: warnings.append(text)
+    runner.train()
+    hook = tiny.hook_of(runner, DataTimeHook)
+    assert 0 < hook.waited < hook.total
+    assert sum('waiting for data' in text for text in warnings) == runner.max_epochs

@@ -219,6 +219,7 @@ def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
     sample, model = dataset[3], cfg.model.backbone
     size = (1, 3, model.num_frames, model.img_size, model.img_size)
     assert tuple(sample['inputs'].shape) == size
+    assert sample['inputs'].dtype == torch.uint8  # normalised on the device
     assert sample['data_samples'].sample_idx == 3
 
 

@@ -23,6 +23,7 @@ ALLOWED = {
     'evaluation': {'functional'},
     'runner': set(),
     'compat': set(),
+    'diagnosis': {'compat', 'dare', 'datasets', 'hooks'},
     'version': set(),
     '': {
         'compat',

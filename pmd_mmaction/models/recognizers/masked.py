@@ -48,9 +48,7 @@ class MaskedRecognizer(BaseRecognizer):
             seed = int(torch.randint(2**62, ()))
         return torch.Generator(device).manual_seed(seed)
 
-    def extract_feat(
-        self, inputs: Tensor, stage: str = 'backbone', **kwargs
-    ) -> tuple[Tensor, dict]:
+    def extract_feat(self, inputs: Tensor, stage: str = 'backbone') -> tuple[Tensor, dict]:
         """Mean over the tokens of all patches and over the clips of a video.
 
         Args:
@@ -72,7 +70,7 @@ class MaskedRecognizer(BaseRecognizer):
         """``(B * clips, N, D)`` tokens after each layer of the encoder."""
         return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
 
-    def _forward(self, inputs: Tensor, stage: str = 'backbone', **kwargs) -> Tensor:
+    def _forward(self, inputs: Tensor, stage: str = 'backbone') -> Tensor:
         """What ``mode='tensor'`` returns.
 
         Args:
@@ -84,7 +82,7 @@ class MaskedRecognizer(BaseRecognizer):
             return torch.stack(self.extract_layers(inputs))
         return self.extract_feat(inputs, stage)[0]
 
-    def predict(self, inputs: Tensor, data_samples: list, **kwargs) -> list:
+    def predict(self, inputs: Tensor, data_samples: list) -> list:
         """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.feature``."""
         features, _ = self.extract_feat(inputs)
         for sample, feature in zip(data_samples, features.float()):

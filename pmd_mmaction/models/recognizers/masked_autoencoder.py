@@ -66,7 +66,7 @@ class MaskedAutoencoder(MaskedRecognizer):
         self.normalize_target = normalize_target
         self.normalize_eps = normalize_eps
 
-    def loss(self, inputs: Tensor, data_samples: list, **kwargs) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """Mean squared error of the masked patches' pixels.
 
         Args:

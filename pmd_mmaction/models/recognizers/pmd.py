@@ -122,7 +122,7 @@ class PMDRecognizer(ProgressiveRecognizer):
                     'and tubelet_size so that they agree'
                 )
 
-    def loss(self, inputs: Tensor, data_samples: list, **kwargs) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """One training iteration: the weighted terms of the total loss.
 
         Args:

@@ -1,0 +1,179 @@
+"""What a config needs: files, weights, memory, disk."""
+
+import itertools
+import math
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+import torch
+from mmaction.registry import HOOKS, MODELS
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from pmd_mmaction.dare import TableLayout
+from pmd_mmaction.datasets import read_path_list
+from pmd_mmaction.diagnosis.finding import Finding, in_gb, judge
+from pmd_mmaction.hooks import DAREHook
+from pmd_mmaction.hooks.digest import sha256_of
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# As in published names: name-0123abcd.pth
+HASH_IN_NAME = re.compile(r'-([a-f0-9]{8,})\.\w+$')
+MOMENTS = 3  # weights and AdamW's two moments, of every trained parameter
+TEACHERS = 'docs/model_zoo.md tells where to get teachers and how to convert them'
+
+
+def examine_config(cfg: Config, entries: int = 20) -> Iterator[Finding]:
+    """Everything a training would find out later.
+
+    Args:
+        cfg: the config of a training.
+        entries: videos of each list that are looked for.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    if not cfg.get('model'):
+        yield Finding('config', 'error', 'it has no model', 'give the config of a training')
+        return
+    hooks = []
+    for hook_cfg in cfg.get('custom_hooks') or ():
+        try:
+            hooks.append(HOOKS.build(dict(hook_cfg)))
+        except Exception as error:  # a config may hold anything
+            name = f'hook {hook_cfg.get("type")}'
+            yield Finding(name, 'error', _first_line(error), 'change the config as it says')
+    missing = []
+    for key in ('image_teacher', 'video_teacher'):
+        path = (cfg.model.get(key) or {}).get('checkpoint')
+        if path:
+            finding = examine_weights(f'{key} file', path)
+            missing += [key] if finding.level == 'error' else []
+            yield finding
+    if cfg.get('load_from'):
+        yield examine_weights('load_from', cfg.load_from)
+    videos = 0
+    for key in LOADERS:
+        for dataset in _datasets((cfg.get(key) or {}).get('dataset')):
+            finding, count = examine_list(f'{key} list', dataset, entries)
+            videos += count if key == LOADERS[0] else 0
+            yield finding
+    yield from _examine_model(cfg, missing, videos, hooks)
+
+
+def examine_weights(subject: str, path: str) -> Finding:
+    """Whether a file of weights is there, can be read and is the one that its name says."""
+    if '://' in path:
+        return Finding(subject, 'ok', f'{path} is downloaded when the model is built')
+    if not Path(path).is_file():
+        return Finding(subject, 'error', f'{path} does not exist', TEACHERS)
+    digest = sha256_of(Path(path))
+    named = HASH_IN_NAME.search(path)
+    if named and not digest.startswith(named[1]):
+        remedy = 'download it again: it is damaged, or another file under this name'
+        return Finding(subject, 'error', f'{path} has SHA-256 {digest}, not {named[1]}...', remedy)
+    try:
+        content = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
+    except Exception as error:  # whatever is in the file
+        return Finding(subject, 'error', _first_line(error), 'download or convert it again')
+    meta = content.get('meta', {}) if isinstance(content, dict) else {}
+    source = meta.get('source_sha256') if isinstance(meta, dict) else None
+    origin = f', converted from a file of SHA-256 {source}' if source else ''
+    return Finding(subject, 'ok', f'{path}: SHA-256 {digest}{origin}')
+
+
+def examine_list(subject: str, dataset: dict, entries: int) -> tuple[Finding, int]:
+    """Whether a list names videos and the first of them exist.
+
+    Returns:
+        The finding, and the number of videos.
+    """
+    path, prefix = dataset['ann_file'], dict(dataset.get('data_prefix') or {})
+    root = next(iter(prefix.values()), '') or ''
+    try:
+        names = [name for name, _ in read_path_list(path)]
+    except (OSError, ValueError) as error:
+        return Finding(subject, 'error', _first_line(error), 'see docs/data.md'), 0
+    absent = [name for name in names[:entries] if not Path(root, name).exists()]
+    looked = min(entries, len(names))
+    found = f'{path}: {len(names)} videos, the first {looked} exist'
+    if absent:
+        found = f'{path}: {len(absent)} of the first {looked} do not exist: {Path(root, absent[0])}'
+    remedy = 'check data_prefix; tools/data/check_videos.py writes a list without bad videos'
+    return judge(subject, not absent, found, remedy), len(names)
+
+
+def _examine_model(
+    cfg: Config, missing: list[str], videos: int, hooks: list[Hook]
+) -> Iterator[Finding]:
+    model_cfg = cfg.model.to_dict()
+    for key in missing:  # told already; what else is wrong?
+        model_cfg[key]['checkpoint'] = None
+    try:
+        model = MODELS.build(model_cfg)
+    except Exception as error:  # a config may hold anything
+        yield Finding('model', 'error', _first_line(error), 'change the config as it says')
+        return
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    yield Finding(
+        'model', 'ok', f'{type(model).__name__}, {trained / 1e6:.1f} M trained parameters'
+    )
+    table = 0
+    spec = getattr(model, 'difficulty_spec', None)
+    hook = next((hook for hook in hooks if isinstance(hook, DAREHook)), None)
+    if spec is not None and hook is not None and videos:
+        table = TableLayout(videos, spec.num_teachers, spec.num_patches, hook.dtype).nbytes
+        yield _examine_scratch(hook.scratch_dir, table)
+    yield _examine_disk(cfg, trained * MOMENTS * torch.float32.itemsize + table)
+
+
+def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
+    """Whether one of the places for the shared table has the space."""
+    places = [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
+    places = [place for place in places if Path(place).is_dir()]
+    free = {place: shutil.disk_usage(place).free for place in places}
+    good = [place for place in places if free[place] > table]
+    listed = ', '.join(f'{in_gb(free[place])} free in {place}' for place in places)
+    return judge(
+        'difficulty table',
+        bool(good),
+        f'{in_gb(table)} per node; {listed or f"no directory {scratch_dir}"}',
+        'give DAREHook a scratch_dir on a local disk, or enlarge /dev/shm (docker: --shm-size)',
+    )
+
+
+def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
+    """Whether the checkpoints that are kept fit on the disk."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    kept = hook.get('max_keep_ckpts', -1)
+    if kept < 1:
+        epochs = (cfg.get('train_cfg') or {}).get('max_epochs', 1)
+        kept = math.ceil(epochs / hook.get('interval', 1))
+    work_dir = Path(cfg.get('work_dir') or 'work_dirs').absolute()
+    there = next(place for place in (work_dir, *work_dir.parents) if place.is_dir())
+    free, need = shutil.disk_usage(there).free, (kept + 1) * checkpoint
+    return judge(
+        'disk',
+        free > need,
+        f'{kept} + 1 checkpoints of {in_gb(checkpoint)} need {in_gb(need)}; {in_gb(free)} free in '
+        f'{there}',
+        'choose another --work-dir, or a smaller max_keep_ckpts (2 or more)',
+    )
+
+
+def _datasets(cfg: dict | None) -> Iterator[dict]:
+    """The data sets with a list of videos, also under wrappers."""
+    if not cfg:
+        return
+    if cfg.get('ann_file'):
+        yield cfg
+    for inner in itertools.chain(cfg.get('datasets') or (), [cfg.get('dataset')]):
+        yield from _datasets(inner)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or ['']
+    return lines[0] or type(error).__name__

@@ -1,0 +1,116 @@
+"""What a config needs, with good and with bad files."""
+
+from collections import namedtuple
+from hashlib import sha256
+
+import pytest
+import torch
+
+from pmd_mmaction.diagnosis import config, examine_config
+from pmd_mmaction.models import VideoMAETeacher
+from tests.integration import tiny
+
+Usage = namedtuple('Usage', 'total used free')
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    return tiny.make_clips(tmp_path_factory.mktemp('clips') / 'demo')
+
+
+@pytest.fixture
+def cfg(clips, tmp_path):
+    """A good config, with a converted video teacher."""
+    cfg = tiny.tiny_config(clips, tmp_path / 'work')
+    arguments = {key: value for key, value in cfg.model.video_teacher.items() if key != 'type'}
+    state = VideoMAETeacher(**arguments).network.state_dict()
+    cfg.model.video_teacher.checkpoint = str(tmp_path / 'teacher.pth')
+    torch.save(
+        dict(state_dict=state, meta=dict(source_sha256='f00')), cfg.model.video_teacher.checkpoint
+    )
+    return cfg
+
+
+def errors(cfg):
+    return {f.subject: f for f in examine_config(cfg) if f.level == 'error'}
+
+
+def test_a_good_config(cfg):
+    findings = {finding.subject: finding for finding in examine_config(cfg)}
+    assert {finding.level for finding in findings.values()} == {'ok'}
+    teacher = findings['video_teacher file'].found
+    digest = sha256(open(cfg.model.video_teacher.checkpoint, 'rb').read()).hexdigest()
+    assert teacher.endswith(f'SHA-256 {digest}, converted from a file of SHA-256 f00')
+    assert findings['train_dataloader list'].found.endswith('12 videos, the first 12 exist')
+    # 12 videos x 2 teachers x 32 patches x float32, current and of the last stage
+    assert findings['difficulty table'].found.startswith(f'{6144 / 1e9:.2f} GB per node')
+    assert findings['disk'].found.startswith('2 + 1 checkpoints of ')
+
+
+def test_files_that_are_not_there(cfg):
+    cfg.model.video_teacher.checkpoint = cfg.load_from = 'nowhere.pth'
+    cfg.train_dataloader.dataset.ann_file = 'nowhere.txt'
+    found = errors(cfg)
+    assert set(found) == {'video_teacher file', 'load_from', 'train_dataloader list'}
+    assert 'model_zoo.md' in found['video_teacher file'].remedy
+    assert 'no list file nowhere.txt' in found['train_dataloader list'].found
+
+
+def test_videos_that_are_not_there(cfg):
+    cfg.train_dataloader.dataset.data_prefix = dict(video='nowhere')
+    finding = errors(cfg)['train_dataloader list']
+    assert '12 of the first 12 do not exist: nowhere/' in finding.found
+    assert 'data_prefix' in finding.remedy
+
+
+def test_a_file_that_is_not_what_its_name_says(cfg, tmp_path):
+    good = (
+        tmp_path / f'teacher-{sha256((tmp_path / "teacher.pth").read_bytes()).hexdigest()[:8]}.pth'
+    )
+    good.write_bytes((tmp_path / 'teacher.pth').read_bytes())
+    cfg.model.video_teacher.checkpoint = str(good)
+    assert errors(cfg) == {}
+    bad = good.rename(tmp_path / 'teacher-01234567.pth')
+    cfg.model.video_teacher.checkpoint = str(bad)
+    assert 'not 01234567' in errors(cfg)['video_teacher file'].found
+
+
+def test_a_damaged_file(cfg, tmp_path):
+    (tmp_path / 'teacher.pth').write_bytes(b'no weights')
+    assert 'teacher.pth' in errors(cfg)['video_teacher file'].found
+
+
+def test_weights_that_do_not_fit(cfg):
+    cfg.model.video_teacher.depth = 6
+    assert 'does not fit' in errors(cfg)['model'].found
+
+
+def test_mistakes_of_the_model_and_of_hooks(cfg):
+    cfg.model.dare.tau = 0
+    cfg.custom_hooks[2].dtype = 'int8'
+    found = errors(cfg)
+    assert 'dare: tau is 0' in found['model'].found
+    assert "dtype is 'int8'" in found['hook DAREHook'].found
+
+
+def test_too_little_space(cfg, monkeypatch):
+    monkeypatch.setattr(config.shutil, 'disk_usage', lambda path: Usage(0, 0, 1000))
+    found = errors(cfg)
+    assert set(found) == {'difficulty table', 'disk'}
+    assert 'scratch_dir' in found['difficulty table'].remedy
+
+
+def test_a_scratch_directory_that_is_not_there(cfg):
+    cfg.custom_hooks[2].scratch_dir = '/nowhere'
+    assert 'no directory /nowhere' in errors(cfg)['difficulty table'].found
+
+
+def test_all_checkpoints_are_counted_where_none_goes(cfg):
+    cfg.default_hooks.checkpoint.update(max_keep_ckpts=-1, interval=2)
+    findings = {finding.subject: finding.found for finding in examine_config(cfg)}
+    assert findings['disk'].startswith('5 + 1 checkpoints')  # 9 epochs
+
+
+def test_a_config_without_a_model(cfg):
+    cfg.model = None
+    assert errors(cfg)['config'].found == 'it has no model'

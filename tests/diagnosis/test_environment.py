@@ -1,0 +1,102 @@
+"""The installation and the machine: what is wrong is an error with a remedy."""
+
+from collections import namedtuple
+from importlib import metadata
+
+import pytest
+import torch
+
+from pmd_mmaction import compat
+from pmd_mmaction.diagnosis import environment
+from pmd_mmaction.diagnosis.environment import (
+    examine_backend,
+    examine_duplicates,
+    examine_environment,
+    examine_requirements,
+)
+
+Usage = namedtuple('Usage', 'total used free')
+GOOD = {'mmcv-lite': '2.1.0', 'opencv-python-headless': '4.10.0', 'decord': '0.6.0'}
+
+
+def by_subject(findings):
+    return {finding.subject: finding for finding in findings}
+
+
+def test_here_nothing_is_wrong():
+    findings = list(examine_environment())
+    assert [finding for finding in findings if finding.level == 'error'] == []
+    subjects = set(by_subject(findings))
+    assert {'Python', 'mmcv', 'OpenCV', 'GPU', 'gloo'} <= subjects
+    assert {f'fault {fault.name}' for fault in compat.status()} <= subjects
+    assert not torch.distributed.is_initialized()
+
+
+def test_what_is_fine_needs_no_remedy():
+    findings = list(examine_environment())
+    assert all(bool(finding.remedy) == (finding.level != 'ok') for finding in findings)
+
+
+def test_versions_are_compared_with_what_is_declared(monkeypatch):
+    needs = ['torch>=2.7', 'timm>=1.0', 'mmengine<1.0.0,>=0.10.0; extra == "a"', 'x; extra == "b"']
+    monkeypatch.setattr(metadata, 'requires', lambda name: needs)
+    found = by_subject(examine_requirements({'torch': '2.6.1', 'mmengine': '0.10.7'}))
+    assert (found['torch'].level, found['timm'].level, found['mmengine'].level) == (
+        'error',
+        'error',
+        'ok',
+    )
+    assert found['torch'].found == '2.6.1, wanted >=2.7'
+    assert found['torch'].remedy == "pip install 'torch>=2.7'"
+    assert found['timm'].found == 'not installed, wanted >=1.0'
+    assert 'x' not in found
+
+
+def test_a_source_tree_has_no_declaration(monkeypatch):
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, 'requires', absent)
+    (finding,) = examine_requirements({})
+    assert (finding.level, finding.remedy) == ('warning', 'pip install -e .')
+
+
+@pytest.mark.parametrize(
+    'more, subject',
+    [
+        ({'mmcv': '2.1.0'}, 'mmcv'),
+        ({'opencv-python': '5.0'}, 'OpenCV'),
+        ({'decord2': '3'}, 'decord'),
+    ],
+)
+def test_two_that_own_the_same_files(more, subject):
+    assert {finding.level for finding in examine_duplicates(GOOD)} == {'ok'}
+    found = by_subject(examine_duplicates({**GOOD, **more}))
+    assert [s for s, finding in found.items() if finding.level == 'error'] == [subject]
+    assert next(iter(more)) in found[subject].found
+    assert 'pip uninstall' in found[subject].remedy
+
+
+def test_decord_may_be_absent():
+    found = by_subject(examine_duplicates({'mmcv': '2.1.0'}))
+    assert (found['decord'].level, found['OpenCV'].level) == ('ok', 'error')
+
+
+def test_a_fault_without_its_repair(monkeypatch):
+    bad = compat.Status('drn-module', 'the wheel lacks it', present=True, repaired=False)
+    monkeypatch.setattr(compat, 'status', lambda: [bad])
+    finding = by_subject(examine_environment())['fault drn-module']
+    assert finding.level == 'error' and finding.found == 'present: the wheel lacks it'
+
+
+def test_a_backend_that_does_not_start():
+    finding = examine_backend('nccl', 'look at its log')  # there is no GPU here
+    assert (finding.level, finding.remedy) == ('error', 'look at its log')
+    assert examine_backend('gloo', '').level == 'ok'
+
+
+def test_little_shared_memory(monkeypatch):
+    monkeypatch.setattr(environment.shutil, 'disk_usage', lambda path: Usage(0, 0, 64 * 2**20))
+    finding = by_subject(examine_environment())['shared memory']
+    assert finding.level == 'warning' and '--shm-size' in finding.remedy
+    assert finding.found == '0.07 GB free in /dev/shm'

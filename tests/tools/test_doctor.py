@@ -1,0 +1,55 @@
+"""tools/doctor.py: a table or JSON, and the exit status."""
+
+import builtins
+import json
+
+import pytest
+
+from tests.integration import tiny
+from tools.doctor import main
+
+
+def test_here_all_is_well(capsys):
+    assert main([]) == 0
+    assert 'OK: 0 errors' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('name', ['pmd/vit-tiny_demo_pretrain.py', 'pmd/vit-b_k400_finetune.py'])
+def test_a_config_without_its_files(capsys, monkeypatch, tmp_path, name):
+    path = tiny.CONFIGS / name
+    monkeypatch.chdir(tmp_path)
+    assert main([str(path), '--json']) == 1
+    findings = {f['subject']: f for f in json.loads(capsys.readouterr().out)}
+    assert findings['train_dataloader list']['level'] == 'error'
+    assert findings['model']['level'] == 'ok'
+    assert main([str(path)]) == 1
+    assert 'not ready' in capsys.readouterr().out
+
+
+def test_options_change_the_config(capsys, tmp_path):
+    path = str(tiny.CONFIGS / 'pmd' / 'vit-tiny_demo_pretrain.py')
+    options = ['--work-dir', str(tmp_path), '--cfg-options', 'model.dare.tau=0', '--json']
+    assert main([path, *options]) == 1
+    findings = {f['subject']: f for f in json.loads(capsys.readouterr().out)}
+    assert 'tau is 0' in findings['model']['found']
+
+
+@pytest.mark.parametrize('text', ['x = ', 'model = dict(type="A"', '_base_ = "nowhere.py"'])
+def test_a_config_that_is_none(capsys, tmp_path, text):
+    (tmp_path / 'bad.py').write_text(text)
+    assert main([str(tmp_path / 'bad.py'), '--json']) == 1
+    (finding,) = [f for f in json.loads(capsys.readouterr().out) if f['level'] == 'error']
+    assert finding['subject'] == 'config'
+
+
+def test_a_library_that_is_missing(capsys, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args):
+        if name == 'pmd_mmaction.diagnosis':
+            raise ImportError('pmd_mmaction needs mmengine; pip install mmengine==0.10.7')
+        return real(name, *args)
+
+    monkeypatch.setattr(builtins, '__import__', without)
+    assert main([]) == 1
+    assert 'pip install mmengine==0.10.7' in ' '.join(capsys.readouterr().out.split())

@@ -25,9 +25,9 @@ class DifficultyTable:
     the patch was last masked, `stage` what `current` was at the end of the previous stage. Zero
     means never masked. Made by `create` in one process and `attach` in the others.
 
-    The table takes no locks. Processes may make the same `write`, `end_stage` or `reset` at the
-    same time, since each is idempotent, and `write_rows` divides the work of one batch among them;
-    between such calls and anything else that touches the same rows the caller needs a barrier.
+    The table takes no locks. Processes may make the same `write`, `end_stage` or `reset` at once,
+    since each is idempotent, or divide a batch (`write_rows`); between such calls and anything else
+    that touches the same rows the caller needs a barrier.
 
     Attributes:
         layout: Size and number format.
@@ -193,8 +193,8 @@ class DifficultyTable:
             ValueError: If the shape is wrong.
         """
         videos = video_rows(sample_idx, self.shape[0])
-        if rows.shape != (len(videos), *self.shape[1:]):
-            expected = (len(videos), *self.shape[1:])
+        expected = (len(videos), *self.shape[1:])
+        if rows.shape != expected:
             raise ValueError(f'rows must have shape {expected}, got {tuple(rows.shape)}')
         mine = np.flatnonzero(videos % sharers == place)
         if len(mine) < len(videos):  # before the copy from the device

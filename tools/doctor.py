@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 
 from mmengine.config import Config, DictAction
@@ -52,7 +53,9 @@ def examine(args: argparse.Namespace) -> list:
 
 def show(findings: list) -> None:
     """Prints a table, and the verdict below it."""
-    table = Table('', 'what', 'found', 'remedy', show_lines=False, expand=True)
+    table = Table(expand=True)
+    for name in ('', 'what', 'found', 'remedy'):
+        table.add_column(name, overflow='fold')  # a path that is cut off helps nobody
     for subject, level, found, remedy in findings:
         table.add_row(f'[{COLOURS[level]}]{level}[/]', *map(_plain, (subject, found, remedy)))
     console = Console()
@@ -71,7 +74,11 @@ def _plain(text: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool."""
     args = parse_args(argv)
-    findings = examine(args)
+    logging.disable(logging.INFO)  # building the model tells of each weight
+    try:
+        findings = examine(args)
+    finally:
+        logging.disable(logging.NOTSET)
     if args.json:
         keys = ('subject', 'level', 'found', 'remedy')
         print(json.dumps([dict(zip(keys, finding)) for finding in findings], indent=2))

@@ -51,5 +51,6 @@ def test_a_library_that_is_missing(capsys, monkeypatch):
         return real(name, *args)
 
     monkeypatch.setattr(builtins, '__import__', without)
-    assert main([]) == 1
-    assert 'pip install mmengine==0.10.7' in ' '.join(capsys.readouterr().out.split())
+    assert main(['--json']) == 1
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert finding['found'] == 'pmd_mmaction needs mmengine; pip install mmengine==0.10.7'

@@ -261,7 +261,8 @@ def test_a_lost_or_changed_phase_file_is_refused(clips, tmp_path):
 
 
 def test_progressive_distillation_can_be_off(clips, tmp_path):
-    cfg = tiny.tiny_config(clips, tmp_path, dict(type='Watch'), epochs=1, model__psd=None)
+    short = dict(epochs=1, dare=dict(stage_epochs=1))
+    cfg = tiny.tiny_config(clips, tmp_path, dict(type='Watch'), model__psd=None, **short)
     cfg.param_scheduler = None
     runner = tiny.train(cfg)
     watch = tiny.hook_of(runner, tiny.Watch)

@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +26,14 @@ def test_a_config_without_its_files(capsys, monkeypatch, tmp_path, name):
     assert findings['model']['level'] == 'ok'
     assert main([str(path)]) == 1
     assert 'not ready' in capsys.readouterr().out
+
+
+def test_libraries_print_nothing_into_the_report(tmp_path):
+    config = str(tiny.CONFIGS / 'pmd' / 'vit-tiny_demo_pretrain.py')
+    command = [sys.executable, str(tiny.ROOT / 'tools' / 'doctor.py'), config, '--json']
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)) > 20
 
 
 def test_options_change_the_config(capsys, tmp_path):

@@ -26,6 +26,14 @@ class Mutation(NamedTuple):
 
 # (file of the package, test file) -> rows (what, old, new)
 TABLE = {
+    ('functional/checks.py', 'functional/test_checks.py'): [
+        ('bound from below: included', 'value > above', 'value >= above'),
+        ('least value: refused', 'value >= at_least', 'value > at_least'),
+        ('bound from above: included', 'value < below', 'value <= below'),
+        ('largest value: refused', 'value <= at_most', 'value < at_most'),
+        ('infinity allowed', 'and math.isfinite(value)', ''),
+        ('multiples: of nothing', 'if whole % part', 'if part % whole'),
+    ],
     ('functional/patch_loss.py', 'functional/test_patch_loss.py'): [
         ('patch distance: sign', '(prediction - target).square()', '(prediction + target).square()'),
         ('patch distance: exponent', '(prediction - target).square()', '(prediction - target).abs()'),
@@ -202,14 +210,14 @@ TABLE = {
         ('running cell: no random choice', 'return turn + tie', 'return turn + 0 * tie'),
     ],
     ('models/necks/clfa.py', 'models/necks/test_clfa.py'): [
-        ('CLFA: shallow to deep', 'projected[: self.third], medium)', 'projected[: self.third], deep)'),
-        ('CLFA: medium to medium', 'projected[self.third :], deep', 'projected[self.third :], medium'),
+        ('CLFA: shallow to deep', 'projected[: self.num_shallow], medium)', 'projected[: self.num_shallow], deep)'),
+        ('CLFA: medium to medium', 'projected[self.num_shallow :], deep', 'projected[self.num_shallow :], medium'),
         ('CLFA: difference of the distances', 'medium) + alignment_distance', 'medium) - alignment_distance'),
-        ('CLFA: one layer too many', 'self.third = len(shallow)', 'self.third = len(shallow) + 1'),
+        ('CLFA: one layer too many', 'self.num_shallow = len(shallow)', 'self.num_shallow = len(shallow) + 1'),
         ('CLFA: last layers of the student', 'self.student_layers = (*shallow, *medium)', 'self.student_layers = (*medium, *_)'),
         ('CLFA: shared projections', 'ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)', 'ModuleList([nn.Linear(student_dims, dims)] * len(self.student_layers))'),
         ('CLFA: sum divides', '* medium.mean.shape[-1]', '/ medium.mean.shape[-1]'),
-        ('CLFA: targets shallow and medium', '_, medium, deep = layer_thirds(depth)', 'medium, deep, _ = layer_thirds(depth)'),
+        ('CLFA: targets shallow and medium', '_, medium, deep = layer_groups(depth,', 'medium, deep, _ = layer_groups(depth,'),
         ('CLFA: other tokens', "visible_index if self.align_tokens == 'visible'", "visible_index if self.align_tokens != 'visible'"),
     ],
     ('models/necks/completion.py', 'models/necks/test_completion.py'): [
@@ -239,9 +247,9 @@ TABLE = {
         ('default: lambda_df', "loss_weight: float = 1.0\n    alpha", "loss_weight: float = 0.1\n    alpha"),
         ('default: alpha', 'alpha: float = 0.95', 'alpha: float = 0.05'),
         ('default: tau', 'tau: float = 0.5', 'tau: float = 2.0'),
-        ('tau: 0 allowed', 'if not self.tau > 0', 'if not self.tau >= 0'),
-        ('alpha: 0 allowed', 'if not 0 < self.alpha <= 1', 'if not 0 <= self.alpha <= 1'),
-        ('alpha: 1 refused', 'if not 0 < self.alpha <= 1', 'if not 0 < self.alpha < 1'),
+        ('tau: 0 allowed', 'above=0, tau', 'at_least=0, tau'),
+        ('alpha: 0 allowed', 'above=0, at_most=1, alpha', 'at_least=0, at_most=1, alpha'),
+        ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
     ],
     ('models/recognizers/pmd.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_base', 'self.base.loss_weight * masked_mean', 'masked_mean'),

@@ -48,12 +48,15 @@ class MaskedRecognizer(BaseRecognizer):
             seed = int(torch.randint(2**62, ()))
         return torch.Generator(device).manual_seed(seed)
 
-    def extract_feat(self, inputs: Tensor, stage: str = 'backbone') -> tuple[Tensor, dict]:
+    def extract_feat(
+        self, inputs: Tensor, stage: str = 'backbone', test_mode: bool = True
+    ) -> tuple[Tensor, dict]:
         """Mean over the tokens of all patches and over the clips of a video.
 
         Args:
             inputs: ``(B, clips, C, T, H, W)`` normalised clips.
             stage: only ``'backbone'``.
+            test_mode: without effect; MMAction2's recognizers have it.
 
         Returns:
             ``(B, D)`` features and an empty dict (MMAction2's convention).

@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[2]
             ['| batch 2 |', '80 GB'],
         ),
         (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
-        (['communication.py', '--ranks', '2'], ['| 2 | 2 | all_reduce | backward | 1.5 |']),
+        (
+            ['communication.py', '--ranks', '2', '--accumulation', '2'],
+            ['| 2 | 2 | all_reduce | backward | 1.5 |'],
+        ),
     ],
 )
 def test_it_runs(command, words):

@@ -19,6 +19,7 @@ from harness import (
     peak_gib,
     resident_gib,
     save_json,
+    spread,
 )
 from memory_model import step_memory
 from steps import Step, build_model
@@ -98,9 +99,10 @@ def main() -> None:
     rows, first = [], None
     for name, (seconds, measured, predicted) in results.items():
         first = first or median(seconds)
-        row = name, f'{median(seconds):.2f}', f'{median(seconds) / first:.2f}', f'{measured:.2f}'
-        rows.append((*row, f'{predicted:.2f}', f'{predicted / measured:.2f}'))
-    header = ('point', 'median s', 'of the first', 'peak GiB', 'predicted', 'ratio')
+        time = f'{median(seconds):.2f}', spread(seconds), f'{median(seconds) / first:.2f}'
+        memory = f'{measured:.2f}', f'{predicted:.2f}', f'{predicted / measured:.2f}'
+        rows.append((name, *time, *memory))
+    header = ('point', 'median s', 'range s', 'of the first', 'peak GiB', 'predicted', 'ratio')
     print(markdown(header, rows))
     print('\nLargest batch by the model of memory_model.py, a tenth left free\n')
     print(batch_table(args.tiny))

@@ -1,8 +1,11 @@
 """How much memory a PMD step needs, from the sizes of the model.
 
 ``bytes = fixed + batch x per clip``. Fixed: the trained part four times (weights, gradients, two
-moments of AdamW), the frozen networks once. Per clip: what the backward pass keeps, plus the
-largest working set on top of it.
+moments of AdamW), the frozen networks once. Per clip: what the forward pass keeps for the
+backward pass, plus the largest working set on top of it, that of the auxiliary teacher's decoders.
+
+At that moment there are no gradients yet. They are counted because an allocator does not always
+give the place of the last step's gradients to activations.
 """
 
 import math
@@ -13,8 +16,9 @@ from torch import nn
 # Rows of width D that a block keeps for its backward pass: input and output of two norms (4),
 # queries, keys, values (3), attended values (1), the hidden layer before and after GELU (8).
 BLOCK_WIDTHS = 16
-# Alive in a block beside these: gradients of both hidden layers (8) and of the residual (1).
-WORKING_WIDTHS = 9
+# Alive in a block of a decoder without gradients: the hidden layer before and after GELU (8),
+# queries, keys, values (3), residual and its norm (2).
+WORKING_WIDTHS = 13
 
 
 class Memory(NamedTuple):
@@ -58,19 +62,19 @@ def step_memory(model: nn.Module, element: int = 4) -> Memory:
     masked = patches - visible
     recomputed = type(encoder.blocks[0]).__name__ == 'RecomputedBlock'
     width = encoder.embed_dims
+    # A recomputed block comes to life when the decoders' activations are gone: no peak.
     layers = encoder.depth * (1 if recomputed else BLOCK_WIDTHS) * visible * width
-    if recomputed:
-        layers += BLOCK_WIDTHS * visible * width
     decoders = targets = working = 0
     for decoder in model.decoders.values():
         dims, out = decoder.mask_token.shape[-1], decoder.head.out_features
         depth = len(decoder.blocks)
         # The last layer keeps its residual, second norm and MLP (11 widths) for masked tokens only.
         decoders += BLOCK_WIDTHS * depth * patches * dims - 11 * visible * dims
+        decoders -= 2 * masked * dims  # the first norm sees a mask token once, not in each clip
         decoders += 3 * masked * dims + 2 * masked * out  # last norm, prediction, difference
-        targets += patches * out + masked * out
+        targets += patches * out
         if model.psd is not None:
-            targets += 2 * masked * out
+            targets += masked * out
         if model.with_neck:
             targets += 2 * visible * out  # statistics of two groups
             decoders += len(model.neck.student_layers) * visible * out

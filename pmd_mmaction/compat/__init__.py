@@ -79,6 +79,12 @@ def _repairs() -> tuple[Repair, ...]:
             cpu_launch.ddp_needs_gpu,
             cpu_launch.repair_ddp,
         ),
+        Repair(
+            'cpu-strategy',
+            'the mmengine DDPStrategy gives a model on the CPU the id of a GPU',
+            cpu_launch.strategy_needs_gpu,
+            cpu_launch.repair_strategy,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
 import torch
+from mmengine._strategy import DDPStrategy
 from mmengine.device import get_device
 from mmengine.dist import utils as dist_utils
 from mmengine.model import is_model_wrapper
@@ -80,9 +81,32 @@ def repair_ddp() -> None:
                     broadcast_buffers=False,
                     find_unused_parameters=self.cfg.get('find_unused_parameters', False),
                 )
-            wrapper = MODEL_WRAPPERS.get(model_wrapper_cfg.get('type', _WRAPPER))
-            if isinstance(wrapper, type) and issubclass(wrapper, DistributedDataParallel):
-                model_wrapper_cfg = dict(model_wrapper_cfg, device_ids=None)
+            model_wrapper_cfg = _without_device_ids(model_wrapper_cfg)
         return wrap_model(self, model_wrapper_cfg, model)
 
     Runner.wrap_model = wrap
+
+
+def strategy_needs_gpu() -> bool:
+    """Whether the FlexibleRunner's DDPStrategy does the same."""
+    return _on_cpu() and 'LOCAL_RANK' in DDPStrategy._wrap_model.__code__.co_consts
+
+
+def repair_strategy() -> None:
+    """Makes DDPStrategy wrap a model on the CPU without device ids."""
+    wrap_model = DDPStrategy._wrap_model
+
+    @functools.wraps(wrap_model)
+    def wrap(self: DDPStrategy, model: torch.nn.Module) -> Any:
+        # What the strategy would choose.
+        self.model_wrapper = _without_device_ids(self.model_wrapper or {'broadcast_buffers': False})
+        return wrap_model(self, model)
+
+    DDPStrategy._wrap_model = wrap
+
+
+def _without_device_ids(model_wrapper: dict) -> dict:
+    wrapper = MODEL_WRAPPERS.get(model_wrapper.get('type', _WRAPPER))
+    if isinstance(wrapper, type) and issubclass(wrapper, DistributedDataParallel):
+        return dict(model_wrapper, device_ids=None)
+    return model_wrapper

@@ -242,7 +242,9 @@ class ProgressivePhaseHook(Hook):
                 'gradients would be left over at the end of a phase; change the batch size or '
                 'the steps'
             )
-        if steps > 1 and (runner.auto_scale_lr or {}).get('enable'):
+        names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
+        scaling = next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
+        if steps > 1 and scaling.get('enable'):
             raise ValueError(
                 f'auto_scale_lr does not count accumulative_counts={steps}: set '
                 'auto_scale_lr.enable=False and give optimizer.lr for the total batch (base rate '

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner
 
 from pmd_mmaction.hooks import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoint_files import (
@@ -54,7 +54,19 @@ class SafeCheckpointHook(CheckpointHook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Chooses the checkpoint to resume from."""
+        """Chooses the checkpoint to resume from.
+
+        Raises:
+            TypeError: under a ``FlexibleRunner``.
+            ValueError: for a checkpoint that is damaged.
+        """
+        if isinstance(runner, FlexibleRunner):
+            raise TypeError(
+                'SafeCheckpointHook works with the Runner only: FlexibleRunner has loaded its '
+                'checkpoint before hooks are asked, and overwrites files in place. Set '
+                "default_hooks.checkpoint.type='CheckpointHook' and leave PreemptionHook out "
+                '(docs/scaling.md)'
+            )
         if not runner._resume:
             return
         answer: list = [None, None]

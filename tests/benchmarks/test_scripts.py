@@ -12,16 +12,26 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     'command, words',
     [
-        (['step_time.py', '--repeats', '1', '--variants', 'base', 'PMD'], ['| PMD |', 'of base']),
-        (['reference_step.py', '--repeats', '1'], ['reference step, batch 1:']),
-        (['ceiling.py', '--repeats', '1'], ['| backward |', '| AdamW |']),
-        (['growth.py', '--repeats', '1', '--points', 'batch 2'], ['| batch 2 |', '80 GB']),
-        (['data_pipeline.py'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
+        (
+            ['step_time.py', '--tiny', '--repeats', '1', '--variants', 'base', 'PMD'],
+            ['| PMD |', 'of base'],
+        ),
+        (['reference_step.py', '--tiny', '--repeats', '1'], ['reference step, batch 1:']),
+        (['ceiling.py', '--tiny', '--repeats', '1'], ['| backward |', '| AdamW |']),
+        (
+            ['growth.py', '--tiny', '--repeats', '1', '--points', 'batch 2'],
+            ['| batch 2 |', '80 GB'],
+        ),
+        (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
+        (
+            ['communication.py', '--ranks', '2', '--accumulation', '2'],
+            ['| 2 | 2 | all_reduce | backward | 1.5 |'],
+        ),
     ],
 )
 def test_it_runs(command, words):
     result = subprocess.run(
-        [sys.executable, ROOT / 'benchmarks' / command[0], '--tiny', *command[1:]],
+        [sys.executable, ROOT / 'benchmarks' / command[0], *command[1:]],
         capture_output=True,
         text=True,
         timeout=200,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine._strategy import DDPStrategy
 from mmengine.dist import utils as dist_utils
 from mmengine.runner import Runner
 
@@ -18,6 +19,7 @@ import sys
 if sys.argv[2] == 'repaired':
     import pmd_mmaction
 import torch
+from mmengine._strategy import DDPStrategy
 from mmengine.dist import get_backend, get_world_size
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -101,16 +103,22 @@ def test_with_a_gpu_nothing_is_needed(monkeypatch):
     monkeypatch.setattr(dist_utils, '_init_dist_pytorch', _set_device)
     wrap_model = getattr(Runner.wrap_model, '__wrapped__', Runner.wrap_model)
     monkeypatch.setattr(Runner, 'wrap_model', wrap_model)
+    wrap_model = getattr(DDPStrategy._wrap_model, '__wrapped__', DDPStrategy._wrap_model)
+    monkeypatch.setattr(DDPStrategy, '_wrap_model', wrap_model)
     assert not cpu_launch.init_needs_gpu()
     assert not cpu_launch.ddp_needs_gpu()
+    assert not cpu_launch.strategy_needs_gpu()
     monkeypatch.setattr(cpu_launch, 'get_device', lambda: 'cpu')
     assert cpu_launch.init_needs_gpu()
     assert cpu_launch.ddp_needs_gpu()
+    assert cpu_launch.strategy_needs_gpu()
 
 
 def test_a_repaired_release_is_left_alone(monkeypatch):
     monkeypatch.setattr(cpu_launch, 'get_device', lambda: 'cpu')
     monkeypatch.setattr(dist_utils, '_init_dist_pytorch', lambda backend: None)
     monkeypatch.setattr(Runner, 'wrap_model', lambda self, cfg, model: model)
+    monkeypatch.setattr(DDPStrategy, '_wrap_model', lambda self, model: model)
     assert not cpu_launch.init_needs_gpu()
     assert not cpu_launch.ddp_needs_gpu()
+    assert not cpu_launch.strategy_needs_gpu()

@@ -56,6 +56,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'checkpoint-download',
         'cpu-init',
         'cpu-ddp',
+        'cpu-strategy',
     ]
     assert all(item.repaired for item in before if item.present)
 

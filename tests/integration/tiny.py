@@ -24,6 +24,7 @@ from mmengine.runner import Runner
 
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.hooks import DAREHook
+from pmd_mmaction.hooks.plain_model import plain_model
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -254,16 +255,16 @@ class Watch(Hook):
         self.auxiliary: dict[int, dict | None] = {}
 
     def before_train_epoch(self, runner) -> None:
-        teacher = runner.model.auxiliary_teacher
+        teacher = plain_model(runner).auxiliary_teacher
         self.auxiliary[runner.epoch] = None if teacher is None else snapshot(teacher.network)
-        self.start = self.start or snapshot(_student(runner.model))
+        self.start = self.start or snapshot(_student(plain_model(runner)))
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         optimizer = runner.optim_wrapper.optimizer
         self.steps.append(
             dict(
                 epoch=runner.epoch,
-                phase=runner.model.phase,
+                phase=plain_model(runner).phase,
                 lr=optimizer.param_groups[0]['lr'],
                 moments=len(optimizer.state),
             )
@@ -273,7 +274,7 @@ class Watch(Hook):
         self.steps[-1]['losses'] = {key: value.item() for key, value in outputs.items()}
 
     def after_train_epoch(self, runner) -> None:
-        self.students[runner.epoch] = snapshot(_student(runner.model))
+        self.students[runner.epoch] = snapshot(_student(plain_model(runner)))
 
 
 def _student(model: torch.nn.Module) -> torch.nn.Module:

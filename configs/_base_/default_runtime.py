@@ -7,6 +7,8 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     data_time=dict(type='DataTimeHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
+    # what the log will not read again is forgotten, else every checkpoint grows
+    log_history=dict(type='LogHistoryHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=3),
     # SIGTERM or SIGUSR1: save inside the epoch and stop

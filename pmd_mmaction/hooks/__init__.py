@@ -4,6 +4,7 @@ from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.data_time_hook import DataTimeHook
+from pmd_mmaction.hooks.log_history_hook import LogHistoryHook
 from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.preemption_hook import PreemptionHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
@@ -16,6 +17,7 @@ __all__ = [
     'CheckBackboneHook',
     'DAREHook',
     'DataTimeHook',
+    'LogHistoryHook',
     'NonFiniteHook',
     'PreemptionHook',
     'ProgressivePhaseHook',

@@ -39,8 +39,10 @@ class FiniteGuard:
 
     A step is skipped by taking the gradients away: every optimiser of PyTorch leaves a
     parameter without gradient, and its moments, alone. So the guard works with any optimiser
-    wrapper, mixed precision and gradient accumulation included. It costs one maximum over the
-    gradients, one all-reduce of two numbers and one host synchronisation per iteration.
+    wrapper, mixed precision and gradient accumulation included. Gradients are looked at before
+    they are clipped, since clipping by value makes infinite ones finite. It costs one maximum over
+    the gradients, or nothing where clipping computes their norm anyway, one all-reduce of two
+    numbers and one host synchronisation per iteration.
 
     Args:
         model: the model without its distributed wrapper; ``mode='loss'`` returns its losses.
@@ -51,22 +53,28 @@ class FiniteGuard:
         self.optim_wrapper = optim_wrapper
         self._parameter = next(model.parameters())
         self._loss: Tensor | None = None  # of this iteration
+        self._size: Tensor | None = None  # of the gradients, if they were clipped
         self._found: tuple[bool, bool] | None = None  # what the optimiser's hook saw
         self._poisoned = False  # the accumulated gradients hold a loss that was not finite
         self._handles = (
             model.register_forward_hook(self._see_losses, with_kwargs=True),
             optim_wrapper.optimizer.register_step_pre_hook(self._before_step),
         )
+        self._clip_func = getattr(optim_wrapper, 'clip_func', None)  # None: without clipping
+        if self._clip_func is not None:
+            optim_wrapper.clip_func = self._clip
 
     def remove(self) -> None:
         """Lets go of the model and the optimiser."""
         for handle in self._handles:
             handle.remove()
+        if self._clip_func is not None:
+            self.optim_wrapper.clip_func = self._clip_func
 
     def close_iteration(self) -> Verdict:
         """Judges the iteration that is over; every rank calls this once per iteration."""
         due = self.optim_wrapper.should_update()
-        found, self._found = self._found, None
+        found, self._found, self._size = self._found, None, None
         if found is None:  # gradients are accumulated, or GradScaler made no step
             found = (self._agree(0.0)[0], due)
         bad_loss, bad_gradient = found
@@ -90,22 +98,29 @@ class FiniteGuard:
         flat = [x for value in values for x in (value if isinstance(value, list) else [value])]
         self._loss = torch.stack([x.detach().float().mean() for x in flat]).sum()
 
+    def _clip(self, parameters: list[Tensor], **kwargs) -> Tensor | None:
+        """Clips; the norm, for the log, or None where there is none or it is not finite."""
+        if self._clip_func is not nn.utils.clip_grad_norm_:
+            self._size = _largest_gradient(parameters)
+            return self._clip_func(parameters, **kwargs)
+        # A norm that overflows makes all gradients 0, so it counts as not finite, too.
+        self._size = self._clip_func(parameters, **kwargs)
+        return self._size if self._size.isfinite() else None
+
     def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
         """Takes the gradients away if they, or the losses behind them, are not finite."""
         parameters = [p for group in optimizer.param_groups for p in group['params']]
-        # A bound of infinity leaves finite gradients as they are; the largest of them is asked
-        # for since a sum of squares may overflow where no gradient does.
-        largest = nn.utils.clip_grad_norm_(parameters, math.inf, norm_type=math.inf)
-        self._found = self._agree(largest)
+        size = _largest_gradient(parameters) if self._size is None else self._size
+        self._found = self._agree(size)
         if self._poisoned or any(self._found):
             for parameter in parameters:
                 parameter.grad = None
 
-    def _agree(self, largest: Tensor | float) -> tuple[bool, bool]:
-        """Whether the loss and the largest gradient are not finite on some rank."""
+    def _agree(self, size: Tensor | float) -> tuple[bool, bool]:
+        """Whether the loss and the size of the gradients are not finite on some rank."""
         device = self._parameter.device
         loss = 0.0 if self._loss is None else self._loss  # a train_step without forward()
-        values = torch.stack([torch.as_tensor(x, device=device).float() for x in (loss, largest)])
+        values = torch.stack([torch.as_tensor(x, device=device).float() for x in (loss, size)])
         bad = (~values.isfinite()).int()
         all_reduce(bad, 'max')
         bad_loss, bad_gradient = bad.tolist()
@@ -116,3 +131,9 @@ class FiniteGuard:
         scaler = getattr(self.optim_wrapper, 'loss_scaler', None)
         fixed = getattr(self.optim_wrapper, '_scale_update_param', None) is not None
         return scaler is not None and not fixed and scaler.get_scale() >= 1
+
+
+def _largest_gradient(parameters: list[Tensor]) -> Tensor:
+    """The largest absolute gradient: a sum of squares may overflow where no gradient does."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return nn.utils.get_total_norm(gradients, math.inf)

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch import nn
@@ -131,14 +132,80 @@ def test_a_bad_gradient_of_a_finite_loss():
     assert same(before, loop.state())
 
 
-def test_large_finite_gradients_are_not_bad():
-    """Their sum of squares overflows."""
-    loop = Loop(optimizer=torch.optim.SGD)
+class InfiniteGradient(Net):
+    """A finite loss with infinite gradients, positive or negative as ``x`` is."""
+
+    def forward(self, x, mode):
+        y = self.layer(x)
+        y.register_hook(lambda slope: slope * math.inf)
+        return dict(loss=y.sum())
+
+
+@pytest.mark.parametrize(
+    'clip', [None, dict(max_norm=1.0), dict(type='value', clip_value=1.0)], ids=str
+)
+@pytest.mark.parametrize('value', [1.0, -1.0])
+def test_infinite_gradients_are_seen_before_clipping(clip, value):
+    loop = Loop(InfiniteGradient(), clip_grad=clip)
+    before = loop.state()
+    assert loop.step(value) == BAD_GRADIENT
+    assert same(before, loop.state())
+
+
+@pytest.mark.parametrize('place', range(3))
+def test_one_value_among_many_gradients_is_enough(place):
+    loop = Loop()
+    for bad in (math.nan, math.inf, -math.inf):
+        for parameter in loop.net.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        list(loop.net.parameters())[place].grad.view(-1)[-1] = bad
+        loop.wrapper.optimizer.step()
+        assert loop.guard._found == (False, True)
+
+
+def _huge_gradients(**options):
+    """Every gradient is finite, the sum of their squares is not."""
+    loop = Loop(optimizer=torch.optim.SGD, **options)
     loop.net.layer.weight.data.fill_(1e-10)
     loop.net.layer.bias.data.zero_()
-    x = torch.full((1, 2), 3e19)
-    total = loop.net(x, mode='loss')['loss_a']
-    total.backward()
+    return loop, 3e19
+
+
+def test_a_norm_that_overflows_is_bad_since_clipping_would_make_all_gradients_zero():
+    loop, value = _huge_gradients(clip_grad=dict(max_norm=1.0))
+    before = loop.state()
+    assert loop.step(value) == BAD_GRADIENT
+    assert same(before, loop.state())
+
+
+def test_only_a_finite_norm_is_logged(request):
+    MessageHub.get_instance(request.node.name)
+    loop = Loop(InfiniteGradient(), clip_grad=dict(max_norm=1.0))
+    loop.step()
+    assert 'train/grad_norm' not in loop.wrapper.message_hub.log_scalars
+    healthy = Loop(clip_grad=dict(max_norm=1.0))
+    healthy.step()
+    assert healthy.wrapper.message_hub.get_scalar('train/grad_norm').current() > 0
+
+
+def test_the_size_of_one_step_does_not_judge_the_next():
+    loop = Loop(InfiniteGradient(), clip_grad=dict(max_norm=1.0))
+    assert loop.step() == BAD_GRADIENT
+    loop.net.register_forward_hook(lambda net, args, output: dict(loss=net.layer(*args).sum()))
+    assert loop.step().updated
+
+
+@pytest.mark.parametrize('clip', [dict(max_norm=1.0), dict(type='value', clip_value=1.0)], ids=str)
+def test_without_guard_clipping_is_as_before(clip):
+    loop = Loop(clip_grad=clip)
+    assert loop.wrapper.clip_func == loop.guard._clip
+    loop.guard.remove()
+    assert loop.wrapper.clip_func in (nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_)
+
+
+def test_large_finite_gradients_are_not_bad():
+    loop, value = _huge_gradients()
+    loop.net(torch.full((1, 2), value), mode='loss')['loss_a'].backward()
     slope = loop.net.layer.weight.grad
     assert slope.isfinite().all() and not slope.square().sum().isfinite()
     loop.wrapper.optimizer.step()

@@ -36,9 +36,9 @@ def _guarded(function: Callable, log: Path, args: tuple, environment: dict) -> N
         raise
 
 
-def run(function: Callable, log: Path, *args) -> None:
-    """Waits for the end and insists on success."""
-    _succeeds(start(function, log, *args), log)
+def run(function: Callable, log: Path, *args, timeout: float | None = TIMEOUT) -> None:
+    """Waits for the end, at most so many seconds, and insists on success."""
+    _succeeds(start(function, log, *args), log, timeout)
 
 
 def run_until_killed(function: Callable, log: Path, *args) -> None:
@@ -67,8 +67,8 @@ def run_ranks(function: Callable, log: Path, *args, ranks: int = 2) -> None:
             process.kill()  # one that waits for a rank that is gone
 
 
-def _succeeds(process, log: Path) -> None:
-    process.join(TIMEOUT)
+def _succeeds(process, log: Path, timeout: float | None = TIMEOUT) -> None:
+    process.join(timeout)
     if process.exitcode is None:
         process.kill()
     assert process.exitcode == 0, _explain(process, log)

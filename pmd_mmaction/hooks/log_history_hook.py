@@ -1,0 +1,33 @@
+"""A bounded memory of what is logged."""
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+
+@HOOKS.register_module()
+class LogHistoryHook(Hook):
+    """Forgets logged values that no line of the log will read again.
+
+    MMEngine remembers up to a million values of every loss, time and rate, in memory and in each
+    checkpoint, and copies them all whenever one is added. The log reads no further back than
+    its ``window_size`` or the epoch, so that much is kept: the longest of both. With
+    ``window_size='global'`` in ``log_processor.custom_cfg`` everything is kept.
+    """
+
+    priority = 'LOWEST'
+
+    def before_train(self, runner) -> None:
+        """Finds how much the log can read."""
+        processor = runner.log_processor
+        windows = [processor.window_size]
+        windows += [entry.get('window_size') or 1 for entry in processor.custom_cfg]
+        loops = [loop for loop in (runner.train_loop, runner.val_loop) if loop is not None]
+        lengths = [len(loop.dataloader) for loop in loops]
+        whole = 'global' in windows
+        self._kept = None if whole else max(lengths + [w for w in windows if w != 'epoch'])
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """Bounds all histories, also those that began in this iteration."""
+        if self._kept is not None:
+            for history in runner.message_hub.log_scalars.values():
+                history.max_length = self._kept

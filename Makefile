@@ -31,7 +31,7 @@ slow: $(STAMP)
 
 # Breaks each equation once; every fault must make a test fail. Some ten minutes.
 mutation: $(STAMP)
-	$(RUN) tests/mutation/run.py --jobs $(JOBS)
+	$(RUN) -m tests.mutation.run --jobs $(JOBS)
 
 demo: $(STAMP)
 	$(RUN) tools/demo.py $(DEMO_ARGS)

@@ -1,4 +1,4 @@
-# make test | test-wheel | demo | lint | slow | mutation | lock | clean-env
+# make test | test-wheel | demo | lint | slow | coverage | mutation | lock | clean-env
 # The environment is built on first use and again whenever a file it depends on changes.
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ GUI_OPENCV := opencv-python opencv-contrib-python
 # The processes of the tests share the cores; threads on top of that only slow them down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help test test-wheel slow mutation demo lint lock env clean-env
+.PHONY: help test test-wheel slow coverage mutation demo lint lock env clean-env
 
 help:
 	@sed -n 1,2p Makefile
@@ -29,9 +29,16 @@ test-wheel: $(STAMP)
 slow: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
 
+# Which lines of the package the tests run, processes that they start included.
+coverage: $(STAMP)
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(RUN) -m coverage run -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
+
 # Breaks each equation once; every fault must make a test fail. Some ten minutes.
 mutation: $(STAMP)
-	$(RUN) tests/mutation/run.py --jobs $(JOBS)
+	$(RUN) -m tests.mutation.run --jobs $(JOBS)
 
 demo: $(STAMP)
 	$(RUN) tools/demo.py $(DEMO_ARGS)

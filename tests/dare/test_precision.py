@@ -12,6 +12,7 @@ from pmd_mmaction.dare import DifficultyTable, check_precision
     ('dtype', 'alpha', 'fits'),
     [
         ('float16', 0.95, True),
+        ('float16', 1.0, True),
         ('float16', 0.1, True),
         ('float16', 0.099, False),
         ('float32', 0.001, True),

@@ -38,6 +38,16 @@ def test_every_clip_has_the_exact_number_of_masked_patches(masker_type, grid, ra
 
 
 @every_masker
+def test_the_lowest_ranks_of_each_group_stay_visible(masker_type):
+    masker = masker_type((2, 4, 4))
+    groups, length = masker.group_shape
+    ranks = torch.arange(length).flip(0).float().expand(3, groups, length)
+    mask = masker.mask(ranks, 0.75).view(3, groups, length)
+    masked = length - length // 4
+    assert mask[..., :masked].all() and not mask[..., masked:].any()
+
+
+@every_masker
 def test_nested_masks_of_rising_ratios(masker_type):
     masker = masker_type((4, 6, 6))
     ranks = masker.rank(5, torch.Generator().manual_seed(0))

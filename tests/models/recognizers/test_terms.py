@@ -6,7 +6,12 @@ from pmd_mmaction.models.recognizers.terms import BaseTerm, DARETerm, PSDTerm
 
 
 def test_the_defaults_are_those_of_the_paper():
-    assert (PSDTerm().loss_weight, DARETerm().alpha, DARETerm().tau) == (0.05, 0.95, 0.5)
+    assert [term().loss_weight for term in (BaseTerm, PSDTerm, DARETerm)] == [1, 0.05, 1]
+    assert (DARETerm().alpha, DARETerm().tau) == (0.95, 0.5)
+
+
+def test_alpha_1_is_no_smoothing_and_allowed():
+    assert DARETerm(alpha=1).alpha == 1
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,9 @@ def save(
     encoded = json.dumps(header, sort_keys=True).encode()
     prefix = _PREFIX.pack(_MAGIC, _VERSION, len(encoded))
     digest = hashlib.sha256()
+    size = len(prefix) + len(encoded) + table.nbytes + _DIGEST_BYTES
     # Hashing takes about as long as writing; both release the interpreter lock.
-    with atomic_writer(path) as file, ThreadPoolExecutor(1) as thread:
+    with atomic_writer(path, size) as file, ThreadPoolExecutor(1) as thread:
         for block in chain((prefix, encoded), table.chunks()):
             hashed = thread.submit(digest.update, block)
             file.write(block)

@@ -26,7 +26,7 @@ class AtomicLocalBackend(LocalBackend):
             OSError: if it cannot be written; an older file of this name is intact.
         """
         Path(filepath).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(filepath) as file:
+        with atomic_writer(filepath, len(obj)) as file:
             file.write(obj)
 
     def remove(self, filepath: str | Path) -> None:

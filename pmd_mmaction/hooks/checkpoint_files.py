@@ -36,9 +36,9 @@ def note_checkpoint(work_dir: Path, path: Path) -> None:
     It says from where to look backwards: later files of another attempt are not taken for the
     newest, and a note whose checkpoint was never finished leads to the one before.
     """
-    relative = os.path.relpath(path, work_dir)
-    with atomic_writer(Path(work_dir) / NOTE) as file:
-        file.write(relative.encode())
+    relative = os.path.relpath(path, work_dir).encode()
+    with atomic_writer(Path(work_dir) / NOTE, len(relative)) as file:
+        file.write(relative)
 
 
 def list_checkpoints(work_dir: Path) -> list[Path]:

@@ -35,7 +35,8 @@ def write_phase_file(
         SHA-256 of the file.
     """
     weights = {key: value.detach().cpu() for key, value in state_dict.items()}
-    with atomic_writer(path) as file:
+    size = sum(value.nbytes for value in weights.values())  # and a little for the names
+    with atomic_writer(path, size) as file:
         torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), file)
     return sha256_of(path)
 

@@ -10,6 +10,7 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.functional import Phase, PhaseSchedule, checks
 from pmd_mmaction.hooks.batch_change import check_epoch_length
 from pmd_mmaction.hooks.dare_hook import check_plan
+from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
 from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
@@ -159,12 +160,11 @@ class ProgressivePhaseHook(Hook):
         if is_main_process():
             path = self._path(runner, phase.index + 1)
             self._auxiliary_path = path
-            self._auxiliary_sha256 = write_phase_file(
-                path,
-                plain_model(runner).student_state_dict(),
-                self._number(phase),
-                phase.mask_ratio,
-            )
+            student = plain_model(runner).student_state_dict()
+            with remedy_if_disk_full():
+                self._auxiliary_sha256 = write_phase_file(
+                    path, student, self._number(phase), phase.mask_ratio
+                )
             runner.logger.info(
                 f'Student of phase {self._number(phase)} (mask ratio '
                 f'{phase.mask_ratio}) written to {path}'

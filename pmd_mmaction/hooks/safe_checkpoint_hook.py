@@ -1,7 +1,5 @@
 """Checkpoints that are complete or not there, and a resume that finds the newest of them."""
 
-import errno
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ from pmd_mmaction.hooks.checkpoint_files import (
     remove_unfinished,
 )
 from pmd_mmaction.hooks.difficulty_files import prune_tables
+from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
 
 KEPT = 'kept_checkpoints'
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @HOOKS.register_module()
@@ -147,10 +145,10 @@ class SafeCheckpointHook(CheckpointHook):
         self._kept = [other for other in self._kept if other != name] + [name]
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.message_hub.update_info(KEPT, list(self._kept))
-        if is_main_process():
-            note_checkpoint(Path(runner.work_dir), self.last_ckpt)
         iteration = meta['iter']
-        try:
+        with remedy_if_disk_full():
+            if is_main_process():
+                note_checkpoint(Path(runner.work_dir), self.last_ckpt)
             runner.save_checkpoint(
                 self.out_dir,
                 name,
@@ -161,8 +159,6 @@ class SafeCheckpointHook(CheckpointHook):
                 by_epoch=self.by_epoch,
                 backend_args=self.backend_args,
             )
-        except OSError as error:
-            raise _explained(error, self.last_ckpt) from error
         self._saved_at = iteration
         self._prune()
 
@@ -189,24 +185,10 @@ class SafeCheckpointHook(CheckpointHook):
             return
         self.file_backend.waiting = []
         try:
-            super()._save_best_checkpoint(runner, metrics)
-        except OSError as error:
-            self.file_backend.waiting.clear()
-            raise _explained(error, 'the best checkpoint') from error
+            with remedy_if_disk_full():
+                super()._save_best_checkpoint(runner, metrics)
         finally:
             waiting, self.file_backend.waiting = self.file_backend.waiting, None
         best = {getattr(self, 'best_ckpt_path', None)}
         best |= set(getattr(self, 'best_ckpt_path_dict', {}).values())
         self._remove([path for path in waiting if str(path) not in best])
-
-
-def _explained(error: OSError, path: str) -> OSError:
-    """The error with what it means for the run."""
-    if error.errno not in _NO_SPACE or 'Earlier checkpoints' in str(error):
-        return error
-    place = os.path.dirname(path) or '.'
-    return OSError(
-        error.errno,
-        f'{os.strerror(error.errno)} while {path} was written. Earlier checkpoints are intact: '
-        f'free space in {place} (or lower max_keep_ckpts) and go on with --resume',
-    )

@@ -16,7 +16,7 @@ SAMPLES, EPOCHS, RATE = 24, 5, 0.4
 
 
 class Run:
-    """What `batch_change` sees of a Runner: one epoch of warm-up, a cosine for the others."""
+    """What `batch_change` sees of a Runner: an epoch of warm-up, a cosine of two, a straight fall."""
 
     def __init__(self, batch=4, accumulation=1, scale=False, samples=SAMPLES, by_epoch=False):
         self.train_dataloader = DataLoader(range(samples), batch_size=batch)
@@ -28,10 +28,12 @@ class Run:
         )
         unit = dict(by_epoch=by_epoch)
         epoch = 1 if by_epoch else self.length
-        cosine = dict(T_max=(EPOCHS - 1) * epoch, begin=epoch, end=EPOCHS * epoch, **unit)
+        cosine = dict(T_max=2 * epoch, begin=epoch, end=3 * epoch, eta_min=0.1, **unit)
+        fall = dict(start_factor=1.0, end_factor=0.5, begin=3 * epoch, end=EPOCHS * epoch, **unit)
         self.param_schedulers = [
             LinearLR(self.optimizer, start_factor=0.1, begin=0, end=epoch, **unit),
             CosineAnnealingLR(self.optimizer, **cosine),
+            LinearLR(self.optimizer, **fall),
         ]
         self.by_epoch = by_epoch
         self.train_loop = object.__new__(EpochBasedTrainLoop)
@@ -161,3 +163,30 @@ def test_a_loop_of_iterations_is_left_alone():
     before = copy.deepcopy(checkpoint)
     batch_change.adapt_checkpoint(checkpoint, new)
     assert checkpoint == before
+
+
+@pytest.mark.parametrize('old, new', [(2, 6), (6, 2), (4, 3), (3, 8)])
+@pytest.mark.parametrize('epoch', range(1, EPOCHS))
+def test_schedulers_stand_where_those_of_the_new_batches_would(old, new, epoch):
+    before, always = Run(old), Run(new)
+    before.train(epoch)
+    always.train(epoch)
+    checkpoint, expected = before.save(epoch), always.save(epoch)
+    batch_change.adapt_checkpoint(checkpoint, Run(new))
+    for state in (*checkpoint['param_schedulers'], *expected['param_schedulers']):
+        del state['_last_value']  # the rate of the step before, of a finer or coarser step
+    assert checkpoint['param_schedulers'] == expected['param_schedulers']
+
+
+def test_every_rate_in_the_checkpoint_is_scaled():
+    old = Run()
+    old.train(2)
+    before = old.save(2)
+    after = copy.deepcopy(before)
+    batch_change.adapt_checkpoint(after, Run(12, scale=True))
+    for key in ('lr', 'initial_lr'):
+        rates = [state['optimizer']['param_groups'][0][key] for state in (after, before)]
+        assert rates[0] == pytest.approx(3 * rates[1])
+    for key in ('base_values', '_last_value'):
+        rates = [[s[key] for s in state['param_schedulers']] for state in (after, before)]
+        assert rates[0] == [[3 * rate for rate in group] for group in rates[1]]

@@ -1,5 +1,5 @@
-# What the fine-tunings on all data sets share: augmentation as in VideoMAE and MVD, loaders, metrics.
-# A data set adds its files, how it samples frames, and the three pipelines made of these steps.
+# What the fine-tunings on all data sets share: augmentation as in VideoMAE and MVD, loaders and
+# metrics. A data set adds its files, its sampling of frames, and three pipelines of these steps.
 
 # rand-m7-n4, drawn once for all frames: four of these, each with probability 0.5 and 7 of 10
 # magnitudes. The noise on the magnitude (mstd0.5) is left out.

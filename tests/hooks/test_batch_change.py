@@ -16,9 +16,11 @@ SAMPLES, EPOCHS, RATE = 24, 5, 0.4
 
 
 class Run:
-    """What `batch_change` sees of a Runner: an epoch of warm-up, a cosine of two, a straight fall."""
+    """What `batch_change` sees of a Runner: warm-up, then a cosine."""
 
-    def __init__(self, batch=4, accumulation=1, scale=False, samples=SAMPLES, by_epoch=False):
+    def __init__(
+        self, batch=4, accumulation=1, scale=False, samples=SAMPLES, by_epoch=False, warmup=1
+    ):
         self.train_dataloader = DataLoader(range(samples), batch_size=batch)
         self.length = len(self.train_dataloader)
         weight = torch.nn.Parameter(torch.zeros(1))
@@ -28,12 +30,10 @@ class Run:
         )
         unit = dict(by_epoch=by_epoch)
         epoch = 1 if by_epoch else self.length
-        cosine = dict(T_max=2 * epoch, begin=epoch, end=3 * epoch, eta_min=0.1, **unit)
-        fall = dict(start_factor=1.0, end_factor=0.5, begin=3 * epoch, end=EPOCHS * epoch, **unit)
+        begin, end = warmup * epoch, EPOCHS * epoch
         self.param_schedulers = [
-            LinearLR(self.optimizer, start_factor=0.1, begin=0, end=epoch, **unit),
-            CosineAnnealingLR(self.optimizer, **cosine),
-            LinearLR(self.optimizer, **fall),
+            LinearLR(self.optimizer, start_factor=0.1, begin=0, end=begin, **unit),
+            CosineAnnealingLR(self.optimizer, T_max=end - begin, begin=begin, end=end, **unit),
         ]
         self.by_epoch = by_epoch
         self.train_loop = object.__new__(EpochBasedTrainLoop)
@@ -168,11 +168,11 @@ def test_a_loop_of_iterations_is_left_alone():
 @pytest.mark.parametrize('old, new', [(2, 6), (6, 2), (4, 3), (3, 8)])
 @pytest.mark.parametrize('epoch', range(1, EPOCHS))
 def test_schedulers_stand_where_those_of_the_new_batches_would(old, new, epoch):
-    before, always = Run(old), Run(new)
+    before, always = Run(old, warmup=2), Run(new, warmup=2)
     before.train(epoch)
     always.train(epoch)
     checkpoint, expected = before.save(epoch), always.save(epoch)
-    batch_change.adapt_checkpoint(checkpoint, Run(new))
+    batch_change.adapt_checkpoint(checkpoint, Run(new, warmup=2))
     for state in (*checkpoint['param_schedulers'], *expected['param_schedulers']):
         del state['_last_value']  # the rate of the step before, of a finer or coarser step
     assert checkpoint['param_schedulers'] == expected['param_schedulers']

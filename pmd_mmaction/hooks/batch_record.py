@@ -75,7 +75,7 @@ class BatchRecord:
         """
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'{path} is no record of a batch: {error}') from error
         if not isinstance(content, dict) or content.get('format') != FORMAT:
             raise ValueError(

@@ -34,6 +34,7 @@ from pmd_mmaction.convert import (
 )
 from pmd_mmaction.convert.huggingface_folder import read_folder_config
 from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.functional import checks
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.teachers.weights import read_state_dict
 
@@ -99,6 +100,8 @@ def read_options(args: argparse.Namespace, config: dict | None) -> Options:
     heads = args.num_heads
     if heads is None:
         heads = (config or {}).get('num_attention_heads')
+    if heads is not None:
+        checks.require_whole('convert_checkpoint', num_heads=heads)
     labels = None
     if args.labels is not None:
         labels = args.labels.read_text(encoding='utf-8').splitlines()

@@ -22,7 +22,6 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
@@ -215,7 +214,7 @@ def main(argv: list[str] | None = None) -> int:
         record = BatchRecord.read(args.record)
         cfg = Config.fromfile(args.config) if args.config else read_config(record.config)
         findings = replay(build_model(cfg, record, args), cfg, record)
-    except (OSError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+    except (OSError, ValueError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error
     show(Console(width=None if sys.stdout.isatty() else 140), record, findings)
     return 0 if findings.rows else 1

@@ -102,5 +102,12 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Reads a safetensors file onto the CPU."""
-    return safetensors.torch.load_file(path)
+    """Reads a safetensors file onto the CPU.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f'{path} is no file of tensors: {error}') from error

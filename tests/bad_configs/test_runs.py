@@ -26,6 +26,11 @@ def late(cfg):
     steps.append(steps.pop(0))
 
 
+def drop_seed(cfg):
+    """The augmentation follows from nothing."""
+    cfg.train_dataloader.dataset.pipeline.pop(0)
+
+
 def add(hook):
     """One more custom hook."""
     return lambda cfg: cfg.custom_hooks.append(hook)
@@ -53,6 +58,12 @@ RUNS = [
     (forget_index, 'PackActionInputs in the train pipeline drops sample_idx'),
     (put('optim_wrapper.accumulative_counts', 2), 'no multiple of accumulative_counts=2'),
     (put('custom_hooks.1.prev_student', 'nowhere.pth'), 'nowhere.pth'),
+    (late, "make dict\\(type='SeedAugmentation'\\) the first step of the train pipeline"),
+    (drop_seed, "make dict\\(type='SeedAugmentation'\\) the first step"),
+    (add(dict(type='DAREHook')), 'DAREHook is there 2 times: keep one'),
+    (add(dict(type='NonFiniteHook')), 'NonFiniteHook is there 2 times'),
+    (other_model, 'ProgressivePhaseHook leads a PMDRecognizer.*the model is a MaskedAutoencoder'),
+    (without_mean, 'the clips would not be normalised: set model.data_preprocessor'),
     (put('train_dataloader.dataset.ann_file', 'nowhere.txt'), 'no list file nowhere.txt'),
 ]
 

@@ -39,7 +39,7 @@ def read_config(text: str) -> Config:
         raise ValueError(f'the recorded config imports more than {PACKAGE}: {REMEDY}')
     kept = {key: content[key] for key in KEYS if content.get(key) is not None}
     known = _registered()
-    for name in _types(kept):
+    for name in _types([kept['model'], kept.get('train_dataloader')]):  # these are built
         scope, _, rest = name.rpartition('.') if isinstance(name, str) else ('', '', None)
         if rest not in known or scope not in ('', 'mmaction', 'mmcv', 'mmengine'):
             raise ValueError(
@@ -61,13 +61,12 @@ def _types(part: Any) -> Iterator[Any]:
 
 
 def _registered() -> set[str]:
-    """Names in all registries of the stack."""
+    """Names in all registries of the stack; importing this package has filled them."""
     found, waiting = set(), []
     for module in (mmengine.registry, mmaction.registry):
         waiting += [part for part in vars(module).values() if isinstance(part, Registry)]
     while waiting:
         registry = waiting.pop()
-        registry.import_from_location()
         found |= set(registry.module_dict)
         waiting += registry.children.values()
     return found

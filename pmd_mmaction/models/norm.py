@@ -30,6 +30,6 @@ def token_norm(where: object, norm_cfg: dict | None, dims: int) -> nn.Module:
         name = where if isinstance(where, str) else type(where).__name__
         raise ValueError(
             f'{name}: norm_cfg is {dict(norm_cfg)}, which makes no norm of (B, N, {dims}) tokens '
-            f'({error or type(error).__name__}); it must be such as {LAYER_NORM}'
+            f'({str(error) or type(error).__name__}); it must be such as {LAYER_NORM}'
         ) from error
     return layer

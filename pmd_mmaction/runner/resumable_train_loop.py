@@ -42,6 +42,12 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     ) -> None:
         checks.require_whole(self, max_epochs=max_epochs, val_interval=val_interval)
         checks.require_whole(self, 0, val_begin=val_begin)
+        pairs = dynamic_intervals or ()
+        if not isinstance(pairs, (list, tuple)) or any(len(pair) != 2 for pair in pairs):
+            raise ValueError(
+                f'ResumableTrainLoop: dynamic_intervals is {pairs!r}; it must be a list of pairs '
+                '(epoch, interval)'
+            )
         super().__init__(runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals)
 
     def run_epoch(self) -> None:

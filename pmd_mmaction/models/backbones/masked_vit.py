@@ -89,7 +89,8 @@ class MaskedVisionTransformer(VisionTransformer):
         init_cfg: dict | list | None = None,
     ) -> None:
         height, width = checks.height_and_width(self, img_size=img_size)
-        checks.require_divisible(self, height=height, width=width, patch_size=patch_size)
+        sides = {'img_size height': height, 'img_size width': width}
+        checks.require_divisible(self, **sides, patch_size=patch_size)
         checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
         checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         checks.require_whole(self, in_channels=in_channels, depth=depth)

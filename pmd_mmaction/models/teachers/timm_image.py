@@ -142,5 +142,5 @@ def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.M
     except (ArithmeticError, AssertionError, TypeError, ValueError) as error:
         raise ValueError(
             f'TimmImageTeacher: model_kwargs is {dict(model_kwargs)}, which timm refuses: '
-            f'{error or type(error).__name__}'
+            f'{str(error) or type(error).__name__}'
         ) from error

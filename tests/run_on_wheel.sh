@@ -8,7 +8,7 @@ python=$1
 shift
 
 aside=$(mktemp -d)
-trap 'rm -rf "$aside"' EXIT
+trap 'rm -rf -- "$aside"' EXIT
 mkdir "$aside/source"
 git -C "$root" ls-files -z --cached --others --exclude-standard |
   tar --create --directory "$root" --null --files-from - | tar --extract --directory "$aside/source"
@@ -20,5 +20,6 @@ git -C "$root" ls-files -z --cached --others --exclude-standard |
 rm -rf "$aside"/source/{pmd_mmaction,build,*.egg-info}
 cd "$aside/source"
 export PYTHONPATH="$aside/site" # wins over an editable installation
-"$python" -c "import pmd_mmaction, sys; sys.exit(not pmd_mmaction.__file__.startswith('$aside/site'))"
+"$python" -c 'import pmd_mmaction, sys; sys.exit(not pmd_mmaction.__file__.startswith(sys.argv[1]))' \
+  "$aside/site"
 "$python" -m pytest "$@"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 
 from pmd_mmaction.compat.checkpoint import load_from_local
 from pmd_mmaction.dare import table_file
@@ -58,6 +59,46 @@ def test_a_hostile_checkpoint_is_refused(tmp_path, monkeypatch, reader):
     assert os.listdir(tmp_path) == ['bad.pth']
 
 
+class _Reference:
+    """Pickles into the class's own ``getattr`` of something that is no statistics method."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, 'register_statistics')
+
+
+class _Built:
+    """Pickles into a ``HistoryBuffer`` that is called with arguments."""
+
+    def __reduce__(self):
+        return HistoryBuffer, ([1.0], [1])
+
+
+def _history(**state) -> HistoryBuffer:
+    history = HistoryBuffer()
+    history.__dict__.update(state)
+    return history
+
+
+HISTORIES = {
+    'numbers that are a command': lambda: _history(_log_history=_Touch()),
+    'a method that is a command': lambda: _history(_statistics_methods=dict(mean=_Touch())),
+    'a name that is a command': lambda: _history(_log_history={_Touch(): 1}),
+    'a reference': _Reference,
+    'arguments': _Built,
+}
+
+
+@pytest.mark.parametrize('kind', HISTORIES)
+@pytest.mark.parametrize('reader', READERS)
+def test_what_looks_like_a_log_is_refused(tmp_path, monkeypatch, reader, kind):
+    monkeypatch.chdir(tmp_path)
+    content = dict(state_dict=dict(w=torch.ones(1)), message_hub=HISTORIES[kind]())
+    torch.save(content, tmp_path / 'bad.pth')
+    with pytest.raises(pickle.UnpicklingError):
+        READERS[reader](tmp_path / 'bad.pth')
+    assert os.listdir(tmp_path) == ['bad.pth']
+
+
 @pytest.mark.parametrize('reader', READERS)
 def test_an_archive_writes_nothing_outside(tmp_path, monkeypatch, reader):
     inner = tmp_path / 'inner'
@@ -68,7 +109,7 @@ def test_an_archive_writes_nothing_outside(tmp_path, monkeypatch, reader):
         # torch reads members in memory: to it '../data.pkl' is a name like any other
         assert READERS[reader](inner / 'bad.pth') == dict(state_dict={})
     except (RuntimeError, ValueError):
-        pass
+        pass  # or it is no checkpoint of theirs
     assert os.listdir(tmp_path) == ['inner'] and os.listdir(inner) == ['bad.pth']
 
 

@@ -21,7 +21,7 @@ ALLOWED = {
     'visualization': {'functional'},
     'datasets': {'functional'},
     'evaluation': {'functional'},
-    'runner': set(),
+    'runner': {'functional'},
     'compat': set(),
     'diagnosis': {'compat', 'dare', 'datasets', 'hooks'},
     'version': set(),

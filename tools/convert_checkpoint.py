@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import pmd_mmaction
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.convert import (
     SOURCES,
     TARGETS,
@@ -31,7 +32,9 @@ from pmd_mmaction.convert import (
     convert,
     largest_difference,
 )
+from pmd_mmaction.convert.huggingface_folder import read_folder_config
 from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.functional import checks
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.teachers.weights import read_state_dict
 
@@ -86,8 +89,8 @@ def read_source(src: Path) -> tuple[dict[str, Tensor], Path, dict | None]:
         if not found:
             raise ValueError(f'there is none of {WEIGHT_FILES} in this folder')
         src = found[0]
-    text = config.read_text(encoding='utf-8') if config and config.is_file() else 'null'
-    return read_state_dict(str(src)), src, json.loads(text)
+    known = read_folder_config(config) if config and config.is_file() else None
+    return read_state_dict(str(src)), src, known
 
 
 def read_options(args: argparse.Namespace, config: dict | None) -> Options:
@@ -97,6 +100,8 @@ def read_options(args: argparse.Namespace, config: dict | None) -> Options:
     heads = args.num_heads
     if heads is None:
         heads = (config or {}).get('num_attention_heads')
+    if heads is not None:
+        checks.require_whole('convert_checkpoint', num_heads=heads)
     labels = None
     if args.labels is not None:
         labels = args.labels.read_text(encoding='utf-8').splitlines()
@@ -202,6 +207,7 @@ def _verified(
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
+    accept_any_name()
     args = parse_args(argv)
     try:
         conversion, differences = run(args)

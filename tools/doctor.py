@@ -67,8 +67,8 @@ def show(findings: list) -> None:
 
 
 def _plain(text: str) -> str:
-    """Text whose brackets rich does not take for mark-up."""
-    return text.replace('[', r'\[')
+    """Text that can be printed, whose brackets rich does not take for mark-up."""
+    return text.encode('utf-8', 'backslashreplace').decode().replace('[', r'\[')
 
 
 def main(argv: list[str] | None = None) -> int:

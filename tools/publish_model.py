@@ -16,6 +16,7 @@ from torch import Tensor
 
 import pmd_mmaction
 from pmd_mmaction.compat.checkpoint import load_from_local
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare.atomic_file import atomic_writer
 
 # What to keep: name to prefixes of the weights.
@@ -136,6 +137,7 @@ def _check(path: Path, expected: dict) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
+    accept_any_name()
     args = parse_args(argv)
     try:
         path, result, left = publish(args.src, args.dst, args.keep, args.raw, args.date)

@@ -7,7 +7,7 @@ drawn as they were. Exit code 0 if something is not finite again, 1 if everythin
 from __future__ import annotations
 
 import argparse
-import ast
+import pickle
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,14 +19,15 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
-from mmengine.utils import import_modules_from_strings
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from torch import Tensor, nn
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.hooks.batch_record import BatchRecord
+from pmd_mmaction.hooks.recorded_config import read_config
 from pmd_mmaction.hooks.recorded_state import restore_model
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
 
@@ -67,16 +68,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--config', help='config to use instead of the recorded one')
     parser.add_argument('--device', default=get_device(), help='default: %(default)s')
     return parser.parse_args(argv)
-
-
-def recorded_config(record: BatchRecord) -> Config:
-    """The config of the run; nothing in a record is executed."""
-    try:
-        cfg = Config(ast.literal_eval(record.config))
-    except (ValueError, SyntaxError) as error:
-        raise ValueError('the recorded config is no literal: give --config') from error
-    import_modules_from_strings(**(cfg.get('custom_imports') or dict(imports=[])))
-    return cfg
 
 
 def build_model(cfg: Config, record: BatchRecord, args: argparse.Namespace) -> nn.Module:
@@ -217,12 +208,13 @@ def show(console: Console, record: BatchRecord, findings: Findings) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool."""
+    accept_any_name()
     args = parse_args(argv)
     try:
         record = BatchRecord.read(args.record)
-        cfg = Config.fromfile(args.config) if args.config else recorded_config(record)
+        cfg = Config.fromfile(args.config) if args.config else read_config(record.config)
         findings = replay(build_model(cfg, record, args), cfg, record)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error
     show(Console(width=None if sys.stdout.isatty() else 140), record, findings)
     return 0 if findings.rows else 1

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_masks, read_scalars
 
@@ -62,6 +63,7 @@ def frames(dataset, index: int) -> np.ndarray:
 
 
 def main() -> None:
+    accept_any_name()
     args = parse_args()
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.default_scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -9,6 +10,9 @@ from typing import Mapping, Sequence
 from torch import Tensor
 
 from pmd_mmaction.convert.encoder import ClipSize, EncoderSize
+from pmd_mmaction.functional import checks
+
+MAX_CONFIG_BYTES = 2**20  # with the names of 20 000 classes
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,23 @@ class HuggingFaceFolder:
     code: Path | None
 
 
+def read_folder_config(path: Path) -> dict:
+    """The content of a ``config.json``.
+
+    Raises:
+        ValueError: if it is none, or too large to be one.
+    """
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ValueError(f'{path} has {path.stat().st_size} bytes, too many for a config.json')
+    try:
+        config = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path} is no JSON: {error}') from error
+    if not isinstance(config, dict):
+        raise ValueError(f'{path} holds no config')
+    return config
+
+
 def clip_size_of(config: Mapping) -> ClipSize:
     """The clips that ``config.json`` names.
 
@@ -36,7 +57,9 @@ def clip_size_of(config: Mapping) -> ClipSize:
     """
     if config.get('model_type') != 'videomae':
         raise ValueError(f'its config.json is of a {config.get("model_type")!r}, not a videomae')
-    return ClipSize(config.get('num_frames', 16), config.get('image_size', 224))
+    sizes = dict(num_frames=config.get('num_frames', 16), image_size=config.get('image_size', 224))
+    checks.require_whole('config.json', **sizes)
+    return ClipSize(*sizes.values())
 
 
 def model_config(

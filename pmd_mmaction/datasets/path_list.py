@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from mmaction.datasets import RepeatAugDataset, VideoDataset
 from mmaction.datasets.repeat_aug_dataset import get_type
@@ -123,19 +123,62 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
     cannot be read are handled by :class:`SubstituteBadVideos`.
 
     Args:
-        *args: the parent's.
+        ann_file: the list.
+        pipeline: transforms.
+        data_prefix: ``dict(video=...)``, the folder of the videos; None: paths stand for
+            themselves.
+        test_mode: a bad video is always an error.
         allow_outside: accept paths that leave ``data_prefix['video']`` (:func:`lies_inside`).
             Without a prefix there is nothing to leave, and any path is accepted.
-        **kwargs: the parent's, and ``max_substitutes`` of :class:`SubstituteBadVideos`.
+        **options: further ones of MMAction2 and MMEngine, see ``OPTIONS``, and
+            ``max_substitutes`` of :class:`SubstituteBadVideos`.
 
     Raises:
-        ValueError: naming the line of a path that leaves the prefix.
+        TypeError: for another option; lists of several labels per video are not read.
+        ValueError: for an argument that makes no sense, or naming the line of a path that leaves
+            the prefix.
     """
 
-    def __init__(self, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
-        checks.require_flag(self, allow_outside=allow_outside)
+    OPTIONS: tuple[str, ...] = (
+        'ann_file', 'pipeline', 'data_prefix', 'test_mode', 'allow_outside', 'max_substitutes',
+        'data_root', 'indices', 'lazy_init', 'metainfo', 'modality', 'serialize_data',
+        'start_index',
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict | Callable],
+        data_prefix: Mapping[str, str] | None = None,
+        test_mode: bool = False,
+        allow_outside: bool = False,
+        **options: Any,
+    ) -> None:
+        checks.require_keys(self, self.OPTIONS, config=options)
+        checks.require_text(self, ann_file=ann_file)
+        if not isinstance(pipeline, (list, tuple)):
+            raise ValueError(
+                f'{type(self).__name__}: pipeline is {pipeline!r}; it must be a list of '
+                "dict(type='...', ...)"
+            )
+        data_prefix = dict(video='') if data_prefix is None else data_prefix
+        checks.require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
+        if not isinstance(data_prefix['video'], str):
+            raise ValueError(
+                f'{type(self).__name__}: data_prefix.video is {data_prefix["video"]!r}; it must '
+                "be a folder, or ''"
+            )
+        if not isinstance(options.get('data_root', ''), (str, type(None))):
+            raise ValueError(
+                f'{type(self).__name__}: data_root is {options["data_root"]!r}; it must be a folder'
+            )
+        checks.require_flag(self, test_mode=test_mode, allow_outside=allow_outside)
+        for key in ('lazy_init', 'serialize_data'):
+            checks.require_flag(self, **{key: options.get(key, True)})
+        checks.require_whole(self, 0, start_index=options.get('start_index', 0))
+        checks.require_text(self, modality=options.get('modality', 'RGB'))
         self.allow_outside = allow_outside
-        super().__init__(*args, **kwargs)
+        super().__init__(ann_file, pipeline, data_prefix, test_mode=test_mode, **options)
 
     def load_data_list(self) -> list[dict]:
         """The videos in the order of the list; label -1 where there is none."""
@@ -160,22 +203,29 @@ class RepeatAugPathListDataset(PathListDataset):
     ``collate_fn=dict(type='repeat_pseudo_collate')``.
 
     Args:
-        *args: the parent's.
+        ann_file: the list.
+        pipeline: transforms.
         num_repeats: clips per video.
         sample_once: all clips of a video show the same frames.
-        **kwargs: the parent's.
+        **options: the parent's.
 
     Raises:
         ValueError: if the pipeline begins otherwise, or ``num_repeats`` is below 1.
     """
 
+    OPTIONS = (*PathListDataset.OPTIONS, 'num_repeats', 'sample_once')
     # MMAction2's own class accepts no reader but decord's; how it repeats is the same.
     prepare_data = RepeatAugDataset.prepare_data
 
     def __init__(
-        self, *args: Any, num_repeats: int = 4, sample_once: bool = False, **kwargs: Any
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict | Callable],
+        num_repeats: int = 4,
+        sample_once: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(ann_file, pipeline, **options)
         steps = [get_type(step) for step in self.pipeline.transforms[:3]]
         if len(steps) < 3 or (steps[0], steps[2]) not in DECODING_STEPS:
             raise ValueError(

@@ -32,6 +32,8 @@ class VideoInit(BaseTransform):
 
     def __init__(self, reader: str = 'pyav', backend_args: dict | None = None) -> None:
         checks.require_one_of(self, tuple(READERS), reader=reader)
+        if backend_args is not None:
+            checks.require_dict(self, backend_args=backend_args)
         self.reader = reader
         self.backend_args = backend_args
 

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Mapping
 
 import torch
 from mmaction.registry import HOOKS, MODELS
@@ -18,9 +18,11 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from pmd_mmaction.dare import TableLayout
 from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.diagnosis.finding import Finding, in_gb, judge
+from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.digest import sha256_of
 
+PACKAGE = __name__.partition('.')[0]
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # As in published names: name-0123abcd.pth
 HASH_IN_NAME = re.compile(r'-([a-f0-9]{8,})\.\w+$')
@@ -36,29 +38,29 @@ def examine_config(cfg: Config, entries: int = 20) -> Iterator[Finding]:
         entries: videos of each list that are looked for.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
-    if not cfg.get('model'):
+    yield from examine_keys(cfg)
+    if not _dict(cfg.get('model')):
         yield Finding('config', 'error', 'it has no model', 'give the config of a training')
         return
     hooks = []
-    for hook_cfg in cfg.get('custom_hooks') or ():
+    for name, hook_cfg in _hook_configs(cfg):
         try:
-            hooks.append(HOOKS.build(dict(hook_cfg)))
+            hooks.append(HOOKS.build({k: v for k, v in hook_cfg.items() if k != 'priority'}))
         except Exception as error:  # a config may hold anything
-            name = f'hook {hook_cfg.get("type")}'
             yield Finding(name, 'error', _first_line(error), 'change the config as it says')
     missing = []
     for key in ('image_teacher', 'video_teacher'):
-        path = (cfg.model.get(key) or {}).get('checkpoint')
-        if path:
+        path = _dict(cfg.model.get(key)).get('checkpoint')
+        if isinstance(path, str):  # building the model tells of anything else
             finding = examine_weights(f'{key} file', path)
             missing += [key] if finding.level == 'error' else []
             yield finding
     if cfg.get('load_from'):
         yield examine_weights('load_from', cfg.load_from)
-    videos = 0
+    videos, classes = 0, _dict(cfg.model.get('cls_head')).get('num_classes')
     for key in LOADERS:
-        for dataset in _datasets((cfg.get(key) or {}).get('dataset')):
-            finding, count = examine_list(f'{key} list', dataset, entries)
+        for dataset in _datasets(_dict(cfg.get(key)).get('dataset')):
+            finding, count = examine_list(f'{key} list', dataset, entries, classes)
             videos += count if key == LOADERS[0] else 0
             yield finding
     yield from _examine_model(cfg, missing, videos, hooks)
@@ -85,18 +87,39 @@ def examine_weights(subject: str, path: str) -> Finding:
     return Finding(subject, 'ok', f'{path}: SHA-256 {digest}{origin}')
 
 
-def examine_list(subject: str, dataset: dict, entries: int) -> tuple[Finding, int]:
-    """Whether a list names videos and the first of them exist.
+def examine_list(
+    subject: str, dataset: dict, entries: int, classes: int | None = None
+) -> tuple[Finding, int]:
+    """Whether a list names videos, the first of them exist and all labels are classes.
+
+    Args:
+        subject: name of the finding.
+        dataset: config of the data set.
+        entries: videos that are looked for.
+        classes: of the model's head; None: labels do not matter.
 
     Returns:
         The finding, and the number of videos.
     """
-    path, prefix = dataset['ann_file'], dict(dataset.get('data_prefix') or {})
-    root = next(iter(prefix.values()), '') or ''
     try:
-        names = [name for name, _ in read_path_list(path)]
-    except (OSError, ValueError) as error:
+        base = dataset.get('data_root') or ''
+        path = Path(base, dataset['ann_file'])
+        prefix = next(iter(_dict(dataset.get('data_prefix')).values()), '') or ''
+        root = Path(base, prefix)
+        checked = 'PathListDataset' in str(dataset.get('type')) and prefix
+        inside = root if checked and not dataset.get('allow_outside') else None
+        listed = read_path_list(path, inside)
+    except (OSError, TypeError, ValueError) as error:
         return Finding(subject, 'error', _first_line(error), 'see docs/data.md'), 0
+    names = [name for name, _ in listed]
+    if isinstance(classes, int):
+        strange = [entry for entry in listed if entry[1] not in range(classes)]
+        if strange:
+            found = f'{path}: {len(strange)} labels are none of 0 to {classes - 1}, such as '
+            remedy = 'set cls_head.num_classes, or mend the list'
+            return Finding(
+                subject, 'error', f'{found}{strange[0][1]} of {strange[0][0]}', remedy
+            ), 0
     absent = [name for name in names[:entries] if not Path(root, name).exists()]
     looked = min(entries, len(names))
     found = f'{path}: {len(names)} videos, the first {looked} exist'
@@ -147,11 +170,11 @@ def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
 
 def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
     """Whether the checkpoints that are kept fit on the disk."""
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    kept = hook.get('max_keep_ckpts', -1)
+    hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
+    kept = _count(hook.get('max_keep_ckpts'), 0)
     if kept < 1:
-        epochs = (cfg.get('train_cfg') or {}).get('max_epochs', 1)
-        kept = math.ceil(epochs / hook.get('interval', 1))
+        epochs = _count(_dict(cfg.get('train_cfg')).get('max_epochs'), 1)
+        kept = math.ceil(epochs / _count(hook.get('interval'), 1))
     work_dir = Path(cfg.get('work_dir') or 'work_dirs').absolute()
     there = next(place for place in (work_dir, *work_dir.parents) if place.is_dir())
     free, need = shutil.disk_usage(there).free, (kept + 1) * checkpoint
@@ -166,12 +189,34 @@ def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
 
 def _datasets(cfg: dict | None) -> Iterator[dict]:
     """The data sets with a list of videos, also under wrappers."""
-    if not cfg:
-        return
+    cfg = _dict(cfg)
     if cfg.get('ann_file'):
         yield cfg
     for inner in itertools.chain(cfg.get('datasets') or (), [cfg.get('dataset')]):
-        yield from _datasets(inner)
+        if inner:
+            yield from _datasets(inner)
+
+
+def _hook_configs(cfg: Config) -> Iterator[tuple[str, Mapping]]:
+    """Names and configs of all hooks."""
+    custom = cfg.get('custom_hooks')
+    for hook in custom if isinstance(custom, (list, tuple)) else []:
+        yield f'hook {_dict(hook).get("type")}', _dict(hook)
+    for name, hook in _dict(cfg.get('default_hooks')).items():
+        kind = HOOKS.get(str(_dict(hook).get('type')))
+        # others may need a Runner to be built
+        if hook is not None and (kind is None or kind.__module__.startswith(PACKAGE)):
+            yield f'hook {name}', _dict(hook)
+
+
+def _dict(part: object) -> Mapping:
+    """A part of a config, or an empty one where something else is written."""
+    return part if isinstance(part, Mapping) else {}
+
+
+def _count(value: object, least: int) -> int:
+    """A number in a config, or the least where something else is written."""
+    return max(value, least) if isinstance(value, int) else least
 
 
 def _first_line(error: Exception) -> str:

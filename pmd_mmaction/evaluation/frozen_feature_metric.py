@@ -25,6 +25,8 @@ class FrozenFeatureMetric(BaseMetric):
 
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         checks.require_one_of(self, ('cpu', 'gpu'), collect_device=collect_device)
+        if prefix is not None:
+            checks.require_text(self, prefix=prefix)
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:

@@ -68,11 +68,33 @@ def require_text(where: object, /, **values: object) -> None:
             raise _error(where, f'{name} is {value!r}; it must be a text')
 
 
+def require_texts(where: object, /, **values: object) -> None:
+    """Refuses what is neither a text nor a list of them."""
+    for name, value in values.items():
+        listed = value if isinstance(value, (list, tuple)) else [value]
+        if not all(isinstance(text, str) and text for text in listed):
+            raise _error(where, f'{name} is {value!r}; it must be a text or a list of texts')
+
+
 def require_config(where: object, /, **values: object) -> None:
     """Refuses what is no config of a component."""
     for name, value in values.items():
         if not isinstance(value, Mapping) or 'type' not in value:
             raise _error(where, f"{name} is {value!r}; it must be dict(type='...', ...)")
+
+
+def require_configs(where: object, /, **values: object) -> None:
+    """Refuses what is neither a config of a component nor a list of them."""
+    for name, value in values.items():
+        for part in value if isinstance(value, (list, tuple)) else [value]:
+            require_config(where, **{name: part})
+
+
+def require_dict(where: object, /, **values: object) -> None:
+    """Refuses what is no dict: arguments for somebody else's function."""
+    for name, value in values.items():
+        if not isinstance(value, Mapping):
+            raise _error(where, f'{name} is {value!r}; it must be a dict of arguments')
 
 
 def require_keys(
@@ -100,6 +122,18 @@ def require_divisible(where: object, /, **sizes: object) -> None:
     for name, whole in wholes:
         if whole % part:
             raise _error(where, f'{name}={whole} is not a multiple of {part_name}={part}')
+
+
+def require_token_grid(where: object, token_grid: object, /) -> None:
+    """Refuses what is no grid of tokens."""
+    if not isinstance(token_grid, (list, tuple)) or len(token_grid) != 3:
+        raise _error(
+            where,
+            f'token_grid is {token_grid!r}; it must be three numbers, tokens along (time, height, '
+            'width)',
+        )
+    time, height, width = token_grid
+    require_whole(where, time=time, height=height, width=width)
 
 
 def require_channels(

@@ -75,7 +75,7 @@ class BatchRecord:
         """
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'{path} is no record of a batch: {error}') from error
         if not isinstance(content, dict) or content.get('format') != FORMAT:
             raise ValueError(
@@ -102,5 +102,12 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Reads a safetensors file onto the CPU."""
-    return safetensors.torch.load_file(path)
+    """Reads a safetensors file onto the CPU.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f'{path} is no file of tensors: {error}') from error

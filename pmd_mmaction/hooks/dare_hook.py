@@ -17,7 +17,6 @@ from pmd_mmaction.dare import (
 )
 from pmd_mmaction.functional import PhaseSchedule, checks, stage_of
 from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
-from pmd_mmaction.hooks.plain_datasets import plain_datasets
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.shared_table import create_shared_table
 
@@ -92,7 +91,7 @@ class DAREHook(Hook):
 
     def before_train(self, runner) -> None:
         """Creates the table, or loads that of the checkpoint, and attaches it to the model."""
-        spec = plain_model(runner).difficulty_spec
+        spec = getattr(plain_model(runner), 'difficulty_spec', None)
         if spec is None:
             runner.logger.info('DARE is off in the model: DAREHook does nothing')
             return
@@ -190,42 +189,6 @@ class DAREHook(Hook):
             dict(epoch=meta['epoch'], iter=meta['iter']),
         )
         checkpoint['dare'] = dict(file=name, digest=digest)
-
-
-def check_plan(runner, schedule: PhaseSchedule) -> None:
-    """Refuses a run whose model has DARE on and that would train otherwise, or stop at once.
-
-    Args:
-        runner: the Runner, its data loader built.
-        schedule: the phases.
-
-    Raises:
-        ValueError: without a DAREHook, if the pipeline drops ``sample_idx``, or if a
-            stage is longer than every phase, so that weights would be uniform to the end.
-    """
-    hooks = [hook for hook in runner.hooks if isinstance(hook, DAREHook)]
-    if not hooks:
-        raise ValueError(
-            "dare is on in the model, but there is no difficulty table: add dict(type='DAREHook') "
-            'to custom_hooks, or set dare=None'
-        )
-    for dataset in plain_datasets(runner.train_dataloader.dataset):
-        for transform in dataset.pipeline.transforms:
-            if 'sample_idx' not in getattr(transform, 'meta_keys', ('sample_idx',)):
-                raise ValueError(
-                    f'{type(transform).__name__} in the train pipeline drops sample_idx, which '
-                    "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
-                )
-    hook, phases = hooks[0], schedule.phases
-    longest = max(phase.end - phase.begin for phase in phases)
-    weighting = plain_model(runner).difficulty_spec.weighting
-    # a table that is kept gives weights to the second phase whatever the stages
-    if weighting and (hook.reset_per_phase or len(phases) == 1) and longest < hook.stage_epochs:
-        raise ValueError(
-            f'DAREHook: stage_epochs is {hook.stage_epochs}, but the longest phase has {longest} '
-            'epochs: weights are uniform in the first stage of a phase, so DARE would never weigh. '
-            'Give fewer stage_epochs, or set weighting=False in dare'
-        )
 
 
 def _checkpoint_dir(runner) -> Path:

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks.digest import sha256_of
 
 
@@ -65,8 +67,12 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
             f'{digest[:12]}..., expected {expected_sha256[:12]}...): restore the file '
             'of that run'
         )
-    content = torch.load(path, map_location='cpu', weights_only=True)
-    if not isinstance(content, dict) or 'phase' not in content.get('meta', {}):
-        raise ValueError(f'{path} is no phase_K_student.pth of PMD')
-    meta = content['meta']
-    return PhaseFile(content['state_dict'], meta['phase'], meta['mask_ratio'], digest)
+    content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
+    try:
+        state, meta = content['state_dict'], content['meta']
+        checks.require_dict('phase file', state_dict=state)
+        checks.require_whole('phase file', phase=meta['phase'])
+        checks.require_number('phase file', above=0, below=1, mask_ratio=meta['mask_ratio'])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'{path} is no phase_K_student.pth of PMD ({error!r})') from error
+    return PhaseFile(state, meta['phase'], meta['mask_ratio'], digest)

@@ -16,6 +16,8 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 
+CATCHABLE = [name for name in signal.Signals.__members__ if name not in ('SIGKILL', 'SIGSTOP')]
+
 
 @HOOKS.register_module()
 class PreemptionHook(Hook):
@@ -41,9 +43,10 @@ class PreemptionHook(Hook):
         self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1'), agree_every: int = 10
     ) -> None:
         listed = isinstance(signals, Sequence) and not isinstance(signals, str)
-        if not listed or not all(name in signal.Signals.__members__ for name in signals):
+        if not (listed and signals and all(name in CATCHABLE for name in signals)):
             raise ValueError(
-                f"PreemptionHook: signals is {signals!r}; it must be a list of names as 'SIGTERM'"
+                f"PreemptionHook: signals is {signals!r}; it must be a list of names as 'SIGTERM', "
+                'of signals that a process can catch'
             )
         checks.require_whole(self, agree_every=agree_every)
         self.signals = [signal.Signals[name] for name in signals]

@@ -8,14 +8,11 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.functional import Phase, PhaseSchedule, checks
-from pmd_mmaction.hooks.batch_change import check_epoch_length
-from pmd_mmaction.hooks.dare_hook import check_plan
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
 from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
-from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
-from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
+from pmd_mmaction.hooks.training_plan import check_plan
 
 
 @HOOKS.register_module()
@@ -205,51 +202,16 @@ class ProgressivePhaseHook(Hook):
             model.load_state_dict(content.state_dict, strict=False)  # no CLFA in the file
 
     def _check_plan(self, runner) -> None:
-        """Refuses what would only show after days: phases, schedules and batches that disagree."""
-        total = self.schedule.total_epochs
-        if total != runner.max_epochs:
-            raise ValueError(
-                f'the phases have {total} epochs together, but train_cfg.max_epochs '
-                f'is {runner.max_epochs}: make them agree'
-            )
-        if not any(isinstance(hook, StepSeedHook) for hook in runner.hooks):
-            raise ValueError(
-                "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
-                'masks, and a resumed run differs from an uninterrupted one'
-            )
-        self._check_accumulation(runner)
+        """Refuses what would only show after days."""
+        check_plan(runner, self.schedule)
         model = plain_model(runner)
-        if model.difficulty_spec is not None:
-            check_plan(runner, self.schedule)
-        if not any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks):
-            check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
         for phase in self.schedule.phases:
             # refuses a ratio that the token grid cannot give
             model.set_phase(phase, self._previous_ratio(phase))
         if self.restart:
             starts = [phase.begin for phase in self.schedule.phases]
             check_restartable(runner, starts[1:])
-            check_coverage(runner, starts, total)
-
-    @staticmethod
-    def _check_accumulation(runner) -> None:
-        """Refuses gradient accumulation that would change the learning rate or lose gradients."""
-        steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
-        length = len(runner.train_dataloader)
-        if length % steps:
-            raise ValueError(
-                f'an epoch of {length} iterations is no multiple of accumulative_counts={steps}: '
-                'gradients would be left over at the end of a phase; change the batch size or '
-                'the steps'
-            )
-        names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
-        scaling = next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
-        if steps > 1 and scaling.get('enable'):
-            raise ValueError(
-                f'auto_scale_lr does not count accumulative_counts={steps}: set '
-                'auto_scale_lr.enable=False and give optimizer.lr for the total batch (base rate '
-                'x ranks x clips x steps / 256)'
-            )
+            check_coverage(runner, starts, self.schedule.total_epochs)
 
     def _log_plan(self, runner) -> None:
         """Prints the batch arithmetic and the phases."""

@@ -8,6 +8,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner
 
+from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoint_files import (
     file_damage,
@@ -38,9 +39,11 @@ class SafeCheckpointHook(CheckpointHook):
 
     Raises:
         TypeError: for an argument that ``CheckpointHook`` has not.
+        ValueError: for one that makes no sense.
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        self._check(**kwargs)
         if kwargs.get('backend_args') is None and '://' not in str(kwargs.get('out_dir')):
             kwargs['backend_args'] = dict(backend=atomic_backend.NAME)
         super().__init__(**kwargs)
@@ -48,6 +51,30 @@ class SafeCheckpointHook(CheckpointHook):
             raise TypeError(f'SafeCheckpointHook has no argument {sorted(self.args)}')
         self._kept: list[str] = []
         self._saved_at: int | None = None
+
+    def _check(self, interval: int = -1, max_keep_ckpts: int = -1, **others: Any) -> None:
+        """The parent takes anything and fails, or saves nothing, after hours."""
+        for name, value in dict(interval=interval, max_keep_ckpts=max_keep_ckpts).items():
+            if value != -1:  # the last checkpoint only; all of them
+                checks.require_whole(self, **{name: value})
+        for key in ('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'):
+            checks.require_flag(self, **{key: others.get(key, True)})
+        checks.require_whole(self, 0, save_begin=others.get('save_begin', 0))
+        for key in ('backend_args', 'file_client_args'):
+            if others.get(key) is not None:
+                checks.require_dict(self, **{key: others[key]})
+        for key in ('save_best', 'rule', 'greater_keys', 'less_keys', 'published_keys'):
+            if others.get(key) is not None:
+                checks.require_texts(self, **{key: others[key]})
+        if not isinstance(others.get('out_dir'), (str, Path, type(None))):
+            raise ValueError(
+                f'SafeCheckpointHook: out_dir is {others["out_dir"]!r}; it must be a directory'
+            )
+        template = others.get('filename_tmpl')
+        if template is not None and (not isinstance(template, str) or '{}' not in template):
+            raise ValueError(
+                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth'"
+            )
 
     # ------------------------------------------------------------------ start
 

@@ -7,17 +7,48 @@ from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader, Sampler
 
+from pmd_mmaction.functional import checks
+
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
     """An epoch loop that goes on in the middle of an epoch without the batches that are done.
 
     Their indices are drawn and dropped; no file of them is opened. Where the loop stands follows
-    from epoch, iteration and the length of an epoch. Arguments are those of
-    ``EpochBasedTrainLoop``.
+    from epoch, iteration and the length of an epoch.
+
+    Args:
+        runner: the Runner.
+        dataloader: of the training, or its config.
+        max_epochs: epochs of the training.
+        val_begin: first epoch (from 1) after which there may be a validation.
+        val_interval: epochs between two validations.
+        dynamic_intervals: pairs of an epoch and the interval from there on.
+
+    Raises:
+        ValueError: for a number of epochs that is none.
     """
 
     resumes_mid_epoch = True
+
+    def __init__(
+        self,
+        runner,
+        dataloader: DataLoader | dict,
+        max_epochs: int,
+        val_begin: int = 1,
+        val_interval: int = 1,
+        dynamic_intervals: list[tuple[int, int]] | None = None,
+    ) -> None:
+        checks.require_whole(self, max_epochs=max_epochs, val_interval=val_interval)
+        checks.require_whole(self, 0, val_begin=val_begin)
+        pairs = dynamic_intervals or ()
+        if not isinstance(pairs, (list, tuple)) or any(len(pair) != 2 for pair in pairs):
+            raise ValueError(
+                f'ResumableTrainLoop: dynamic_intervals is {pairs!r}; it must be a list of pairs '
+                '(epoch, interval)'
+            )
+        super().__init__(runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals)
 
     def run_epoch(self) -> None:
         """Runs an epoch, or what is left of it."""

@@ -5,8 +5,10 @@ from hashlib import sha256
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from pmd_mmaction.diagnosis import config, examine_config
+from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.models import VideoMAETeacher
 from tests.integration import tiny
 
@@ -114,3 +116,65 @@ def test_all_checkpoints_are_counted_where_none_goes(cfg):
 def test_a_config_without_a_model(cfg):
     cfg.model = None
     assert errors(cfg)['config'].found == 'it has no model'
+
+
+@pytest.mark.parametrize(
+    'keys, nonsense, subject',
+    [
+        ('model', 'nonsense', 'config'),
+        ('model.type', 3.5, 'model'),
+        ('model.image_teacher', 'nonsense', 'model'),
+        ('model.video_teacher.checkpoint', 3.5, 'model'),
+        ('custom_hooks.1', 'nonsense', 'hook None'),
+        ('custom_hooks.2.stage_epochs', 3.5, 'hook DAREHook'),
+        ('default_hooks.checkpoint', [1], 'hook checkpoint'),
+        ('default_hooks.checkpoint.interval', 'nonsense', 'hook checkpoint'),
+        ('default_hooks.checkpoint.max_keep_ckpts', 3.5, 'hook checkpoint'),
+        ('default_hooks.checkpoint.type', 'nonsense', 'hook checkpoint'),
+        ('train_dataloader.dataset.ann_file', 3.5, 'train_dataloader list'),
+        ('train_dataloader.dataset.data_prefix.video', [1], 'train_dataloader list'),
+        ('train_dataloader.dataset.data_root', 3.5, 'train_dataloader list'),
+    ],
+)
+def test_nonsense_is_a_finding(cfg, keys, nonsense, subject):
+    *parents, last = keys.split('.')
+    part = cfg
+    for key in parents:
+        part = part[int(key) if isinstance(part, list) else key]
+    part[int(last) if isinstance(part, list) else last] = nonsense
+    assert subject in errors(cfg)
+
+
+def test_labels_that_are_no_classes(cfg):
+    cfg.model.cls_head = dict(num_classes=3)
+    finding = errors(cfg)['train_dataloader list']
+    assert 'labels are none of 0 to 2, such as' in finding.found
+    assert 'num_classes' in finding.remedy
+    cfg.model.cls_head = dict(num_classes=12)
+    assert 'train_dataloader list' not in errors(cfg)
+
+
+def test_a_path_that_leaves_its_prefix(cfg, tmp_path):
+    (tmp_path / 'list.txt').write_text('../a.mp4\n')
+    cfg.train_dataloader.dataset.ann_file = str(tmp_path / 'list.txt')
+    assert "line 1: '../a.mp4' lies outside" in errors(cfg)['train_dataloader list'].found
+
+
+def test_a_root_for_list_and_videos(cfg, clips):
+    cfg.train_dataloader.dataset.update(
+        ann_file='train.txt', data_root=str(clips), data_prefix=dict(video='')
+    )
+    assert errors(cfg) == {}
+
+
+def test_a_misspelt_setting_is_told(cfg):
+    cfg.parm_scheduler = cfg.param_scheduler
+    findings = [f for f in examine_config(cfg) if f.level == 'warning']
+    assert [(f.found, f.remedy) for f in findings] == [
+        ('parm_scheduler is no setting of MMEngine', 'write param_scheduler?')
+    ]
+
+
+@pytest.mark.parametrize('path', sorted(tiny.CONFIGS.rglob('*.py')), ids=lambda path: path.stem)
+def test_no_config_of_this_project_looks_misspelt(path):
+    assert list(examine_keys(Config.fromfile(path))) == []

@@ -100,3 +100,67 @@ def test_little_shared_memory(monkeypatch):
     finding = by_subject(examine_environment())['shared memory']
     assert finding.level == 'warning' and '--shm-size' in finding.remedy
     assert finding.found == '0.07 GB free in /dev/shm'
+
+
+class FakeGroup:
+    """Stands in for torch.distributed where there is no GPU."""
+
+    def __init__(self, broken: str = ''):
+        self.broken, self.calls = broken, []
+
+    def is_initialized(self):
+        return False
+
+    def init_process_group(self, name, **options):
+        self.calls.append(name)
+        if self.broken == 'start':
+            raise RuntimeError('NCCL error: unhandled system error\nmore')
+
+    def all_reduce(self, tensor):
+        if self.broken == 'sum':
+            raise RuntimeError('CUDA driver version is insufficient')
+
+    def destroy_process_group(self):
+        self.calls.append('destroyed')
+
+    HashStore = staticmethod(lambda: None)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Two GPUs that compute on the CPU."""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    monkeypatch.setattr(torch.cuda, 'get_device_name', lambda i: f'GPU-{i}')
+    ones = torch.ones
+    monkeypatch.setattr(torch, 'ones', lambda *size, device=None: ones(*size))
+
+
+def test_gpus_and_nccl_that_work(two_gpus, monkeypatch):
+    group = FakeGroup()
+    monkeypatch.setattr(environment, 'distributed', group)
+    found = by_subject(examine_environment())
+    assert (found['GPU'].level, found['GPU'].found) == ('ok', '2 x GPU-0, GPU-1')
+    assert (found['nccl'].level, found['nccl'].found) == ('ok', 'a group of one process works')
+    assert group.calls == ['gloo', 'destroyed', 'nccl', 'destroyed']
+
+
+@pytest.mark.parametrize(
+    'broken, told, calls',
+    [
+        ('start', 'NCCL error: unhandled system error', ['nccl']),
+        ('sum', 'CUDA driver version is insufficient', ['nccl', 'destroyed']),
+    ],
+)
+def test_nccl_that_does_not_work(two_gpus, monkeypatch, broken, told, calls):
+    group = FakeGroup(broken)
+    monkeypatch.setattr(environment, 'distributed', group)
+    finding = examine_backend('nccl', 'look at its log')
+    assert (finding.level, finding.found, finding.remedy) == ('error', told, 'look at its log')
+    assert group.calls == calls
+
+
+def test_an_old_python(monkeypatch):
+    monkeypatch.setattr(environment.sys, 'version_info', (3, 9, 1))
+    finding = next(examine_environment())
+    assert (finding.level, finding.found) == ('error', '3.9.1') and '3.10' in finding.remedy

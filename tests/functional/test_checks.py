@@ -118,3 +118,33 @@ def test_a_component_is_named_by_its_class():
 
     with pytest.raises(ValueError, match='^Masker: cell is 0'):
         Masker(0)
+
+
+@pytest.mark.parametrize('value', ['x', {}, [dict(type='A'), 'x'], (dict(typ='A'),), False])
+def test_no_configs(value):
+    checks.require_configs('Part', a=dict(type='A'), b=[dict(type='A')], c=[])
+    with pytest.raises(ValueError, match=r"^Part: a is .*; it must be dict\(type='...', ...\)$"):
+        checks.require_configs('Part', a=value)
+
+
+@pytest.mark.parametrize('value', ['', [1], None, ['a', ''], True])
+def test_no_texts(value):
+    checks.require_texts('Part', a='x', b=['x', 'y'], c=[])
+    with pytest.raises(ValueError, match='^Part: a is .*; it must be a text or a list of texts$'):
+        checks.require_texts('Part', a=value)
+
+
+@pytest.mark.parametrize('value', [None, True, [], 'ab', [('a', 1)]])
+def test_no_dict(value):
+    checks.require_dict('Part', a={}, b=dict(c=1))
+    with pytest.raises(ValueError, match='^Part: a is .*; it must be a dict of arguments$'):
+        checks.require_dict('Part', a=value)
+
+
+@pytest.mark.parametrize('value', [4, None, 'abc', (1, 2), (1, 2, 3, 4), {1, 2, 3}])
+def test_no_token_grid(value):
+    checks.require_token_grid('Part', (1, 2, 3))
+    with pytest.raises(ValueError, match='^Part: token_grid is .*; it must be three numbers'):
+        checks.require_token_grid('Part', value)
+    with pytest.raises(ValueError, match='^Part: width is 0; it must be a whole number'):
+        checks.require_token_grid('Part', [1, 2, 0])

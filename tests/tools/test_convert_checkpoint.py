@@ -1,7 +1,9 @@
 """tools/convert_checkpoint.py: a report, one clear error, nothing half-written."""
 
 import json
+import os
 import pickle
+import shutil
 import sys
 from hashlib import sha256
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.tools.names import ODD_NAMES
 from tools import convert_checkpoint
 from tools.convert_checkpoint import main
 
@@ -276,3 +279,13 @@ def test_a_crash_while_writing_leaves_nothing(recognizer, tmp_path, monkeypatch)
 
 def test_unpickling_errors_are_caught():
     assert issubclass(pickle.UnpicklingError, convert_checkpoint.ERRORS)
+
+
+@pytest.mark.parametrize('name', ODD_NAMES)
+def test_any_file_name(hf_folder, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(hf_folder, f'./{name}')
+    assert run(f'./{name}', f'./{name}.pth', 'huggingface', 'recognizer') == 0
+    assert run(f'./{name}.pth', f'./{name}.new', 'mmaction', 'huggingface', *HEADS) == 0
+    assert sorted(os.listdir()) == sorted([name, f'{name}.pth', f'{name}.new'])
+    assert capsys.readouterr().out.encode()  # printable

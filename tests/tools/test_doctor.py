@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.integration import tiny
+from tests.tools.names import ODD_NAMES
 from tools.doctor import main
 
 
@@ -64,3 +65,18 @@ def test_a_library_that_is_missing(capsys, monkeypatch):
     assert main(['--json']) == 1
     (finding,) = json.loads(capsys.readouterr().out)
     assert finding['found'] == 'pmd_mmaction needs mmengine; pip install mmengine==0.10.7'
+
+
+@pytest.mark.parametrize('name', ODD_NAMES)
+def test_lists_and_videos_of_any_name(capsys, tmp_path, name):
+    cfg = tiny.tiny_config(tmp_path, tmp_path)
+    listed = name if '\n' not in name else 'a b'  # a list has a line for each video
+    (tmp_path / f'{name}.txt').write_text(f'{listed}.mp4\n', errors='surrogateescape')
+    cfg.train_dataloader.dataset.ann_file = str(tmp_path / f'{name}.txt')
+    text = ''.join(f'{key} = {value!r}\n' for key, value in cfg.to_dict().items())
+    (tmp_path / 'config.py').write_text(text)
+    assert main([str(tmp_path / 'config.py')]) == 1
+    assert capsys.readouterr().out.encode()  # printable
+    assert main([str(tmp_path / 'config.py'), '--json']) == 1
+    findings = {f['subject']: f for f in json.loads(capsys.readouterr().out)}
+    assert findings['train_dataloader list']['found'].endswith(f'{listed}.mp4')

@@ -1,6 +1,7 @@
 """tools/extract_features.py: true features, nothing lost when it is interrupted."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from safetensors import safe_open
 
 from pmd_mmaction.datasets import find_videos
 from tests.integration import tiny
+from tests.tools.names import ODD_NAMES
 from tools import extract_features
 from tools.extract_features import Parts, main
 
@@ -253,3 +255,14 @@ def test_a_config_without_a_model(model, run, capsys):
     (model[0] / 'empty.py').write_text('model = dict()')
     assert run(config='empty.py')[0] == 1
     assert 'empty.py describes no model with a backbone' in capsys.readouterr().err
+
+
+def test_videos_and_output_of_any_name(model, run, tmp_path, capsys):
+    clips, odd = model[1], tmp_path / "it's odd"
+    odd.mkdir()
+    wanted = [f'{name}.mp4' for name in ODD_NAMES]
+    for new, old in zip(wanted, names(clips)):
+        shutil.copy(clips / old, odd / new)
+    code, out = run(out=f'{ODD_NAMES[-1]}.npz', source=['--videos', str(odd)])
+    assert code == 0 and capsys.readouterr().out.encode()  # printable
+    assert sorted(np.load(out)['names'].tolist()) == sorted(str(odd / name) for name in wanted)

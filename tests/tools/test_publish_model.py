@@ -9,6 +9,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import load_checkpoint
 from torch import nn
 
+from tests.tools.names import ODD_NAMES
 from tools import publish_model
 from tools.publish_model import main
 
@@ -152,3 +153,15 @@ def test_a_file_that_reads_back_wrong_is_removed(checkpoint, tmp_path, capsys, m
     code, files = publish(checkpoint, tmp_path)
     assert code == 1 and files == []
     assert 'it was removed' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ODD_NAMES)
+def test_any_file_name(checkpoint, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    checkpoint.rename(tmp_path / f'./{name}.pth')
+    assert main([f'./{name}.pth', f'./new{name}', '--keep', 'backbone']) == 0
+    (made,) = set(tmp_path.iterdir()) - {tmp_path / f'{name}.pth'}
+    assert made.name.startswith(f'new{name}')
+    assert capsys.readouterr().out.encode()  # printable
+    assert main([f'./{name}', './new', '--keep', 'backbone']) == 1
+    assert 'publish_model: ' in capsys.readouterr().err

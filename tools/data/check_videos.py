@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare.atomic_file import atomic_writer
 from pmd_mmaction.datasets.isolated import Outcome, map_isolated
 from pmd_mmaction.datasets.journal import Journal
@@ -146,6 +147,7 @@ def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; 0 if all is well, 3 if files were left out, 1 for an error."""
+    accept_any_name()
     args = parse_args(argv)
     try:
         entries = read_source(args.source, args.prefix)

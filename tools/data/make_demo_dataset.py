@@ -282,7 +282,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         recipe = Recipe(args.seed, args.train_clips, args.val_clips, args.size, args.frames)
         if check_existing(args.out, recipe, args.overwrite):
-            print(f'{args.out} already holds this data set; nothing to do')
+            print(f'{str(args.out)!r} already holds this data set; nothing to do')
             return 0
         write_dataset(recipe, args.out, args.quiet)
     except (DemoDatasetError, OSError) as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare.atomic_file import atomic_writer
 from pmd_mmaction.datasets.isolated import map_isolated
 from pmd_mmaction.datasets.path_list import find_videos
@@ -120,6 +121,7 @@ def write_failures(path: Path, failures: dict[str, str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; 0 if all is well, 3 if some failed, 1 for an error."""
+    accept_any_name()
     args = parse_args(argv)
     try:
         count, failures = run(args)

@@ -12,6 +12,7 @@ from pmd_mmaction.functional import checks, gather_tokens, patchify, sincos_3d, 
 from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
 from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
 from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.norm import LAYER_NORM, token_norm
 
 POSITIONS = (*FIXED_POSITIONS, 'learnable')
 
@@ -88,7 +89,8 @@ class MaskedVisionTransformer(VisionTransformer):
         init_cfg: dict | list | None = None,
     ) -> None:
         height, width = checks.height_and_width(self, img_size=img_size)
-        checks.require_divisible(self, height=height, width=width, patch_size=patch_size)
+        sides = {'img_size height': height, 'img_size width': width}
+        checks.require_divisible(self, **sides, patch_size=patch_size)
         checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
         checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         checks.require_whole(self, in_channels=in_channels, depth=depth)
@@ -112,8 +114,9 @@ class MaskedVisionTransformer(VisionTransformer):
             activation_checkpointing=activation_checkpointing,
         )
         checks.require_one_of(self, POSITIONS, position=position)
-        if norm_cfg is not None:
-            checks.require_config(self, norm_cfg=norm_cfg)
+        token_norm(self, norm_cfg, embed_dims)
+        if init_cfg is not None:
+            checks.require_configs(self, init_cfg=init_cfg)
         super().__init__(
             img_size=height,
             patch_size=patch_size,
@@ -127,7 +130,7 @@ class MaskedVisionTransformer(VisionTransformer):
             drop_rate=drop_rate,
             attn_drop_rate=attn_drop_rate,
             drop_path_rate=drop_path_rate,
-            norm_cfg=norm_cfg or dict(type='LN', eps=1e-6),
+            norm_cfg=norm_cfg or LAYER_NORM,
             init_values=float(init_values),
             use_learnable_pos_emb=position == 'learnable',
             num_frames=num_frames,
@@ -174,6 +177,12 @@ class MaskedVisionTransformer(VisionTransformer):
         t, h, w = self.token_grid
         return t * h * w
 
+    @property
+    def clip_size(self) -> tuple[int, int, int, int]:
+        """(C, T, H, W) of the clips it takes."""
+        _, h, w = self.token_grid
+        return self.in_channels, self.num_frames, h * self.patch_size, w * self.patch_size
+
     def encode(
         self, x: Tensor, visible_index: Tensor | None = None, layers: Sequence[int] = ()
     ) -> EncoderOutput:
@@ -216,12 +225,10 @@ class MaskedVisionTransformer(VisionTransformer):
         Raises:
             ValueError: if the clips are not of the configured size.
         """
-        t, h, w = self.token_grid
-        expected = (self.in_channels, self.num_frames, h * self.patch_size, w * self.patch_size)
-        if tuple(x.shape[1:]) != expected:
+        if tuple(x.shape[1:]) != self.clip_size:
             raise ValueError(
                 f'clips are (C, T, H, W) = {tuple(x.shape[1:])}, but the backbone is '
-                f'configured for {expected}: set its img_size and num_frames, or '
+                f'configured for {self.clip_size}: set its img_size and num_frames, or '
                 'crop and sample the clips accordingly'
             )
         patches = patchify(x, self.tubelet_size, self.patch_size)

@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
@@ -11,6 +10,7 @@ from pmd_mmaction.functional import checks, gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
 from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.norm import token_norm
 
 
 @MODELS.register_module()
@@ -47,7 +47,10 @@ class FeatureDecoder(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
+        if init_cfg is not None:
+            checks.require_configs(self, init_cfg=init_cfg)
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
+        checks.require_token_grid(self, token_grid)
         embed_dims = in_dims if embed_dims is None else embed_dims
         checks.require_whole(
             self, in_dims=in_dims, out_dims=out_dims, embed_dims=embed_dims, depth=depth
@@ -56,8 +59,7 @@ class FeatureDecoder(BaseModule):
         checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         checks.require_number(self, above=0, mlp_ratio=mlp_ratio)
         checks.require_one_of(self, POSITIONS, position=position)
-        norm_cfg = dict(type='LN', eps=1e-6) if norm_cfg is None else norm_cfg
-        checks.require_config(self, norm_cfg=norm_cfg)
+        norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=False)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
         self.register_buffer(
@@ -67,7 +69,7 @@ class FeatureDecoder(BaseModule):
             SplitBlock(embed_dims, num_heads, mlp_ratio=mlp_ratio, norm_cfg=norm_cfg)
             for _ in range(depth)
         )
-        self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
+        self.norm = norm
         self.head = nn.Linear(embed_dims, out_dims)
 
     def init_weights(self) -> None:

@@ -24,13 +24,7 @@ class Masker(nn.Module):
 
     def __init__(self, token_grid: tuple[int, int, int]) -> None:
         super().__init__()
-        if len(token_grid) != 3:
-            raise ValueError(
-                f'{type(self).__name__}: token_grid is {token_grid!r}; it must be three numbers, '
-                'tokens along (time, height, width)'
-            )
-        time, height, width = token_grid
-        checks.require_whole(self, time=time, height=height, width=width)
+        checks.require_token_grid(self, token_grid)
         self.token_grid = tuple(token_grid)
 
     @property

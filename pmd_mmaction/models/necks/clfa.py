@@ -52,10 +52,17 @@ class CLFANeck(BaseModule):
         group_sizes: Sequence[Sequence[int]] = (),
         init_cfg: dict | list | None = None,
     ) -> None:
+        if init_cfg is not None:
+            checks.require_configs(self, init_cfg=init_cfg)
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
         checks.require_whole(
             self, student_dims=student_dims, student_depth=student_depth, num_patches=num_patches
         )
+        if not isinstance(teacher_dims, Mapping) or not teacher_dims:
+            raise ValueError(
+                f'CLFANeck: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
+            )
+        checks.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
         checks.require_number(self, at_least=0, loss_weight=loss_weight)
         checks.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
         checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)

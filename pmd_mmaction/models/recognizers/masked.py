@@ -2,11 +2,11 @@
 
 import torch
 from mmaction.models.recognizers.base import BaseRecognizer
-from mmaction.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from pmd_mmaction.functional import checks
 from pmd_mmaction.models.maskers import Masker
+from pmd_mmaction.models.recognizers.parts import build_part
 
 
 class MaskedRecognizer(BaseRecognizer):
@@ -22,14 +22,21 @@ class MaskedRecognizer(BaseRecognizer):
     """
 
     def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
-        checks.require_config(self, backbone=backbone, masker=masker)
+        checks.require_config(self, backbone=backbone)
+        if data_preprocessor is not None and not isinstance(data_preprocessor, nn.Module):
+            checks.require_config(self, data_preprocessor=data_preprocessor)
         super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
         if not hasattr(self.backbone, 'token_grid'):
             raise ValueError(
                 f'{type(self).__name__}: backbone is a {type(self.backbone).__name__}, which '
                 'cannot leave out masked patches; it must be a MaskedVisionTransformer'
             )
-        self.masker = MODELS.build(masker, default_args=dict(token_grid=self.backbone.token_grid))
+        if getattr(self.backbone, 'fc_norm', None) is not None:
+            raise ValueError(
+                f'{type(self).__name__}: backbone.use_mean_pooling is True; it must be False here, '
+                'since pooling takes away the norm with which a pre-trained encoder ends'
+            )
+        self.masker = build_part(self, 'masker', masker, token_grid=self.backbone.token_grid)
         if not isinstance(self.masker, Masker):
             raise ValueError(
                 f'{type(self).__name__}: masker is a {type(self.masker).__name__}; it must be a '

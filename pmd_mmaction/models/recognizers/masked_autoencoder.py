@@ -13,6 +13,7 @@ from pmd_mmaction.functional import (
     split_mask,
 )
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
+from pmd_mmaction.models.recognizers.parts import build_part
 
 
 @MODELS.register_module()
@@ -47,20 +48,19 @@ class MaskedAutoencoder(MaskedRecognizer):
         normalize_eps: float = 1e-6,
         data_preprocessor: dict | None = None,
     ) -> None:
-        checks.require_config(self, decoder=decoder)
         checks.require_flag(self, normalize_target=normalize_target)
         checks.require_number(self, above=0, normalize_eps=normalize_eps)
         super().__init__(backbone, masker, data_preprocessor)
         self.masker.check_ratio(mask_ratio)
         student = self.backbone
         self.pixels = student.tubelet_size * student.patch_size**2
-        self.decoder = MODELS.build(
+        self.decoder = build_part(
+            self,
+            'decoder',
             decoder,
-            default_args=dict(
-                in_dims=student.embed_dims,
-                out_dims=student.in_channels * self.pixels,
-                token_grid=student.token_grid,
-            ),
+            in_dims=student.embed_dims,
+            out_dims=student.in_channels * self.pixels,
+            token_grid=student.token_grid,
         )
         self.mask_ratio = mask_ratio
         self.normalize_target = normalize_target

@@ -17,6 +17,7 @@ from pmd_mmaction.functional import (
     uniform_weights,
 )
 from pmd_mmaction.models.recognizers.history import PatchLosses
+from pmd_mmaction.models.recognizers.parts import build_part, build_teachers
 from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
 from pmd_mmaction.models.recognizers.terms import BaseTerm, make_term
 from pmd_mmaction.models.recognizers.views import MaskedView
@@ -48,7 +49,7 @@ class PMDRecognizer(ProgressiveRecognizer):
 
     Raises:
         ValueError: without a teacher, with neither ``base`` nor ``dare``, for an unknown
-            ``teacher_dtype``, or if a teacher's token grid is not the student's.
+            ``teacher_dtype``, or if a teacher looks at other clips than the student.
     """
 
     def __init__(
@@ -73,54 +74,38 @@ class PMDRecognizer(ProgressiveRecognizer):
                 'psd and clfa are additions'
             )
         checks.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
-        checks.require_config(self, decoder=decoder)
         self.teacher_dtype = teacher_dtype
-        self._build_teachers(img=image_teacher, vid=video_teacher)
+        self.teachers = build_teachers(
+            self, image_teacher=image_teacher, video_teacher=video_teacher
+        )
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
         # mmengine's ModuleDict, since PyTorch's does not pass init_weights() on
         self.decoders = ModuleDict(
             {
-                name: MODELS.build(
+                name: build_part(
+                    self,
+                    'decoder',
                     decoder,
-                    default_args=dict(
-                        in_dims=student.embed_dims, out_dims=out_dims, token_grid=student.token_grid
-                    ),
+                    in_dims=student.embed_dims,
+                    out_dims=out_dims,
+                    token_grid=student.token_grid,
                 )
                 for name, out_dims in dims.items()
             }
         )
         if clfa is not None:
-            checks.require_config(self, clfa=clfa)
-            self.neck = MODELS.build(
+            self.neck = build_part(
+                self,
+                'clfa',
                 clfa,
-                default_args=dict(
-                    student_dims=student.embed_dims,
-                    student_depth=student.depth,
-                    num_patches=student.num_patches,
-                    teacher_dims=dims,
-                ),
+                student_dims=student.embed_dims,
+                student_depth=student.depth,
+                num_patches=student.num_patches,
+                teacher_dims=dims,
             )
             for teacher in self.teachers.values():
                 self.neck.teacher_groups(teacher.depth)  # refuses a depth without groups now
-
-    def _build_teachers(self, **configs: dict | None) -> None:
-        for name, cfg in configs.items():
-            if cfg is not None:
-                checks.require_config(self, **{f'{name} teacher': cfg})
-        self.teachers = ModuleDict(
-            {name: MODELS.build(cfg) for name, cfg in configs.items() if cfg is not None}
-        )
-        if not self.teachers:
-            raise ValueError('give image_teacher, video_teacher or both')
-        for name, teacher in self.teachers.items():
-            if tuple(teacher.token_grid) != tuple(self.backbone.token_grid):
-                raise ValueError(
-                    f'the {name} teacher has a token grid (time, height, width) of '
-                    f'{tuple(teacher.token_grid)}, the student of '
-                    f'{tuple(self.backbone.token_grid)}: set img_size, patch_size, num_frames '
-                    'and tubelet_size so that they agree'
-                )
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """One training iteration: the weighted terms of the total loss.

@@ -1,10 +1,11 @@
 from pmd_mmaction.models.teachers.auxiliary import AuxiliaryTeacher
-from pmd_mmaction.models.teachers.frozen import FrozenTeacher, TeacherOutput
+from pmd_mmaction.models.teachers.frozen import FeatureTeacher, FrozenTeacher, TeacherOutput
 from pmd_mmaction.models.teachers.timm_image import TimmImageTeacher
 from pmd_mmaction.models.teachers.videomae import VideoMAETeacher
 
 __all__ = [
     'AuxiliaryTeacher',
+    'FeatureTeacher',
     'FrozenTeacher',
     'TeacherOutput',
     'TimmImageTeacher',

@@ -54,7 +54,8 @@ class FrozenTeacher(nn.Module):
 class FeatureTeacher(FrozenTeacher):
     """A frozen encoder whose tokens lie on the student's patch grid.
 
-    Subclasses give ``depth``, ``embed_dims``, ``token_grid`` and the two methods below.
+    Subclasses give ``depth``, ``embed_dims``, ``token_grid``, ``clip_size`` and the two methods
+    below.
 
     Args:
         network: the encoder.
@@ -66,6 +67,7 @@ class FeatureTeacher(FrozenTeacher):
     depth: int
     embed_dims: int
     token_grid: tuple[int, int, int]
+    clip_size: tuple[int, int, int, int]  # (C, T, H, W)
 
     def __init__(
         self, network: nn.Module, target_norm: str = 'layer_norm', last_norm: bool = True

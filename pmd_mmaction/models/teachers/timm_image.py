@@ -66,6 +66,8 @@ class TimmImageTeacher(FeatureTeacher):
         checks.require_channels(self, above=0, data_std=data_std)
         if checkpoint is not None and pretrained:
             raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
+        if model_kwargs is not None:
+            checks.require_dict(self, model_kwargs=model_kwargs)
         network = _create_model(model_name, pretrained, model_kwargs or {})
         if not isinstance(network, VisionTransformer):
             raise ValueError(
@@ -79,8 +81,14 @@ class TimmImageTeacher(FeatureTeacher):
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
         self.depth = len(network.blocks)
+        checks.require_whole(self, **{'model_kwargs.depth': self.depth})
         self.embed_dims = network.embed_dim
-        self.token_grid = (num_frames // tubelet_size, *network.patch_embed.grid_size)
+        embed = network.patch_embed
+        self.token_grid = (num_frames // tubelet_size, *embed.grid_size)
+        self.clip_size = (embed.proj.in_channels, num_frames, *embed.img_size)
+        # what the recognizer's data preprocessor has to agree with
+        self.data_mean = data_mean if normalization == 'timm' else None
+        self.data_std = data_std if normalization == 'timm' else None
         self._init_normalization(normalization, data_mean, data_std)
 
     def _init_normalization(
@@ -130,7 +138,9 @@ def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.M
         return timm.create_model(
             model_name, pretrained=pretrained, **{'num_classes': 0, **model_kwargs}
         )
-    except TypeError as error:  # "got an unexpected keyword argument"
+    # "got an unexpected keyword argument", or sizes that make no network
+    except (ArithmeticError, AssertionError, TypeError, ValueError) as error:
         raise ValueError(
-            f'TimmImageTeacher: model_kwargs is {dict(model_kwargs)}, which timm refuses: {error}'
+            f'TimmImageTeacher: model_kwargs is {dict(model_kwargs)}, which timm refuses: '
+            f'{str(error) or type(error).__name__}'
         ) from error

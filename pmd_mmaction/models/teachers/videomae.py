@@ -61,6 +61,7 @@ class VideoMAETeacher(FeatureTeacher):
         self.depth = network.depth
         self.embed_dims = network.embed_dims
         self.token_grid = network.token_grid
+        self.clip_size = network.clip_size
 
     def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
         """Yields the ``(B, N, D)`` tokens after each layer."""

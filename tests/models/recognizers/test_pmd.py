@@ -570,7 +570,9 @@ def test_impossible_configs_are_refused(make_recognizer, overrides, error, messa
 
 def test_token_grids_must_agree(make_recognizer, sizes):
     video = dict(type='VideoMAETeacher', **{**sizes.video_teacher, 'num_frames': 8})
-    with pytest.raises(ValueError, match=r'vid teacher .*\(4, 4, 4\), the student of \(2, 4, 4\)'):
+    with pytest.raises(
+        ValueError, match=r'video_teacher .*\(4, 4, 4\), the student of \(2, 4, 4\)'
+    ):
         make_recognizer(video_teacher=video)
 
 

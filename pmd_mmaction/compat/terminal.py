@@ -1,0 +1,12 @@
+"""What is printed may hold any file name."""
+
+import sys
+
+
+def accept_any_name() -> None:
+    """Lets standard output take names that are no UTF-8: escaped, as on standard error.
+
+    Without it a tool that prints such a path ends with UnicodeEncodeError after its work.
+    """
+    if hasattr(sys.stdout, 'reconfigure'):  # not if somebody put another object there
+        sys.stdout.reconfigure(errors='backslashreplace')

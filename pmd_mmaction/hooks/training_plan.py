@@ -1,0 +1,142 @@
+"""A pre-training whose parts contradict each other is refused before its first iteration."""
+
+from collections import Counter
+
+from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.hooks.batch_change import check_epoch_length
+from pmd_mmaction.hooks.dare_hook import DAREHook
+from pmd_mmaction.hooks.plain_datasets import plain_datasets
+from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
+
+
+def check_plan(runner, schedule: PhaseSchedule) -> None:
+    """Refuses what would show after days, or never.
+
+    Args:
+        runner: the Runner, its data loader, model and optimiser built.
+        schedule: the phases.
+
+    Raises:
+        ValueError: saying which parts do not fit together, and what to change.
+    """
+    model = plain_model(runner)
+    if not hasattr(model, 'set_phase'):
+        raise ValueError(
+            f'ProgressivePhaseHook leads a PMDRecognizer through its phases; the model is a '
+            f'{type(model).__name__}, so take the hook out of custom_hooks'
+        )
+    total = schedule.total_epochs
+    if total != runner.max_epochs:
+        raise ValueError(
+            f'the phases have {total} epochs together, but train_cfg.max_epochs '
+            f'is {runner.max_epochs}: make them agree'
+        )
+    _check_hooks(runner)
+    _check_colours(model)
+    _check_augmentation(runner)
+    _check_accumulation(runner)
+    if model.difficulty_spec is not None:
+        _check_difficulty(runner, schedule)
+    if not any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks):
+        check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
+
+
+def _check_hooks(runner) -> None:
+    """Refuses a hook of this package that comes twice, and a run without seeds."""
+    package = __name__.partition('.')[0]
+    kinds = Counter(type(hook) for hook in runner.hooks)
+    for kind, count in kinds.items():
+        if count > 1 and kind.__module__.startswith(f'{package}.'):
+            raise ValueError(
+                f'{kind.__name__} is there {count} times: keep one of them in custom_hooks and '
+                'default_hooks'
+            )
+    if not any(issubclass(kind, StepSeedHook) for kind in kinds):
+        raise ValueError(
+            "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
+            'masks, and a resumed run differs from an uninterrupted one'
+        )
+
+
+def _check_colours(model) -> None:
+    """Refuses clips that nobody normalises: values of 0 to 255 would train without an error."""
+    preprocessor = model.data_preprocessor
+    if hasattr(preprocessor, '_enable_normalize') and not preprocessor._enable_normalize:
+        raise ValueError(
+            'the clips would not be normalised: set model.data_preprocessor=dict(type='
+            "'ActionDataPreprocessor', mean=[...], std=[...], format_shape='NCTHW') as "
+            'configs/_base_/models/pmd_vit-b.py does'
+        )
+
+
+def _check_augmentation(runner) -> None:
+    """Refuses augmentation that does not follow from the epoch and the sample."""
+    for dataset in plain_datasets(runner.train_dataloader.dataset):
+        steps = dataset.pipeline.transforms
+        seeded = [i for i, step in enumerate(steps) if hasattr(step, 'set_epoch')]
+        if hasattr(dataset, 'num_repeats'):
+            if seeded:
+                raise ValueError(
+                    f'{type(dataset).__name__} takes several clips of a video, which '
+                    f'{type(steps[seeded[0]]).__name__} would augment all alike: take it out of '
+                    'the train pipeline'
+                )
+            runner.logger.warning(
+                f'{type(dataset).__name__} draws its augmentation from the history of the worker, '
+                'so a resumed run sees other clips than an uninterrupted one'
+            )
+        elif steps and (not seeded or seeded[0] > 0):
+            raise ValueError(
+                "make dict(type='SeedAugmentation') the first step of the train pipeline: without "
+                'it a resumed run augments otherwise than an uninterrupted one, and with '
+                'persistent_workers=False every epoch repeats the same augmentation'
+            )
+
+
+def _check_accumulation(runner) -> None:
+    """Refuses gradient accumulation that would change the learning rate or lose gradients."""
+    steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    length = len(runner.train_dataloader)
+    if length % steps:
+        raise ValueError(
+            f'an epoch of {length} iterations is no multiple of accumulative_counts={steps}: '
+            'gradients would be left over at the end of a phase; change the batch size or '
+            'the steps'
+        )
+    names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
+    scaling = next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
+    if steps > 1 and scaling.get('enable'):
+        raise ValueError(
+            f'auto_scale_lr does not count accumulative_counts={steps}: set '
+            'auto_scale_lr.enable=False and give optimizer.lr for the total batch (base rate '
+            'x ranks x clips x steps / 256)'
+        )
+
+
+def _check_difficulty(runner, schedule: PhaseSchedule) -> None:
+    """Refuses a run with DARE that has no table, no ``sample_idx``, or would never weigh."""
+    hook = next((hook for hook in runner.hooks if isinstance(hook, DAREHook)), None)
+    if hook is None:
+        raise ValueError(
+            "dare is on in the model, but there is no difficulty table: add dict(type='DAREHook') "
+            'to custom_hooks, or set dare=None'
+        )
+    for dataset in plain_datasets(runner.train_dataloader.dataset):
+        for transform in dataset.pipeline.transforms:
+            if 'sample_idx' not in getattr(transform, 'meta_keys', ('sample_idx',)):
+                raise ValueError(
+                    f'{type(transform).__name__} in the train pipeline drops sample_idx, which '
+                    "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
+                )
+    phases = schedule.phases
+    longest = max(phase.end - phase.begin for phase in phases)
+    weighting = plain_model(runner).difficulty_spec.weighting
+    # a table that is kept gives weights to the second phase whatever the stages
+    if weighting and (hook.reset_per_phase or len(phases) == 1) and longest < hook.stage_epochs:
+        raise ValueError(
+            f'DAREHook: stage_epochs is {hook.stage_epochs}, but the longest phase has {longest} '
+            'epochs: weights are uniform in the first stage of a phase, so DARE would never weigh. '
+            'Give fewer stage_epochs, or set weighting=False in dare'
+        )

@@ -1,0 +1,120 @@
+"""Good configs of all components, to be spoilt, and what must follow."""
+
+import copy
+import re
+from types import SimpleNamespace
+
+import pytest
+from mmaction.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
+from torch.utils.data import DataLoader
+
+from tests.conftest import IMAGE_TEACHER, STUDENT, VIDEO_TEACHER
+
+PHASES = [dict(mask_ratio=0.75, epochs=2), dict(mask_ratio=0.9, epochs=2)]
+PMD = dict(
+    type='PMDRecognizer',
+    backbone=dict(type='MaskedVisionTransformer', use_mean_pooling=False, **STUDENT),
+    image_teacher=dict(type='TimmImageTeacher', **IMAGE_TEACHER),
+    video_teacher=dict(type='VideoMAETeacher', **VIDEO_TEACHER),
+    decoder=dict(type='FeatureDecoder', embed_dims=28, num_heads=2, depth=1),
+    masker=dict(type='TubeMasker'),
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        format_shape='NCTHW',
+    ),
+    base=dict(),
+    psd=dict(),
+    dare=dict(),
+    clfa=dict(type='CLFANeck'),
+)
+MAE = dict(
+    type='MaskedAutoencoder',
+    backbone=PMD['backbone'],
+    decoder=PMD['decoder'],
+    masker=PMD['masker'],
+    mask_ratio=0.75,
+)
+# Good configs by name, and the registry that builds them.
+GOOD = {
+    'pmd': (MODELS, PMD),
+    'mae': (MODELS, MAE),
+    'backbone': (MODELS, PMD['backbone']),
+    'image_teacher': (MODELS, PMD['image_teacher']),
+    'video_teacher': (MODELS, PMD['video_teacher']),
+    'decoder': (MODELS, dict(PMD['decoder'], in_dims=24, out_dims=8, token_grid=(2, 4, 4))),
+    'clfa': (
+        MODELS,
+        dict(
+            PMD['clfa'], student_dims=8, student_depth=6, num_patches=32, teacher_dims=dict(vid=8)
+        ),
+    ),
+    'tube': (MODELS, dict(type='TubeMasker', token_grid=(2, 4, 4))),
+    'cell': (MODELS, dict(type='RunningCellMasker', token_grid=(2, 4, 4))),
+    'cube': (MODELS, dict(type='CubeMasker', token_grid=(2, 4, 4))),
+    'head': (MODELS, dict(type='Float32TimeSformerHead', num_classes=3, in_channels=8)),
+    'phase_hook': (HOOKS, dict(type='ProgressivePhaseHook', phases=PHASES)),
+    'dare_hook': (HOOKS, dict(type='DAREHook')),
+    'seed_hook': (HOOKS, dict(type='StepSeedHook')),
+    'bad_video_hook': (HOOKS, dict(type='BadVideoHook')),
+    'data_time_hook': (HOOKS, dict(type='DataTimeHook')),
+    'preemption_hook': (HOOKS, dict(type='PreemptionHook')),
+    'non_finite_hook': (HOOKS, dict(type='NonFiniteHook')),
+    'checkpoint_hook': (HOOKS, dict(type='SafeCheckpointHook')),
+    'check_backbone_hook': (HOOKS, dict(type='CheckBackboneHook')),
+    'loop': (LOOPS, dict(type='ResumableTrainLoop', max_epochs=3)),
+    'mark_split': (TRANSFORMS, dict(type='MarkSplit', split='bank')),
+    'seed_augmentation': (TRANSFORMS, dict(type='SeedAugmentation')),
+    'require_frames': (TRANSFORMS, dict(type='RequireFrames', minimum=2)),
+    'video_init': (TRANSFORMS, dict(type='VideoInit')),
+    'video_decode': (TRANSFORMS, dict(type='VideoDecode')),
+    'list': (DATASETS, dict(type='PathListDataset', ann_file='list.txt', pipeline=[])),
+    'repeat': (
+        DATASETS,
+        dict(
+            type='RepeatAugPathListDataset',
+            ann_file='list.txt',
+            pipeline=[
+                dict(type='VideoInit'),
+                dict(type='SampleFrames', clip_len=2),
+                dict(type='VideoDecode'),
+            ],
+        ),
+    ),
+    'knn': (METRICS, dict(type='KNNMetric')),
+    'probe': (METRICS, dict(type='LinearProbeMetric')),
+}
+ERRORS = (ValueError, TypeError, KeyError, FileNotFoundError)
+
+
+def build(name, changes=None):
+    """Builds a good config, some of its keys (joined by dots and commas) replaced."""
+    registry, cfg = GOOD[name]
+    for keys, value in (changes or {}).items():
+        cfg = spoil(cfg, keys, value)
+    known = {}
+    if registry is LOOPS:
+        known = dict(
+            runner=SimpleNamespace(visualizer=SimpleNamespace()), dataloader=DataLoader(range(2))
+        )
+    return registry.build(copy.deepcopy(cfg), default_args=known)
+
+
+def check_refusal(name, keys, value, message):
+    """Fails unless a spoilt config is refused with a message."""
+    with pytest.raises(ERRORS) as error:
+        build(name, {keys: value})
+    assert re.search(message, ' '.join(map(str, error.value.args))), error.value
+
+
+def spoil(good, keys, value):
+    """A copy of a config in which a setting, or several, are wrong."""
+    bad = copy.deepcopy(good)
+    for path in keys.split(','):
+        *parents, last = path.split('.')
+        part = bad
+        for key in parents:
+            part = part[int(key) if isinstance(part, list) else key]
+        part[int(last) if isinstance(part, list) else last] = value
+    return bad

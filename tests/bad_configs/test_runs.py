@@ -1,0 +1,85 @@
+"""What only a Runner can see is refused before the first iteration; nothing is trained here."""
+
+import pytest
+
+from tests.integration import tiny
+
+
+def drop(index):
+    """Takes a custom hook away."""
+    return lambda cfg: cfg.custom_hooks.pop(index)
+
+
+def put(keys, value):
+    """Changes a setting."""
+    return lambda cfg: cfg.merge_from_dict({keys: value})
+
+
+def forget_index(cfg):
+    """The last transform drops ``sample_idx``."""
+    cfg.train_dataloader.dataset.pipeline[-1].meta_keys = ('img_shape',)
+
+
+def late(cfg):
+    """The seed of the augmentation comes after the first random transform."""
+    steps = cfg.train_dataloader.dataset.pipeline
+    steps.append(steps.pop(0))
+
+
+def drop_seed(cfg):
+    """The augmentation follows from nothing."""
+    cfg.train_dataloader.dataset.pipeline.pop(0)
+
+
+def add(hook):
+    """One more custom hook."""
+    return lambda cfg: cfg.custom_hooks.append(hook)
+
+
+def other_model(cfg):
+    """A model without phases."""
+    model = cfg.model.to_dict()
+    kept = {key: model[key] for key in ('backbone', 'decoder', 'masker', 'data_preprocessor')}
+    cfg.model = dict(type='MaskedAutoencoder', mask_ratio=0.75, **kept)
+
+
+def without_mean(cfg):
+    """Pictures stay 0 to 255."""
+    cfg.model.data_preprocessor = dict(type='ActionDataPreprocessor', format_shape='NCTHW')
+
+
+RUNS = [
+    (drop(0), "add dict\\(type='StepSeedHook'\\) to custom_hooks"),
+    (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
+    (drop(2), "there is no difficulty table: add dict\\(type='DAREHook'\\).* or set dare=None"),
+    (put('custom_hooks.2.stage_epochs', 4), 'stage_epochs is 4, but the longest phase has 3'),
+    (put('train_cfg.max_epochs', 10), 'the phases have 9 epochs together, but .*max_epochs is 10'),
+    (put('custom_hooks.1.phases.0.mask_ratio', 0.01), 'mask_ratio 0.01 leaves no masked patch'),
+    (forget_index, 'PackActionInputs in the train pipeline drops sample_idx'),
+    (put('optim_wrapper.accumulative_counts', 2), 'no multiple of accumulative_counts=2'),
+    (put('custom_hooks.1.prev_student', 'nowhere.pth'), 'nowhere.pth'),
+    (late, "make dict\\(type='SeedAugmentation'\\) the first step of the train pipeline"),
+    (drop_seed, "make dict\\(type='SeedAugmentation'\\) the first step"),
+    (add(dict(type='DAREHook')), 'DAREHook is there 2 times: keep one'),
+    (add(dict(type='NonFiniteHook')), 'NonFiniteHook is there 2 times'),
+    (other_model, 'ProgressivePhaseHook leads a PMDRecognizer.*the model is a MaskedAutoencoder'),
+    (without_mean, 'the clips would not be normalised: set model.data_preprocessor'),
+    (put('train_dataloader.dataset.ann_file', 'nowhere.txt'), 'no list file nowhere.txt'),
+]
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    return tiny.make_clips(tmp_path_factory.mktemp('clips') / 'demo')
+
+
+@pytest.mark.parametrize('change, message', RUNS)
+def test_a_bad_run_is_refused_before_the_first_iteration(clips, tmp_path, change, message):
+    cfg = tiny.tiny_config(clips, tmp_path)
+    change(cfg)
+    cfg.custom_hooks.append(dict(type='Watch'))
+    runner = None
+    with pytest.raises((ValueError, FileNotFoundError), match=f'(?s){message}'):
+        runner = tiny.build(cfg)
+        tiny.finish(runner)
+    assert runner is None or tiny.hook_of(runner, tiny.Watch).steps == []

@@ -17,6 +17,7 @@ from flops import count_flops
 from harness import interleave, machine_line, markdown, median, save_json, sgemm_rate
 from steps import Step, build_model
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.benchmark import Timer
 
 PRODUCTS = (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
 
@@ -83,13 +84,14 @@ def time_backward(step: Step, repeats: int) -> list[float]:
     return times[1:]
 
 
-def measure_products(products: Counter, repeats: int) -> tuple[float, float]:
+def measure_products(products: Counter) -> tuple[float, float]:
     """GFLOP of all noted products, and seconds they take alone."""
     work = seconds = 0.0
     for ((left, a), (right, b)), count in products.items():
         x, y = operand(left, a), operand(right, b)
-        times = interleave({'': lambda x=x, y=y: x @ y}, repeats)['']
-        seconds += count * median(times)
+        timer = Timer('x @ y', globals=dict(x=x, y=y), num_threads=torch.get_num_threads())
+        # A few calls of a millisecond or two would measure the scheduler.
+        seconds += count * timer.blocked_autorange(min_run_time=0.2).median
         work += count * 2 * x.numel() * right[-1] / 1e9
     return work, seconds
 
@@ -125,7 +127,7 @@ def main() -> None:
         if name == 'AdamW':
             rows.append((name, f'{median(seconds):.3f}', '', '', '', '', ''))
             continue
-        work, alone = measure_products(noted[name], args.repeats)
+        work, alone = measure_products(noted[name])
         rate, ceiling = gflop[name] / median(seconds), work / alone
         rows.append(
             (

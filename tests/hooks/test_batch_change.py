@@ -1,6 +1,7 @@
 """A checkpoint translated to another total batch: where a run of the new batches would stand."""
 
 import logging
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -89,3 +90,29 @@ def test_the_same_batch_changes_nothing():
 def test_inside_an_epoch_another_batch_is_refused():
     with pytest.raises(ValueError, match='saved inside epoch 2 with a total batch of 4, now it is'):
         batch_change.adapt_checkpoint(Run(4).after(7), Run(2))
+
+
+@pytest.mark.parametrize('iteration, fits', [(12, True), (13, False)])
+def test_a_checkpoint_of_another_hook_needs_the_same_epochs(iteration, fits):
+    checkpoint = Run(2).after(12)
+    del checkpoint[batch_change.KEY]
+    checkpoint['meta']['iter'] = iteration
+    with nullcontext() if fits else pytest.raises(ValueError, match='an epoch has 12 iterations'):
+        batch_change.adapt_checkpoint(checkpoint, Run(2))
+
+
+def test_other_ranks_with_the_same_total_batch_are_told(caplog):
+    checkpoint = Run(4).after(6)
+    checkpoint[batch_change.KEY]['ranks'] = 2
+    with caplog.at_level('INFO', 'test'):
+        batch_change.adapt_checkpoint(checkpoint, Run(4))
+    assert '2 rank(s) before, 1 now; the total batch is 4 as before' in caplog.text
+    assert checkpoint['meta']['iter'] == 6
+
+
+def test_a_scheduler_that_counts_epochs_is_left_alone():
+    run, checkpoint = Run(2), Run(4).after(6)
+    checkpoint['param_schedulers'][1]['by_epoch'] = True
+    cosine = dict(checkpoint['param_schedulers'][1])
+    batch_change.adapt_checkpoint(checkpoint, run)
+    assert checkpoint['param_schedulers'][1] == cosine

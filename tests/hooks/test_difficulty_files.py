@@ -2,7 +2,13 @@
 
 import pytest
 
-from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
+from pmd_mmaction.dare import DifficultyTable, dataset_fingerprint, table_file
+from pmd_mmaction.hooks.difficulty_files import (
+    find_table,
+    prune_tables,
+    table_damage,
+    table_name,
+)
 
 
 def _touch(directory, *names):
@@ -61,3 +67,19 @@ def test_a_missing_table_is_explained(tmp_path):
     with pytest.raises(ValueError, match=r'x\.table.*copy it beside the checkpoint') as error:
         find_table('x.table', [tmp_path, tmp_path])
     assert str(error.value).count(str(tmp_path)) == 1
+
+
+def test_a_damaged_table_is_recognised(tmp_path):
+    path = tmp_path / 'x.table'
+    table = DifficultyTable.create(None, 3, 2, 4)
+    digest = table_file.save(table, path, dataset_fingerprint(['a', 'b', 'c']), {})
+    assert table_damage(path, digest) is None
+    assert 'the checkpoint names 0000' in table_damage(path, '0' * 64)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert 'has the digest' in table_damage(path, digest)
+    path.write_bytes(b'')
+    assert table_damage(path, digest)
+    path.unlink()
+    assert 'x.table' in table_damage(path, digest)

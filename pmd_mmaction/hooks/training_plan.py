@@ -76,22 +76,12 @@ def _check_augmentation(runner) -> None:
     for dataset in plain_datasets(runner.train_dataloader.dataset):
         steps = dataset.pipeline.transforms
         seeded = [i for i, step in enumerate(steps) if hasattr(step, 'set_epoch')]
-        if hasattr(dataset, 'num_repeats'):
-            if seeded:
-                raise ValueError(
-                    f'{type(dataset).__name__} takes several clips of a video, which '
-                    f'{type(steps[seeded[0]]).__name__} would augment all alike: take it out of '
-                    'the train pipeline'
-                )
-            runner.logger.warning(
-                f'{type(dataset).__name__} draws its augmentation from the history of the worker, '
-                'so a resumed run sees other clips than an uninterrupted one'
-            )
-        elif steps and (not seeded or seeded[0] > 0):
+        if steps and (not seeded or seeded[0] > 0):
             raise ValueError(
                 "make dict(type='SeedAugmentation') the first step of the train pipeline: without "
                 'it a resumed run augments otherwise than an uninterrupted one, and with '
-                'persistent_workers=False every epoch repeats the same augmentation'
+                'persistent_workers=False every epoch repeats the same augmentation. For several '
+                'clips of a video take RepeatAugPathListDataset, which accepts it'
             )
 
 

@@ -49,8 +49,12 @@ def test_two_runs_at_the_same_time_end_as_one_alone(clips, finished, tmp_path):
     started = [
         processes.start(_train, tmp_path / f'{name}.log', clips, tmp_path, name) for name in NAMES
     ]
-    for process, name in zip(started, NAMES):
-        processes.succeeds(process, tmp_path / f'{name}.log')
+    try:
+        for process, name in zip(started, NAMES):
+            processes.succeeds(process, tmp_path / f'{name}.log')
+    finally:
+        for process in started:
+            process.kill()  # one that waits for one that is gone
     alone = Path(finished[1].work_dir)
     end = tiny.read_checkpoint(alone / 'epoch_9.pth')
     files = [end['dare']['file'], *(f'phase_{k}_student.pth' for k in (1, 2, 3))]

@@ -1,6 +1,5 @@
 """No optimiser step from losses or gradients that are not finite."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -40,9 +39,12 @@ class FiniteGuard:
     A step is skipped by taking the gradients away: every optimiser of PyTorch leaves a
     parameter without gradient, and its moments, alone. So the guard works with any optimiser
     wrapper, mixed precision and gradient accumulation included. Gradients are looked at before
-    they are clipped, since clipping by value makes infinite ones finite. It costs one maximum over
-    the gradients, or nothing where clipping computes their norm anyway, one all-reduce of two
-    numbers and one host synchronisation per iteration.
+    they are clipped, since clipping by value makes infinite ones finite. It costs the norm of the
+    gradients, or nothing where clipping computes it anyway, one all-reduce of two numbers and one
+    host synchronisation per iteration.
+
+    Gradients whose norm overflows (1.8e19 in float32) count as not finite: clipping by norm would
+    make them all 0, and Adam would square them.
 
     Args:
         model: the model without its distributed wrapper; ``mode='loss'`` returns its losses.
@@ -53,7 +55,7 @@ class FiniteGuard:
         self.optim_wrapper = optim_wrapper
         self._parameter = next(model.parameters())
         self._loss: Tensor | None = None  # of this iteration
-        self._size: Tensor | None = None  # of the gradients, if they were clipped
+        self._norm: Tensor | None = None  # of the gradients, if they were clipped
         self._found: tuple[bool, bool] | None = None  # what the optimiser's hook saw
         self._poisoned = False  # the accumulated gradients hold a loss that was not finite
         self._handles = (
@@ -74,7 +76,7 @@ class FiniteGuard:
     def close_iteration(self) -> Verdict:
         """Judges the iteration that is over; every rank calls this once per iteration."""
         due = self.optim_wrapper.should_update()
-        found, self._found, self._size = self._found, None, None
+        found, self._found, self._norm = self._found, None, None
         if found is None:  # gradients are accumulated, or GradScaler made no step
             found = (self._agree(0.0)[0], due)
         bad_loss, bad_gradient = found
@@ -101,26 +103,25 @@ class FiniteGuard:
     def _clip(self, parameters: list[Tensor], **kwargs) -> Tensor | None:
         """Clips; the norm, for the log, or None where there is none or it is not finite."""
         if self._clip_func is not nn.utils.clip_grad_norm_:
-            self._size = _largest_gradient(parameters)
+            self._norm = _gradient_norm(parameters)
             return self._clip_func(parameters, **kwargs)
-        # A norm that overflows makes all gradients 0, so it counts as not finite, too.
-        self._size = self._clip_func(parameters, **kwargs)
-        return self._size if self._size.isfinite() else None
+        self._norm = self._clip_func(parameters, **kwargs)
+        return self._norm if self._norm.isfinite() else None
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
         """Takes the gradients away if they, or the losses behind them, are not finite."""
         parameters = [p for group in optimizer.param_groups for p in group['params']]
-        size = _largest_gradient(parameters) if self._size is None else self._size
-        self._found = self._agree(size)
+        norm = _gradient_norm(parameters) if self._norm is None else self._norm
+        self._found = self._agree(norm)
         if self._poisoned or any(self._found):
             for parameter in parameters:
                 parameter.grad = None
 
-    def _agree(self, size: Tensor | float) -> tuple[bool, bool]:
-        """Whether the loss and the size of the gradients are not finite on some rank."""
+    def _agree(self, norm: Tensor | float) -> tuple[bool, bool]:
+        """Whether the loss and the norm of the gradients are not finite on some rank."""
         device = self._parameter.device
         loss = 0.0 if self._loss is None else self._loss  # a train_step without forward()
-        values = torch.stack([torch.as_tensor(x, device=device).float() for x in (loss, size)])
+        values = torch.stack([torch.as_tensor(x, device=device).float() for x in (loss, norm)])
         bad = (~values.isfinite()).int()
         all_reduce(bad, 'max')
         bad_loss, bad_gradient = bad.tolist()
@@ -133,7 +134,6 @@ class FiniteGuard:
         return scaler is not None and not fixed and scaler.get_scale() >= 1
 
 
-def _largest_gradient(parameters: list[Tensor]) -> Tensor:
-    """The largest absolute gradient: a sum of squares may overflow where no gradient does."""
+def _gradient_norm(parameters: list[Tensor]) -> Tensor:
     gradients = [p.grad for p in parameters if p.grad is not None]
-    return nn.utils.get_total_norm(gradients, math.inf)
+    return nn.utils.get_total_norm(gradients)

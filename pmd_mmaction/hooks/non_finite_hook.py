@@ -69,7 +69,10 @@ class NonFiniteHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Refuses weights from which nothing can be trained."""
-        for key, value in checkpoint.get('state_dict', checkpoint).items():
+        weights = dict(checkpoint.get('state_dict', checkpoint))
+        if runner._resume:  # beside the average in state_dict, EMAHook saves what is trained
+            weights |= checkpoint.get('ema_state_dict', {})
+        for key, value in weights.items():
             if isinstance(value, Tensor) and not value.isfinite().all():
                 raise ValueError(
                     f'{key} in the checkpoint {runner._load_from or "to resume from"} is not '

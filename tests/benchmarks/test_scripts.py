@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
             ['growth.py', '--tiny', '--repeats', '1', '--points', 'batch 2'],
             ['| batch 2 |', '80 GB'],
         ),
+        (['finite_check.py', '--tiny', '--repeats', '1'], ['| check |', '| clipping by norm |']),
         (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
         (
             ['communication.py', '--ranks', '2', '--accumulation', '2'],

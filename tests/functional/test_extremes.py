@@ -7,6 +7,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pmd_mmaction.dare import DifficultyTable
 from pmd_mmaction.functional import (
     difficulty_loss,
     patch_distance,
@@ -76,6 +77,28 @@ def test_what_is_not_finite_stays_so_and_does_not_spread(bad):
     smoothed = smooth_difficulty(loss, torch.zeros(3), 0.95)
     assert smoothed.isfinite().tolist() == [True, False, True]
     assert not difficulty_loss(torch.full((1, 3), 1 / 3), smoothed[None]).isfinite()
+
+
+# --- the difficulty table ---
+
+
+@given(st.lists(losses, min_size=1, max_size=12), st.sampled_from(['float16', 'float32']))
+@example([MAX] * 4, 'float16')
+@example([65504.0, 65504.0], 'float16')
+@example([TINY] * 4, 'float16')
+@quick
+def test_difficulty_stays_finite_over_any_history_of_losses(history, dtype):
+    table = DifficultyTable.create(None, 1, 1, 2, dtype)
+    for loss in history:
+        last, _ = table.read([0])
+        smoothed = smooth_difficulty(
+            torch.tensor([[[min(loss, 0.999 * MAX)]]]), last[..., :1], 0.95
+        )
+        table.write([0], torch.tensor([[0]]), smoothed)
+        assert table.read([0])[0].isfinite().all()
+    table.end_stage()
+    weights = region_weights(table.read([0])[1], 0.5)
+    assert weights.isfinite().all() and weights.sum().item() == pytest.approx(1, rel=1e-4)
 
 
 # --- distances ---

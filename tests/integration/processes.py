@@ -38,7 +38,7 @@ def _guarded(function: Callable, log: Path, args: tuple, environment: dict) -> N
 
 def run(function: Callable, log: Path, *args, timeout: float | None = TIMEOUT) -> None:
     """Waits for the end, at most so many seconds, and insists on success."""
-    _succeeds(start(function, log, *args), log, timeout)
+    succeeds(start(function, log, *args), log, timeout)
 
 
 def run_until_killed(function: Callable, log: Path, *args) -> None:
@@ -61,13 +61,13 @@ def run_ranks(function: Callable, log: Path, *args, ranks: int = 2) -> None:
     ]
     try:
         for process, file in zip(started, logs):
-            _succeeds(process, file)
+            succeeds(process, file)
     finally:
         for process in started:
             process.kill()  # one that waits for a rank that is gone
 
 
-def _succeeds(process, log: Path, timeout: float | None = TIMEOUT) -> None:
+def succeeds(process, log: Path, timeout: float | None = TIMEOUT) -> None:
     process.join(timeout)
     if process.exitcode is None:
         process.kill()

@@ -1,5 +1,6 @@
 """``phase_K_student.pth``: the student at the end of a phase."""
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,9 +38,10 @@ def write_phase_file(
         SHA-256 of the file.
     """
     weights = {key: value.detach().cpu() for key, value in state_dict.items()}
-    size = sum(value.nbytes for value in weights.values())  # and a little for the names
-    with atomic_writer(path, size) as file:
-        torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), file)
+    content = io.BytesIO()  # into a file, torch would hide the error of a full disk behind its own
+    torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), content)
+    with atomic_writer(path, content.tell()) as file:
+        file.write(content.getbuffer())
     return sha256_of(path)
 
 

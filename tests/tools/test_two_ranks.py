@@ -1,19 +1,33 @@
-"""tools/dist_train.sh trains on two processes, tools/train.py goes on with one."""
+"""tools/dist_train.sh: two processes train, one goes on or is lost."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-import torch
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 MODULE = """
+import os
+import signal
+from pathlib import Path
+
 import torch
-from mmaction.registry import DATASETS, MODELS
+from mmaction.registry import DATASETS, HOOKS, MODELS
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
+
+@HOOKS.register_module()
+class LoseRank(Hook):
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        rank = os.environ['RANK']
+        Path(runner.work_dir, f'pid_{rank}').write_text(str(os.getpid()))
+        if rank == '1' and batch_idx == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 @MODELS.register_module()
 class TinyModel(BaseModel):
@@ -45,6 +59,10 @@ randomness = dict(seed=0)
 env_cfg = dict(dist_cfg=dict(backend='nccl'))
 default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))
 """
+LOST = """
+custom_hooks = [dict(type='LoseRank')]
+env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=1000))
+"""
 
 
 def _free_port() -> int:
@@ -53,12 +71,14 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='two processes would need two GPUs')
-def test_two_ranks_train_and_one_goes_on(tmp_path):
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command where a config and its module lie in ``a place``."""
     place = tmp_path / 'a place'
     place.mkdir()
     (place / 'tiny_module.py').write_text(MODULE)
     (place / 'my config.py').write_text(CONFIG)
+    (place / 'lost.py').write_text(CONFIG + LOST)
     env = dict(
         os.environ,
         PYTHON=sys.executable,
@@ -67,20 +87,37 @@ def test_two_ranks_train_and_one_goes_on(tmp_path):
         ),
         PORT=str(_free_port()),
         OMP_NUM_THREADS='1',
+        CUDA_VISIBLE_DEVICES='',  # two processes would need two
     )
 
-    def run(*command: str) -> str:
-        done = subprocess.run(
+    def start(*command: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
             command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
 
+    return start
+
+
+def test_two_ranks_train_and_one_goes_on(run, tmp_path):
     options = ['--work-dir', 'my runs', '--resume']
-    run('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '2', *options)
+    done = run('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '2', *options)
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / 'my runs' / 'epoch_1.pth').is_file()
 
     options += ['--cfg-options', 'train_cfg.max_epochs=2']
-    printed = run(sys.executable, str(TOOLS / 'train.py'), 'a place/my config.py', *options)
-    assert 'resumed epoch: 1' in printed
+    done = run(sys.executable, str(TOOLS / 'train.py'), 'a place/my config.py', *options)
+    assert done.returncode == 0, done.stderr
+    assert 'resumed epoch: 1' in done.stdout + done.stderr
     assert (tmp_path / 'my runs' / 'epoch_2.pth').is_file()
+
+
+def test_a_killed_rank_ends_the_job_with_an_error(run, tmp_path):
+    """Under torchrun, long before the timeout of the collectives."""
+    begin = time.monotonic()
+    done = run('bash', str(TOOLS / 'dist_train.sh'), 'a place/lost.py', '2', '--work-dir', 'run')
+    assert time.monotonic() - begin < 120
+    assert done.returncode != 0
+    assert re.search(r'rank *: 1 .*\n.*exitcode *: -9', done.stderr), done.stderr
+    for rank in (0, 1):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / 'run' / f'pid_{rank}').read_text()), 0)

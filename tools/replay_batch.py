@@ -120,9 +120,10 @@ def replay(model: nn.Module, cfg: Config, record: BatchRecord) -> Findings:
         names = [f'{s["sample_idx"]} ({s["file"]})' for s in batch['samples']]
         data = loader.collate_fn([loader.dataset[i] for i in indices])
         _run(model, cfg, batch, data, names, findings)
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            findings.look('gradient', name, parameter.grad)
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    for name, gradient in gradients.items():
+        findings.look('gradient', name, gradient)
+    findings.look('gradient', 'norm of all', nn.utils.get_total_norm([*gradients.values()]))
     return findings
 
 

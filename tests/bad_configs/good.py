@@ -59,6 +59,7 @@ GOOD = {
     'seed_hook': (HOOKS, dict(type='StepSeedHook')),
     'bad_video_hook': (HOOKS, dict(type='BadVideoHook')),
     'data_time_hook': (HOOKS, dict(type='DataTimeHook')),
+    'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'preemption_hook': (HOOKS, dict(type='PreemptionHook')),
     'non_finite_hook': (HOOKS, dict(type='NonFiniteHook')),
     'checkpoint_hook': (HOOKS, dict(type='SafeCheckpointHook')),

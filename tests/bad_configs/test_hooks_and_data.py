@@ -17,6 +17,7 @@ TABLE = [
     ),
     ('dare_hook', 'tau', 0.5, "DAREHook.*argument 'tau'"),
     ('seed_hook', 'seed', 0, 'StepSeedHook'),
+    ('log_history_hook', 'window', 9, 'LogHistoryHook'),
     ('bad_video_hook', 'max_bad', 0.1, "BadVideoHook.*argument 'max_bad'"),
     ('checkpoint_hook', 'intervall', 1, "SafeCheckpointHook has no argument \\['intervall'\\]"),
     # --- wrong types

@@ -4,6 +4,18 @@
 """
 
 COMPONENTS = {
+    ('hooks/finite_guard.py', 'hooks/test_finite_guard.py'): [
+        ('gradients: measured after clipping by value', 'self._norm = _gradient_norm(parameters)', 'pass'),
+        ('gradients: the norm of the step before', 'self._found, None, None', 'self._found, None, self._norm'),
+        ('gradients: an infinite norm is logged', 'self._norm if self._norm.isfinite() else None', 'self._norm'),
+        ('gradients: their largest', 'get_total_norm(gradients)', "get_total_norm(gradients, float('inf'))"),
+        ('guard: keeps clipping', 'self.optim_wrapper.clip_func = self._clip_func', 'pass'),
+    ],
+    ('hooks/log_history_hook.py', 'hooks/test_log_history_hook.py'): [
+        ('history: unbounded', 'history.max_length = self._kept', 'pass'),
+        ('history: a global window is forgotten', "whole = 'global' in windows", "whole = windows.count('global') > 1"),
+        ('history: validation is forgotten', '(runner.train_loop, runner.val_loop)', '(runner.train_loop,)'),
+    ],
     ('hooks/dare_hook.py', 'integration/test_difficulty.py'): [
         ('uniform weights: in the second stage', 'self.stage_epochs) == 0', 'self.stage_epochs) == 1'),
         ('uniform weights: in every stage', 'first_stage and (', 'True and ('),

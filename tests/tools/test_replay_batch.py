@@ -86,6 +86,17 @@ def test_every_kind_of_finding_is_shown(bad_clip, capsys):
         assert f'│ {kind} │ {name}' in text
 
 
+def test_gradients_whose_norm_overflows_are_named(bad_clip, capsys, monkeypatch):
+    def run(model, *_):
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, 1e20)
+
+    monkeypatch.setattr(replay_batch, '_run', run)
+    code, text = replay(bad_clip, capsys)
+    assert code == 0
+    assert 'First: gradient norm of all, 1 of 1 values' in text
+
+
 def test_a_bad_weight_is_named(bad_weight, capsys):
     record, name = bad_weight
     code, text = replay(record, capsys)

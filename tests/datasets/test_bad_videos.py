@@ -1,5 +1,7 @@
 """Substitutes of videos that cannot be read."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -89,6 +91,8 @@ def test_when_no_substitute_can_be_read_all_are_listed(tmp_path):
     dataset.substitute_bad_videos(0, 0)
     with pytest.raises(RuntimeError, match='Neither can 3 others') as error:
         dataset[0]
+    tried = re.findall(r"'bad_\d+'", str(error.value))
+    assert len(tried) == 4 and len(set(tried)) > 2
     assert str(error.value).count('is damaged') == 4 and 'data_prefix' in str(error.value)
     assert isinstance(error.value.__cause__, OSError)
 

@@ -99,7 +99,7 @@ def test_several_optimizers_are_refused(wrapper):
         ([], None),  # a constant learning rate
         ([(0, 2), (2, 4), (4, 8)], None),
         ([(0, 4)], 'none begins at epoch 4'),
-        ([(0, 2), (2, 4), (4, 6)], 'they end at epoch 6 of 8'),
+        ([(0, 2), (2, 4), (4, 7)], 'they end at epoch 7 of 8'),
     ],
 )
 def test_schedulers_that_do_not_cover_the_phases_are_refused(wrapper, spans, gap):

@@ -199,7 +199,7 @@ COMPONENTS = {
     ('models/backbones/blocks.py', 'models/backbones/test_blocks.py'): [
         ('attention: scale', 'scale=self.scale', 'scale=1 / self.scale'),
         ('attention: queries and keys swapped', 'q[:, :, first:], k, v', 'k[:, :, first:], q, v'),
-        ('attention: bias of the keys', 'torch.zeros_like(self.v_bias)', 'self.v_bias'),
+        ('attention: queries without their bias', 'torch.cat((self.q_bias,', 'torch.cat((0 * self.q_bias,'),
         ('block: no residual', 'x = x[:, first:] + self', 'x = self'),
         ('block: residual of other tokens', 'x = x[:, first:] + self', 'x = x[:, : x.shape[1] - first] + self'),
     ],

@@ -94,8 +94,8 @@ def read_path_list(
         if not lies_inside(name, inside):
             raise ValueError(
                 f'{path}, line {number}: {name!r} lies outside of the folder {str(inside)!r}, or '
-                "has a part '..': write paths relative to that folder (data_prefix), or set "
-                'allow_outside=True in the data set if you trust the list'
+                "has a part '..': write paths relative to that folder (data_prefix), or, if you "
+                'trust the list, set allow_outside=True in the data set (--allow-outside of a tool)'
             )
     return [entry for _, entry in entries]
 

@@ -1,0 +1,45 @@
+"""Data loader workers that die or hang."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+REMEDY = (
+    'tools/data/check_videos.py decodes every file in a process of its own and writes a list '
+    'without those at which a decoder crashes or hangs; then --resume'
+)
+
+
+@contextmanager
+def explained_worker_faults(batches: Iterator) -> Iterator[None]:
+    """Ends the run with the remedy if a worker of a data loader is lost.
+
+    Its processes are killed then: one that hangs in a decoder heeds no other signal, and the
+    Python interpreter would wait for it at its end.
+
+    Args:
+        batches: an iterator of torch's ``DataLoader``.
+
+    Raises:
+        RuntimeError: in the place of torch's, saying what to do.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        told = str(error).strip()
+        if not told.startswith('DataLoader '):  # of the loader itself, not of what it loads
+            raise
+        for worker in getattr(batches, '_workers', ()):
+            worker.kill()
+        raise RuntimeError(f'{told}\n{_cause(told)} {REMEDY}') from error
+
+
+def _cause(told: str) -> str:
+    if 'timed out' in told:
+        return (
+            'No batch came from the workers in this time. If the disk or network is only slow, '
+            'raise train_cfg.worker_timeout (seconds). If a decoder hangs:'
+        )
+    return (
+        'A worker process was lost: by memory that ran out (the log of the system tells; fewer '
+        'num_workers need less), or by a decoder that crashed on a damaged video. In that case:'
+    )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REMEDY = (
-    'tools/data/check_videos.py decodes every file in a process of its own and writes a list '
-    'without those at which a decoder crashes or hangs; then --resume'
+    'tools/data/check_videos.py decodes every file in a process of its own. Move away the files '
+    "that its report calls 'decoder crash' or 'decoder timeout' and go on with --resume: a missing "
+    'video is replaced. Keep the list as it is; the checkpoint belongs to it'
 )
 
 

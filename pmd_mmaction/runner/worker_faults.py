@@ -1,6 +1,8 @@
 """Data loader workers that die or hang."""
 
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 REMEDY = (
@@ -17,6 +19,9 @@ def explained_worker_faults(batches: Iterator) -> Iterator[None]:
     Its processes are killed then: one that hangs in a decoder heeds no other signal, and the
     Python interpreter would wait for it at its end.
 
+    Not covered: a decoder that hangs and lets no other Python code of its process run, if batches
+    that the worker has finished still wait. Torch waits for these without a limit.
+
     Args:
         batches: an iterator of torch's ``DataLoader``.
 
@@ -29,8 +34,7 @@ def explained_worker_faults(batches: Iterator) -> Iterator[None]:
         told = str(error).strip()
         if not told.startswith('DataLoader '):  # of the loader itself, not of what it loads
             raise
-        for worker in getattr(batches, '_workers', ()):
-            worker.kill()
+        _kill(getattr(batches, '_workers', ()))
         raise RuntimeError(f'{told}\n{_cause(told)} {REMEDY}') from error
 
 
@@ -44,3 +48,16 @@ def _cause(told: str) -> str:
         'A worker process was lost: by memory that ran out (the log of the system tells; fewer '
         'num_workers need less), or by a decoder that crashed on a damaged video. In that case:'
     )
+
+
+def _kill(workers: Sequence) -> None:
+    """Kills processes, without torch's handler, which would raise its own error instead of ours."""
+    main = threading.current_thread() is threading.main_thread()  # others cannot set a handler
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL) if main else None
+    try:
+        for worker in workers:
+            worker.kill()
+            worker.join()
+    finally:
+        if main:
+            signal.signal(signal.SIGCHLD, handler)

@@ -17,7 +17,7 @@ class BadDecoder(BaseTransform):
     """Does at one video what a decoder written in C may do.
 
     Args:
-        kind: ``'dies'``, or ``'hangs'`` and lets no other Python code run.
+        kind: ``'dies'``, or ``'hangs'``.
     """
 
     def __init__(self, kind: str) -> None:
@@ -27,7 +27,7 @@ class BadDecoder(BaseTransform):
         if results['sample_idx'] == 5:
             if self.kind == 'dies':
                 os.kill(os.getpid(), signal.SIGSEGV)
-            ctypes.PyDLL(None).sleep(200)  # PyDLL keeps the lock of the interpreter
+            ctypes.CDLL(None).sleep(200)
         return results
 
 

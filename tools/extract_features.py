@@ -45,6 +45,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     source.add_argument('--videos', nargs='+', metavar='PATH', help='videos, or folders')
     source.add_argument('--list', type=Path, help='list file, with or without labels')
     parser.add_argument('--prefix', default='', help='folder of the paths in the list')
+    parser.add_argument(
+        '--allow-outside', action='store_true', help='accept paths that leave --prefix'
+    )
     parser.add_argument('--out', type=Path, required=True, help='.npz or .safetensors file')
     parser.add_argument(
         '--per-patch', action='store_true', help='(clips, N, D) tokens instead of their mean (D,)'
@@ -148,7 +151,7 @@ def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
     if args.videos:
         found = ([*find_videos(name)] if Path(name).is_dir() else [name] for name in args.videos)
         return [(str(path), None) for paths in found for path in paths]
-    return read_path_list(args.list)
+    return read_path_list(args.list, inside=None if args.allow_outside else args.prefix)
 
 
 def describe(args: argparse.Namespace, cfg: Config, names: list[str]) -> dict:

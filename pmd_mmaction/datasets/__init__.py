@@ -4,12 +4,12 @@ from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.mark_split import MarkSplit
 from pmd_mmaction.datasets.path_list import (
     PathListDataset,
-    RepeatAugPathListDataset,
     find_videos,
     parse_path_list,
     read_path_list,
 )
 from pmd_mmaction.datasets.readable_clips import ReadableClips
+from pmd_mmaction.datasets.repeat_aug import RepeatAugPathListDataset
 from pmd_mmaction.datasets.require_frames import RequireFrames
 from pmd_mmaction.datasets.seed_augmentation import SeedAugmentation
 from pmd_mmaction.datasets.video_transforms import VideoDecode, VideoInit

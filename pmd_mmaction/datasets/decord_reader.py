@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pmd_mmaction.datasets.video_reader import VideoError
+from pmd_mmaction.datasets.video_reader import VideoError, refuse_special_file
 
 
 class DecordReader:
@@ -19,6 +19,7 @@ class DecordReader:
         self.path = path
         try:
             if content is None:
+                refuse_special_file(path)
                 with open(path, 'rb') as file:
                     content = file.read()
             self._reader = decord.VideoReader(io.BytesIO(content), num_threads=1)

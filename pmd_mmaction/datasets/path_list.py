@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from mmaction.datasets import RepeatAugDataset, VideoDataset
-from mmaction.datasets.repeat_aug_dataset import get_type
+from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
@@ -14,7 +13,6 @@ from pmd_mmaction.functional import checks
 
 _LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
 NO_LABEL = -1
-DECODING_STEPS = (('VideoInit', 'VideoDecode'), ('DecordInit', 'DecordDecode'))
 VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
 
 
@@ -96,8 +94,8 @@ def read_path_list(
         if not lies_inside(name, inside):
             raise ValueError(
                 f'{path}, line {number}: {name!r} lies outside of the folder {str(inside)!r}, or '
-                "has a part '..': write paths relative to that folder (data_prefix), or set "
-                'allow_outside=True in the data set if you trust the list'
+                "has a part '..': write paths relative to that folder (data_prefix), or, if you "
+                'trust the list, set allow_outside=True in the data set (--allow-outside of a tool)'
             )
     return [entry for _, entry in entries]
 
@@ -191,48 +189,3 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
             )
             for name, label in entries
         ]
-
-
-@DATASETS.register_module()
-class RepeatAugPathListDataset(PathListDataset):
-    """Repeated augmentation with the lists, the readers and the care of :class:`PathListDataset`.
-
-    The pipeline begins with ``VideoInit``, a transform that samples frames and ``VideoDecode``
-    (or MMAction2's ``DecordInit`` and ``DecordDecode``). Each clip samples frames of its own, all
-    of them are decoded in one pass, and the rest of the pipeline runs per clip. Needs
-    ``collate_fn=dict(type='repeat_pseudo_collate')``.
-
-    Args:
-        ann_file: the list.
-        pipeline: transforms.
-        num_repeats: clips per video.
-        sample_once: all clips of a video show the same frames.
-        **options: the parent's.
-
-    Raises:
-        ValueError: if the pipeline begins otherwise, or ``num_repeats`` is below 1.
-    """
-
-    OPTIONS = (*PathListDataset.OPTIONS, 'num_repeats', 'sample_once')
-    # MMAction2's own class accepts no reader but decord's; how it repeats is the same.
-    prepare_data = RepeatAugDataset.prepare_data
-
-    def __init__(
-        self,
-        ann_file: str,
-        pipeline: Sequence[dict | Callable],
-        num_repeats: int = 4,
-        sample_once: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(ann_file, pipeline, **options)
-        steps = [get_type(step) for step in self.pipeline.transforms[:3]]
-        if len(steps) < 3 or (steps[0], steps[2]) not in DECODING_STEPS:
-            raise ValueError(
-                f'the pipeline begins with {steps}; repeated augmentation needs VideoInit, a '
-                'transform that samples frames, VideoDecode, then the rest'
-            )
-        checks.require_whole(self, num_repeats=num_repeats)
-        checks.require_flag(self, sample_once=sample_once)
-        self.num_repeats = num_repeats
-        self.sample_once = sample_once

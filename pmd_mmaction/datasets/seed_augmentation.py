@@ -20,8 +20,8 @@ class SeedAugmentation(BaseTransform):
     replays the same randomness every epoch. ``StepSeedHook`` tells seed and epoch; until it has
     done so, this transform changes nothing and warns.
 
-    Not for ``RepeatAugDataset`` and ``RepeatDataset``: their copies of a video would all be
-    augmented alike.
+    In ``RepeatAugPathListDataset`` it runs once per video, and the clips draw one after the other
+    from its seed. Not for ``RepeatDataset``: its copies of a video would all be augmented alike.
     """
 
     def __init__(self) -> None:

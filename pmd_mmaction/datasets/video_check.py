@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import av
 
+from pmd_mmaction.datasets.video_reader import VideoError, refuse_special_file
+
 
 class VideoReport(NamedTuple):
     """What is known of a file.
@@ -84,6 +86,7 @@ def open_video(path: str) -> av.container.InputContainer:
 def _check_file(path: str) -> VideoReport | None:
     """What can be told without a decoder."""
     try:
+        refuse_special_file(path)
         with open(path, 'rb') as file:
             empty = not file.read(1)
     except FileNotFoundError:
@@ -92,6 +95,8 @@ def _check_file(path: str) -> VideoReport | None:
         return VideoReport('no permission')
     except OSError as error:
         return VideoReport('cannot be opened', error.strerror or '')
+    except VideoError:
+        return VideoReport('cannot be opened', 'a pipe, socket or device')
     return VideoReport('empty') if empty else None
 
 

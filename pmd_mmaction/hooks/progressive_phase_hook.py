@@ -216,13 +216,15 @@ class ProgressivePhaseHook(Hook):
     def _log_plan(self, runner) -> None:
         """Prints the batch arithmetic and the phases."""
         loader, wrapper = runner.train_dataloader, runner.optim_wrapper
-        per_rank, ranks = loader.batch_sampler.batch_size, get_world_size()
+        videos, ranks = loader.batch_sampler.batch_size, get_world_size()
+        repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
         accumulation = getattr(wrapper, '_accumulative_counts', 1)
         rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
         runner.logger.info(
-            f'Total batch {ranks * per_rank * accumulation} = {ranks} rank(s) x {per_rank} clips '
-            f'x {accumulation} accumulation step(s), learning rate {rate:.3g}, '
-            f'{len(loader)} iterations per epoch'
+            f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '
+            f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '
+            f'{rate:.3g}, {len(loader)} iterations per epoch'
+            + (f', {repeats} clips of each video in every epoch' if repeats > 1 else '')
         )
         for phase in self.schedule.phases:
             teacher = 'no auxiliary teacher'

@@ -8,6 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader, Sampler
 
 from pmd_mmaction.functional import checks
+from pmd_mmaction.runner.worker_faults import explained_worker_faults
 
 
 @LOOPS.register_module()
@@ -15,7 +16,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     """An epoch loop that goes on in the middle of an epoch without the batches that are done.
 
     Their indices are drawn and dropped; no file of them is opened. Where the loop stands follows
-    from epoch, iteration and the length of an epoch.
+    from epoch, iteration and the length of an epoch. A worker that dies or hangs in a decoder
+    ends the run with an error that says what to do.
 
     Args:
         runner: the Runner.
@@ -24,9 +26,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         val_begin: first epoch (from 1) after which there may be a validation.
         val_interval: epochs between two validations.
         dynamic_intervals: pairs of an epoch and the interval from there on.
+        worker_timeout: seconds to wait for a batch of the workers; 0 to wait for ever. A
+            ``timeout`` of the data loader itself comes first.
 
     Raises:
-        ValueError: for a number of epochs that is none.
+        ValueError: for a number of epochs that is none, or a negative ``worker_timeout``.
     """
 
     resumes_mid_epoch = True
@@ -39,7 +43,9 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         val_begin: int = 1,
         val_interval: int = 1,
         dynamic_intervals: list[tuple[int, int]] | None = None,
+        worker_timeout: float = 600,
     ) -> None:
+        checks.require_number(self, at_least=0, worker_timeout=worker_timeout)
         checks.require_whole(self, max_epochs=max_epochs, val_interval=val_interval)
         checks.require_whole(self, 0, val_begin=val_begin)
         pairs = dynamic_intervals or ()
@@ -49,15 +55,19 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 '(epoch, interval)'
             )
         super().__init__(runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals)
+        if self.dataloader.num_workers > 0 and not self.dataloader.timeout:
+            self.dataloader.timeout = worker_timeout
 
     def run_epoch(self) -> None:
         """Runs an epoch, or what is left of it."""
         done = self.iter - self.epoch * len(self.dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        with without_first_batches(self.dataloader, done) as batches:
-            for batch_idx, data_batch in enumerate(batches, start=done):
-                self.run_iter(batch_idx, data_batch)
+        with without_first_batches(self.dataloader, done) as loader:
+            batches = iter(loader)
+            with explained_worker_faults(batches):
+                for batch_idx, data_batch in enumerate(batches, start=done):
+                    self.run_iter(batch_idx, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 

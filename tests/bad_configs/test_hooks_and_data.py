@@ -83,6 +83,7 @@ TABLE = [
     ('loop', 'max_epochs', '400', "max_epochs is '400'; it must be a whole number"),
     ('loop', 'val_interval', 0, 'val_interval is 0'),
     ('loop', 'val_begin', None, 'val_begin is None'),
+    ('loop', 'worker_timeout', -1, 'worker_timeout is -1'),
     ('loop', 'max_epoch', 9, "argument 'max_epoch'"),
     # ------ data and evaluation
     # --- unknown keys: the component (or the part of the config) and the key are named

@@ -92,3 +92,9 @@ def test_names(tmp_path, monkeypatch):
     for name in (b'caf\xe9.mp4', b'12:30 x.mp4', b'a\nb.mp4', b'q"\'.mp4', b'%d.mp4', b'-i.mp4'):
         os.link(film, name)
         assert check_video(os.fsdecode(name)).frames == 20
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.mp4')
+    report = check_video(str(tmp_path / 'a.mp4'))
+    assert report[:2] == ('cannot be opened', 'a pipe, socket or device')

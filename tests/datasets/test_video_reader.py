@@ -105,6 +105,13 @@ def test_what_is_no_video_is_named(tmp_path, reader, kind):
         reader(str(path))
 
 
+@pytest.mark.parametrize('reader', [VideoReader, DecordReader])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, reader):
+    os.mkfifo(tmp_path / 'a.mp4')
+    with pytest.raises(VideoError, match='a.mp4: a pipe, socket or device'):
+        reader(str(tmp_path / 'a.mp4'))
+
+
 def test_a_frame_that_does_not_exist(film):
     with VideoReader(str(film)) as video, pytest.raises(IndexError, match='no frame 40 among 40'):
         video.read([0, FRAMES])

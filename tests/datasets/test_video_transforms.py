@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-import torch
-from mmaction.registry import DATASETS, TRANSFORMS
+from mmaction.registry import TRANSFORMS
 from mmcv.transforms import Compose
 
 from tests.tools.films import write_film
@@ -47,46 +46,3 @@ def test_files_from_a_storage_backend(film):
 def test_an_unknown_reader():
     with pytest.raises(ValueError, match="reader is 'cv2'; it must be one of"):
         TRANSFORMS.build(dict(type='VideoInit', reader='cv2'))
-
-
-STEPS = {
-    'ours': (dict(type='VideoInit'), dict(type='VideoDecode')),
-    'of mmaction': (dict(type='DecordInit'), dict(type='DecordDecode')),
-}
-
-
-def repeated(film, first, last, **options):
-    (film.parent / 'list.txt').write_text('a.mp4 3\n')
-    return DATASETS.build(
-        dict(
-            type='RepeatAugPathListDataset',
-            ann_file=str(film.parent / 'list.txt'),
-            data_prefix=dict(video=str(film.parent)),
-            pipeline=[
-                first,
-                dict(type='SampleFrames', clip_len=4, frame_interval=3, num_clips=1),
-                last,
-                dict(type='FormatShape', input_format='NCTHW'),
-                dict(type='PackActionInputs'),
-            ],
-            **options,
-        )
-    )
-
-
-@pytest.mark.parametrize('steps', STEPS.values(), ids=STEPS)
-def test_repeated_augmentation_samples_each_clip(film, steps):
-    np.random.seed(0)
-    clips = repeated(film, *steps, num_repeats=3)[0]
-    assert [int(clip['data_samples'].gt_label) for clip in clips] == [3, 3, 3]
-    assert clips[0]['inputs'].shape == (1, 3, 4, 48, 64)
-    assert not torch.equal(clips[0]['inputs'], clips[1]['inputs'])
-    once = repeated(film, *steps, num_repeats=2, sample_once=True)[0]
-    assert torch.equal(once[0]['inputs'], once[1]['inputs'])
-
-
-def test_repeated_augmentation_refuses_other_steps(film):
-    with pytest.raises(ValueError, match='repeated augmentation needs VideoInit'):
-        repeated(film, dict(type='VideoInit'), dict(type='DecordDecode'))
-    with pytest.raises(ValueError, match='num_repeats is 0'):
-        repeated(film, *STEPS['ours'], num_repeats=0)

@@ -23,7 +23,7 @@ BAD = {
     'sound.mp4': 'sound.mp4: no video stream',
     'missing.mp4': 'missing.mp4: No such file',
     'forbidden.mp4': 'forbidden.mp4: Permission denied',
-    'folder.mp4': 'folder.mp4: Is a directory',
+    'pipe.mp4': 'pipe.mp4: a pipe, socket or device',
 }
 UNUSUAL = (
     '8k.mp4',
@@ -70,7 +70,7 @@ def _make_bad(folder: Path, whole: bytes) -> None:
     (folder / 'forbidden.mp4').chmod(0)
     films.write_film(folder / 'one_frame.mp4', frames=1)
     films.write_sound(folder / 'sound.mp4')
-    (folder / 'folder.mp4').mkdir()
+    os.mkfifo(folder / 'pipe.mp4')
     start = whole.index(b'mdat') + 4
     (folder / 'damaged.mp4').write_bytes(whole[:start] + b'\xff' * 900 + whole[start + 900 :])
     _write(folder / 'no_frames.mp4', [], movflags='empty_moov+frag_keyframe')

@@ -76,6 +76,20 @@ def test_lists_keep_order_and_labels(tmp_path, run, capsys):
     assert (code, lines, rows) == (0, ['b.mp4', 'a c.mp4'], [])
 
 
+@pytest.mark.parametrize('name', ['../b.mp4', 'a/../../b.mp4', '{}/b.mp4'])
+def test_a_list_does_not_lead_outside_of_the_prefix(tmp_path, run, capsys, name):
+    write_film(tmp_path / 'b.mp4')
+    (tmp_path / 'clips' / 'a').mkdir(parents=True)
+    line = name.format(tmp_path)
+    (tmp_path / 'list.txt').write_text(f'{line}\n')
+    with pytest.raises(FileNotFoundError):  # there is no report
+        run(tmp_path / 'list.txt', prefix=tmp_path / 'clips')
+    told = capsys.readouterr().err
+    assert f'line 1: {line!r} lies outside' in told and '--allow-outside' in told
+    code, lines, _ = run(tmp_path / 'list.txt', '--allow-outside', prefix=tmp_path / 'clips')
+    assert (code, lines) == (0, [line])
+
+
 def test_what_is_settled_is_not_checked_again(tmp_path, run, monkeypatch):
     clips = tmp_path / 'clips'
     for name in ('a.mp4', 'b.mp4', 'short.mp4'):

@@ -191,6 +191,17 @@ def test_a_mistake_leaves_nothing_that_would_be_in_the_way(model, run, capsys):
     assert run(source=[*listed, '--prefix', str(clips)])[0] == 0
 
 
+def test_a_list_does_not_lead_outside_of_the_prefix(model, run, tmp_path, capsys):
+    _, clips, _ = model
+    (tmp_path / 'list.txt').write_text(f'../{clips.name}/{names(clips)[0]}\n')
+    source = ['--list', str(tmp_path / 'list.txt'), '--prefix', str(clips)]
+    code, out = run(source=source)
+    assert code == 1 and not out.with_name('f.npz.parts').exists()
+    told = capsys.readouterr().err
+    assert 'line 1' in told and 'lies outside' in told and '--allow-outside' in told
+    assert run('--allow-outside', source=source)[0] == 0
+
+
 def _no_space(*args):
     raise OSError('no space left')
 

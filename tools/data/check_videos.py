@@ -37,6 +37,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('source', type=Path, help='list file, with or without labels, or folder')
     parser.add_argument('--prefix', default='', help='folder of the paths in the list')
+    parser.add_argument(
+        '--allow-outside', action='store_true', help='accept paths that leave --prefix'
+    )
     parser.add_argument('--out', type=Path, required=True, help='clean list to write')
     parser.add_argument('--report', type=Path, required=True, help='.csv of what was left out')
     parser.add_argument(
@@ -63,17 +66,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def read_source(source: Path, prefix: str) -> list[tuple[str, str]]:
+def read_source(
+    source: Path, prefix: str, allow_outside: bool = False
+) -> list[tuple[str, str]]:
     """Pairs (line for the clean list, path of the file).
 
     Raises:
-        ValueError: if there is no video.
+        ValueError: if there is no video, or a list names one outside of the prefix.
     """
     if source.is_dir():
         return [(str(path.relative_to(source)), str(path)) for path in find_videos(source)]
     return [
         (name if label is None else f'{name} {label}', str(Path(prefix, name)))
-        for name, label in read_path_list(source)
+        for name, label in read_path_list(source, inside=None if allow_outside else prefix)
     ]
 
 
@@ -150,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     accept_any_name()
     args = parse_args(argv)
     try:
-        entries = read_source(args.source, args.prefix)
+        entries = read_source(args.source, args.prefix, args.allow_outside)
         judged = judge(entries, check_all(list(dict.fromkeys(p for _, p in entries)), args))
         write_results(judged, args.out, args.report)
     except (OSError, ValueError) as error:

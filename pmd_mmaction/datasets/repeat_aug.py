@@ -1,0 +1,104 @@
+"""Several clips of a video from one decoding."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from mmaction.datasets.repeat_aug_dataset import get_type
+from mmaction.registry import DATASETS
+
+from pmd_mmaction.datasets.path_list import PathListDataset
+from pmd_mmaction.functional import checks
+
+DECODING_STEPS = {'VideoDecode': 'VideoInit', 'DecordDecode': 'DecordInit'}
+
+
+@DATASETS.register_module()
+class RepeatAugPathListDataset(PathListDataset):
+    """Repeated augmentation with the lists, the readers and the care of :class:`PathListDataset`.
+
+    A video is opened and decoded once and gives ``num_repeats`` clips, with the same
+    ``sample_idx``. Each is drawn as :class:`PathListDataset` would draw it: it samples frames,
+    crops and flips of its own. Needs ``collate_fn=dict(type='repeat_pseudo_collate')``; the batch
+    size of the data loader counts videos.
+
+    The pipeline opens the file (``VideoInit``), samples frames in the step before ``VideoDecode``,
+    and goes on per clip after it (or MMAction2's ``DecordInit`` and ``DecordDecode``). What comes
+    before the sampling runs once per video: ``SeedAugmentation`` belongs there, and from its one
+    seed the clips draw one after the other.
+
+    Args:
+        ann_file: the list.
+        pipeline: transforms.
+        num_repeats: clips per video.
+        sample_once: all clips of a video show the same frames.
+        **options: the parent's.
+
+    Raises:
+        ValueError: if the pipeline has no such steps, or ``num_repeats`` is below 1.
+    """
+
+    OPTIONS = (*PathListDataset.OPTIONS, 'num_repeats', 'sample_once')
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[dict | Callable],
+        num_repeats: int = 4,
+        sample_once: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(ann_file, pipeline, **options)
+        checks.require_whole(self, num_repeats=num_repeats)
+        checks.require_flag(self, sample_once=sample_once)
+        self.num_repeats = num_repeats
+        self.sample_once = sample_once
+        self._decode = _find_decoding([get_type(step) for step in self.pipeline.transforms])
+
+    def prepare_data(self, idx: int) -> list[dict] | None:
+        """The packed clips of a video; None if a transform gives up."""
+        steps = self.pipeline.transforms
+        video = self.get_data_info(idx)
+        for step in steps[: self._decode - 1]:
+            video = step(video)
+            if video is None:
+                return None
+        sample, decode = steps[self._decode - 1 : self._decode + 1]
+        drawn = [
+            sample(_without_reader(video))
+            for _ in range(1 if self.sample_once else self.num_repeats)
+        ]
+        drawn *= self.num_repeats // len(drawn)
+        frame_inds = [clip['frame_inds'].reshape(-1) for clip in drawn]
+        decoded = decode(video | drawn[0] | dict(frame_inds=np.concatenate(frame_inds)))
+        images = decoded.pop('imgs')
+        clips, start = [], 0
+        for inds in frame_inds:
+            clip = dict(copy.deepcopy(decoded), frame_inds=inds)
+            clip['imgs'] = images[start : start + len(inds)]
+            start += len(inds)
+            for step in steps[self._decode + 1 :]:
+                clip = step(clip)
+                if clip is None:
+                    return None
+            clips.append(clip)
+        return clips
+
+
+def _without_reader(video: dict) -> dict:
+    """A copy that a transform may change; the open file stays where it is."""
+    return {key: value for key, value in video.items() if key != 'video_reader'}
+
+
+def _find_decoding(names: list[str]) -> int:
+    """Where the pipeline decodes."""
+    for position, name in enumerate(names):
+        if DECODING_STEPS.get(name) in names[: max(0, position - 1)]:
+            return position
+    raise ValueError(
+        f'the pipeline is {names}; repeated augmentation needs VideoInit, a transform that samples '
+        'frames right before VideoDecode, then the rest'
+    )

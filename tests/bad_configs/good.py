@@ -64,7 +64,6 @@ GOOD = {
     'non_finite_hook': (HOOKS, dict(type='NonFiniteHook')),
     'checkpoint_hook': (HOOKS, dict(type='SafeCheckpointHook')),
     'check_backbone_hook': (HOOKS, dict(type='CheckBackboneHook')),
-    'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'loop': (LOOPS, dict(type='ResumableTrainLoop', max_epochs=3)),
     'mark_split': (TRANSFORMS, dict(type='MarkSplit', split='bank')),
     'seed_augmentation': (TRANSFORMS, dict(type='SeedAugmentation')),

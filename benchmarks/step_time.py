@@ -1,6 +1,6 @@
 """Time, memory and efficiency of one ViT-B training step: base, PMD and the plain reference.
 
-    python benchmarks/step_time.py --batch 2 --repeats 6
+    python benchmarks/step_time.py --batch 2 --repeats 5 --memory
 
 All variants run in one process in turn; peak memory is taken in a process of its own for each.
 """
@@ -61,6 +61,7 @@ def parse_args() -> argparse.Namespace:
         '--variants', nargs='+', choices=VARIANTS, default=['base', 'PMD', 'reference']
     )
     parser.add_argument('--autocast', action='store_true', help='bfloat16 autocast, for all')
+    parser.add_argument('--memory', action='store_true', help='peak memory of each variant too')
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
     return parser.parse_args()
@@ -70,7 +71,9 @@ def main() -> None:
     logging.disable(logging.INFO)
     args, machine = parse_args(), machine_line()
     sizes = args.batch, args.tiny, args.autocast
-    peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
+    peaks = {}
+    if args.memory:
+        peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
     steps = {name: make(name, *sizes) for name in args.variants}
     gflops = {
         name: args.batch * iteration_gflops(step.model, step.model.phase)['PMD step']
@@ -91,7 +94,7 @@ def main() -> None:
         row += (
             [f'{work:.0f}', f'{work / median(seconds) / median(rates):.2f}'] if work else ['', '']
         )
-        rows.append((*row, f'{peaks[name]:.2f}'))
+        rows.append((*row, f'{peaks[name]:.2f}') if peaks else row)
     precision = 'bf16 autocast' if args.autocast else 'float32'
     print(machine)
     print(
@@ -100,7 +103,8 @@ def main() -> None:
         'after\n'
     )
     ratios = [f'of {name}' for name in dict.fromkeys((base, args.variants[-1]))]
-    header = ('step', 'median s', 'range s', *ratios, 'GFLOP', 'of sgemm', 'peak GiB')
+    header = ['step', 'median s', 'range s', *ratios, 'GFLOP', 'of sgemm']
+    header += ['peak GiB'] if peaks else []
     print(markdown(header, rows))
     save_json(
         args.json,

@@ -40,10 +40,11 @@ VARIANTS = {
 }
 
 
-def make(variant: str, batch: int, tiny: bool, autocast: bool) -> Step:
+def make(variant: str, batch: int, tiny: bool, autocast: bool, depth: int) -> Step:
     """The step of a variant."""
     kind, changes, options = VARIANTS[variant]
-    return kind(build_model(dict(changes), tiny), batch, autocast=autocast, **options)
+    model = build_model(dict(changes), tiny, dict(depth=depth))
+    return kind(model, batch, autocast=autocast, **options)
 
 
 def peak_memory(variant: str, *sizes: int) -> float:
@@ -56,6 +57,7 @@ def peak_memory(variant: str, *sizes: int) -> float:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('--depth', type=int, default=12, help='layers; fewer compile faster')
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument(
         '--variants', nargs='+', choices=VARIANTS, default=['base', 'PMD', 'reference']
@@ -70,7 +72,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     logging.disable(logging.INFO)
     args, machine = parse_args(), machine_line()
-    sizes = args.batch, args.tiny, args.autocast
+    sizes = args.batch, args.tiny, args.autocast, args.depth
     peaks = {}
     if args.memory:
         peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
@@ -96,11 +98,11 @@ def main() -> None:
         )
         rows.append((*row, f'{peaks[name]:.2f}') if peaks else row)
     precision = 'bf16 autocast' if args.autocast else 'float32'
+    ratio = steps[base].model.phase.mask_ratio
     print(machine)
     print(
-        f'{precision}, batch {args.batch}, mask ratio {steps[base].model.phase.mask_ratio}, '
-        f'{args.repeats} interleaved rounds; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s '
-        'after\n'
+        f'{precision}, batch {args.batch}, {args.depth} layers, mask ratio {ratio}, {args.repeats} '
+        f'interleaved rounds; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s after\n'
     )
     ratios = [f'of {name}' for name in dict.fromkeys((base, args.variants[-1]))]
     header = ['step', 'median s', 'range s', *ratios, 'GFLOP', 'of sgemm']

@@ -58,8 +58,8 @@ def decode(decoder: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
 class ReferenceStep(Step):
     """Base loss only; the model must be built with ``OFF``."""
 
-    def __init__(self, model: nn.Module, batch: int, fused: bool = False) -> None:
-        super().__init__(model, batch, fused)
+    def __init__(self, model: nn.Module, batch: int, **options: bool) -> None:
+        super().__init__(model, batch, **options)
         restore_stock_parts(model)
 
     @torch.no_grad()

@@ -1,6 +1,6 @@
 """Time, memory and efficiency of one ViT-B training step: base, PMD and the plain reference.
 
-    python benchmarks/step_time.py --batch 2 --repeats 6
+    python benchmarks/step_time.py --batch 2 --repeats 5 --memory
 
 All variants run in one process in turn; peak memory is taken in a process of its own for each.
 """
@@ -24,29 +24,32 @@ from harness import (
 from reference_step import ReferenceStep
 from steps import OFF, Step, build_model
 
-# name: (kind of step, changes of the model, fused AdamW)
+# name: (kind of step, changes of the model, options of the step)
 VARIANTS = {
-    'base': (Step, OFF, False),
-    'PMD': (Step, {}, False),
-    'reference': (ReferenceStep, OFF, False),
-    'base + PSD': (Step, dict(dare=None, clfa=None), False),
-    'base + DARE': (Step, dict(psd=None, clfa=None), False),
-    'base + CLFA': (Step, dict(psd=None, dare=None), False),
-    'base, bf16 teachers': (Step, dict(OFF, teacher_dtype='bfloat16'), False),
-    'PMD, bf16 teachers': (Step, dict(teacher_dtype='bfloat16'), False),
-    'PMD, fused AdamW': (Step, {}, True),
+    'base': (Step, OFF, {}),
+    'PMD': (Step, {}, {}),
+    'reference': (ReferenceStep, OFF, {}),
+    'base + PSD': (Step, dict(dare=None, clfa=None), {}),
+    'base + DARE': (Step, dict(psd=None, clfa=None), {}),
+    'base + CLFA': (Step, dict(psd=None, dare=None), {}),
+    'base, bf16 teachers': (Step, dict(OFF, teacher_dtype='bfloat16'), {}),
+    'PMD, bf16 teachers': (Step, dict(teacher_dtype='bfloat16'), {}),
+    'PMD, fused AdamW': (Step, {}, dict(fused=True)),
+    'PMD, inference mode': (Step, {}, dict(inference=True)),
+    'PMD, compiled': (Step, {}, dict(compiled=True)),
 }
 
 
-def make(variant: str, batch: int, tiny: bool) -> Step:
+def make(variant: str, batch: int, tiny: bool, autocast: bool, depth: int) -> Step:
     """The step of a variant."""
-    kind, changes, fused = VARIANTS[variant]
-    return kind(build_model(dict(changes), tiny), batch, fused)
+    kind, changes, options = VARIANTS[variant]
+    model = build_model(dict(changes), tiny, dict(depth=depth))
+    return kind(model, batch, autocast=autocast, **options)
 
 
-def peak_memory(variant: str, batch: int, tiny: bool) -> float:
+def peak_memory(variant: str, *sizes: int) -> float:
     """GiB of resident memory at the peak of two steps; call it in a process of its own."""
-    step = make(variant, batch, tiny)
+    step = make(variant, *sizes)
     step(), step()
     return peak_gib()
 
@@ -54,10 +57,13 @@ def peak_memory(variant: str, batch: int, tiny: bool) -> float:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('--depth', type=int, default=12, help='layers; fewer compile faster')
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument(
         '--variants', nargs='+', choices=VARIANTS, default=['base', 'PMD', 'reference']
     )
+    parser.add_argument('--autocast', action='store_true', help='bfloat16 autocast, for all')
+    parser.add_argument('--memory', action='store_true', help='peak memory of each variant too')
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
     return parser.parse_args()
@@ -66,8 +72,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     logging.disable(logging.INFO)
     args, machine = parse_args(), machine_line()
-    sizes = args.batch, args.tiny
-    peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
+    sizes = args.batch, args.tiny, args.autocast, args.depth
+    peaks = {}
+    if args.memory:
+        peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
     steps = {name: make(name, *sizes) for name in args.variants}
     gflops = {
         name: args.batch * iteration_gflops(step.model, step.model.phase)['PMD step']
@@ -88,15 +96,17 @@ def main() -> None:
         row += (
             [f'{work:.0f}', f'{work / median(seconds) / median(rates):.2f}'] if work else ['', '']
         )
-        rows.append((*row, f'{peaks[name]:.2f}'))
+        rows.append((*row, f'{peaks[name]:.2f}') if peaks else row)
+    precision = 'bf16 autocast' if args.autocast else 'float32'
+    ratio = steps[base].model.phase.mask_ratio
     print(machine)
     print(
-        f'fp32, batch {args.batch}, mask ratio {steps[base].model.phase.mask_ratio}, '
-        f'{args.repeats} interleaved rounds; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s '
-        'after\n'
+        f'{precision}, batch {args.batch}, {args.depth} layers, mask ratio {ratio}, {args.repeats} '
+        f'interleaved rounds; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s after\n'
     )
     ratios = [f'of {name}' for name in dict.fromkeys((base, args.variants[-1]))]
-    header = ('step', 'median s', 'range s', *ratios, 'GFLOP', 'of sgemm', 'peak GiB')
+    header = ['step', 'median s', 'range s', *ratios, 'GFLOP', 'of sgemm']
+    header += ['peak GiB'] if peaks else []
     print(markdown(header, rows))
     save_json(
         args.json,

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import Phase
+from pmd_mmaction.hooks import CompileHook
 
 CONFIG = Path(__file__).parents[1] / 'configs/pmd/vit-b_k400_pretrain.py'
 OFF = dict(psd=None, dare=None, clfa=None)
@@ -66,11 +67,29 @@ class Step:
         model: result of :func:`build_model`.
         batch: clips.
         fused: PyTorch's fused AdamW.
+        compiled: ``distill`` under ``torch.compile``, as ``CompileHook`` does it.
+        inference: the teachers under ``torch.inference_mode``.
+        autocast: forward under bfloat16 autocast: what ``--amp`` is on a GPU.
     """
 
-    def __init__(self, model: torch.nn.Module, batch: int, fused: bool = False) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        batch: int,
+        fused: bool = False,
+        compiled: bool = False,
+        inference: bool = False,
+        autocast: bool = False,
+    ) -> None:
         self.model = model
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=fused)
+        self.distill = model.distill
+        if compiled:
+            self.distill = torch.compile(model.distill, **CompileHook().options)
+        if inference:
+            for teacher in (*model.teachers.values(), model.auxiliary_teacher):
+                teacher.forward = torch.inference_mode()(teacher.forward)
+        self.autocast = autocast
         encoder = model.backbone
         _, h, w = encoder.token_grid
         side = encoder.patch_size
@@ -80,12 +99,13 @@ class Step:
 
     def forward(self) -> torch.Tensor:
         """The total loss."""
-        view = self.model.draw_view(self.clips)
-        losses, _ = self.model.distill(self.clips, view, *self.history)
+        losses, _ = self.distill(self.clips, self.model.draw_view(self.clips), *self.history)
         return sum(losses.values())
 
     def __call__(self) -> None:
         """One step."""
-        self.forward().backward()
+        with torch.autocast('cpu', torch.bfloat16, enabled=self.autocast):
+            loss = self.forward()
+        loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -62,6 +62,7 @@ GOOD = {
     'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'preemption_hook': (HOOKS, dict(type='PreemptionHook')),
     'non_finite_hook': (HOOKS, dict(type='NonFiniteHook')),
+    'compile_hook': (HOOKS, dict(type='CompileHook')),
     'checkpoint_hook': (HOOKS, dict(type='SafeCheckpointHook')),
     'check_backbone_hook': (HOOKS, dict(type='CheckBackboneHook')),
     'loop': (LOOPS, dict(type='ResumableTrainLoop', max_epochs=3)),

@@ -13,9 +13,19 @@ ROOT = Path(__file__).parents[2]
     'command, words',
     [
         (
-            ['step_time.py', '--tiny', '--repeats', '1', '--variants', 'base', 'PMD'],
-            ['| PMD |', 'of base'],
+            [
+                'step_time.py',
+                '--tiny',
+                '--repeats=1',
+                '--autocast',
+                '--memory',
+                '--variants',
+                'base',
+                'PMD',
+            ],
+            ['| PMD |', 'of base', 'bf16 autocast', 'peak GiB'],
         ),
+        (['teacher_precision.py', '--tiny'], ['| gradient |', 'bfloat16']),
         (['reference_step.py', '--tiny', '--repeats', '1'], ['reference step, batch 1:']),
         (['ceiling.py', '--tiny', '--repeats', '1'], ['| backward |', '| AdamW |']),
         (

@@ -1,7 +1,5 @@
 """Progressive Mask Distillation: one training iteration."""
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
@@ -21,7 +19,7 @@ from pmd_mmaction.models.recognizers.parts import build_part, build_teachers
 from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
 from pmd_mmaction.models.recognizers.terms import BaseTerm, make_term
 from pmd_mmaction.models.recognizers.views import MaskedView
-from pmd_mmaction.models.teachers import TeacherOutput
+from pmd_mmaction.models.teachers import FrozenTeacher, TeacherOutput
 
 TEACHER_DTYPES = (None, 'bfloat16', 'float16')
 
@@ -44,7 +42,8 @@ class PMDRecognizer(ProgressiveRecognizer):
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFANeck`.
         teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
-            auxiliary one included, run in it (autocast); None: as the rest of the model.
+            auxiliary one included, run in it, and their weights are kept in it; None: as the
+            rest of the model.
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
@@ -78,6 +77,8 @@ class PMDRecognizer(ProgressiveRecognizer):
         self.teachers = build_teachers(
             self, image_teacher=image_teacher, video_teacher=video_teacher
         )
+        for teacher in self.teachers.values():
+            self._set_precision(teacher)
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
         # mmengine's ModuleDict, since PyTorch's does not pass init_weights() on
@@ -106,6 +107,15 @@ class PMDRecognizer(ProgressiveRecognizer):
             )
             for teacher in self.teachers.values():
                 self.neck.teacher_groups(teacher.depth)  # refuses a depth without groups now
+
+    def _set_precision(self, teacher: FrozenTeacher) -> None:
+        if self.teacher_dtype is not None:
+            teacher.compute_in(getattr(torch, self.teacher_dtype))
+
+    def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
+        """As in :class:`ProgressiveRecognizer`; the new teacher computes in ``teacher_dtype``."""
+        super().promote_student(state_dict)
+        self._set_precision(self.auxiliary_teacher)
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """One training iteration: the weighted terms of the total loss.
@@ -176,20 +186,13 @@ class PMDRecognizer(ProgressiveRecognizer):
 
     def _teach(self, clips: Tensor, view: MaskedView) -> dict[str, TeacherOutput]:
         """Targets of both teachers, which see the full clip."""
-        with self._teacher_precision(clips.device):
-            if not self.with_neck:
-                return {name: teacher(clips) for name, teacher in self.teachers.items()}
-            index = self.neck.token_index(view.visible_index, view.masked_index)
-            return {
-                name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
-                for name, teacher in self.teachers.items()
-            }
-
-    def _teacher_precision(self, device: torch.device) -> AbstractContextManager:
-        """What ``teacher_dtype`` means; without it an outer autocast stays in force."""
-        if self.teacher_dtype is None:
-            return nullcontext()
-        return torch.autocast(device.type, getattr(torch, self.teacher_dtype))
+        if not self.with_neck:
+            return {name: teacher(clips) for name, teacher in self.teachers.items()}
+        index = self.neck.token_index(view.visible_index, view.masked_index)
+        return {
+            name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
+            for name, teacher in self.teachers.items()
+        }
 
     def _distance(self, prediction: Tensor, target: Tensor) -> Tensor:
         """``(B, M)`` losses of the patches, for base and DARE."""
@@ -203,8 +206,7 @@ class PMDRecognizer(ProgressiveRecognizer):
         if self.auxiliary_teacher is None:
             zero = clips.new_zeros((), dtype=torch.float32)
             return {f'loss_pg_{name}': zero for name in decoded}
-        with self._teacher_precision(clips.device):
-            taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
+        taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
         reduction = (self.base or BaseTerm()).channel_reduction
         return {
             f'loss_pg_{name}': self.psd.loss_weight

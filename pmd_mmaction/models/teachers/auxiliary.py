@@ -33,8 +33,9 @@ class AuxiliaryTeacher(FrozenTeacher):
         Returns:
             Teacher name to ``(B, M, D)`` features.
         """
-        tokens = self.network['backbone'].encode(clips, visible_index).tokens
-        return {
-            name: decoder(tokens, visible_index, masked_index)
-            for name, decoder in self.network['decoders'].items()
-        }
+        with self.precision(clips.device):
+            tokens = self.network['backbone'].encode(clips, visible_index).tokens
+            return {
+                name: decoder(tokens, visible_index, masked_index)
+                for name, decoder in self.network['decoders'].items()
+            }

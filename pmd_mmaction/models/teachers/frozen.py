@@ -1,9 +1,11 @@
 """What all teachers share: a network that nothing in training can touch."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from pmd_mmaction.functional import (
     GroupStatistics,
@@ -41,6 +43,27 @@ class FrozenTeacher(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         object.__setattr__(self, 'network', network.eval().requires_grad_(False))
+        self.dtype: torch.dtype | None = None
+
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Runs matrix products in ``dtype`` from now on, whatever surrounds the teacher.
+
+        This is autocast with the weights of linear layers and convolutions cast once: autocast
+        itself casts weights that are frozen again in every call, and keeps both copies.
+
+        Args:
+            dtype: ``torch.bfloat16`` or ``torch.float16``.
+        """
+        self.dtype = dtype
+        for module in self.network.modules():
+            if isinstance(module, nn.Linear | _ConvNd):
+                module.to(dtype)
+
+    def precision(self, device: torch.device) -> AbstractContextManager:
+        """What a forward runs under; without a ``dtype`` an outer autocast stays in force."""
+        if self.dtype is None:
+            return nullcontext()
+        return torch.autocast(device.type, self.dtype)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'FrozenTeacher':
         self.network._apply(fn, recurse)
@@ -101,6 +124,12 @@ class FeatureTeacher(FrozenTeacher):
         Returns:
             :class:`TeacherOutput`.
         """
+        with self.precision(clips.device):
+            return self._look(clips, groups, token_index)
+
+    def _look(
+        self, clips: Tensor, groups: Sequence[range], token_index: Tensor | None
+    ) -> TeacherOutput:
         running = [RunningStatistics() for _ in groups]
         tokens = None
         for index, tokens in enumerate(self.iter_layers(clips)):

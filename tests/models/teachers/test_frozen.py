@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from pmd_mmaction.models import MaskedVisionTransformer, TimmImageTeacher, VideoMAETeacher
+from pmd_mmaction.models import (
+    FeatureDecoder,
+    MaskedVisionTransformer,
+    TimmImageTeacher,
+    VideoMAETeacher,
+)
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
 
 
@@ -19,6 +24,16 @@ def teacher(request, sizes):
     return AuxiliaryTeacher(
         MaskedVisionTransformer(**sizes.student, drop_path_rate=0.5), nn.ModuleDict()
     )
+
+
+@pytest.fixture
+def decoding_teacher(teacher, sizes):
+    """A teacher with random weights; the auxiliary one has a decoder."""
+    if isinstance(teacher, AuxiliaryTeacher):
+        student = teacher.network['backbone']
+        decoder = FeatureDecoder(student.embed_dims, 24, student.token_grid)
+        return AuxiliaryTeacher(student, nn.ModuleDict(dict(img=decoder)))
+    return teacher
 
 
 def test_it_has_no_parameters_and_no_state(teacher):
@@ -52,6 +67,43 @@ def test_targets_carry_no_gradient(sizes, random_clips):
 def test_a_teacher_in_double_precision_works(sizes, random_clips):
     teacher = nn.Sequential(TimmImageTeacher(**sizes.image_teacher)).double()[0]
     assert teacher(random_clips().double()).features.dtype == torch.float64
+
+
+# --- a precision of its own ---
+
+LOW = [torch.bfloat16, torch.float16]
+
+
+def _outputs(teacher, clips):
+    """All tensors that a teacher gives for 8 visible patches of 32."""
+    index = torch.arange(32).expand(len(clips), -1)
+    if isinstance(teacher, AuxiliaryTeacher):
+        return list(teacher(clips, index[:, :8], index[:, 8:]).values())
+    features, groups = teacher(clips, (range(1, 2), range(2, 3)), index[:, :8])
+    return [features, *(tensor for group in groups for tensor in group)]
+
+
+@pytest.mark.parametrize('dtype', LOW)
+def test_weights_cast_once_give_what_autocast_gives(decoding_teacher, random_clips, dtype):
+    with torch.autocast('cpu', dtype):
+        expected = _outputs(decoding_teacher, random_clips())
+    decoding_teacher.compute_in(dtype)
+    torch.testing.assert_close(_outputs(decoding_teacher, random_clips()), expected, rtol=0, atol=0)
+    other = next(x for x in LOW if x != dtype)
+    with torch.autocast('cpu', other):
+        inside = _outputs(decoding_teacher, random_clips())
+    torch.testing.assert_close(inside, expected, rtol=0, atol=0)
+
+
+def test_weights_of_matrix_products_are_kept_in_the_low_precision(decoding_teacher):
+    decoding_teacher.compute_in(torch.bfloat16)
+    kept = {name: p.dtype for name, p in decoding_teacher.network.named_parameters()}
+    matrices = {
+        name for name in kept if name.endswith(('qkv.weight', 'fc1.weight', '.proj.weight'))
+    }
+    assert matrices and {kept[name] for name in matrices} == {torch.bfloat16}
+    norms = {name for name in kept if 'norm' in name}
+    assert norms and {kept[name] for name in norms} == {torch.float32}
 
 
 def test_the_auxiliary_teacher_is_a_copy(sizes):

@@ -1,0 +1,73 @@
+"""What ``teacher_dtype`` costs in targets, losses and gradients.
+
+    python benchmarks/teacher_precision.py --batch 2
+
+The same step, with the same weights and masks, with teachers in float32 and in another dtype. The
+teachers are random, since no trained ones come with this repository; another student stands in
+for the one of the phase before.
+"""
+
+import argparse
+import logging
+
+import torch
+from harness import machine_line, markdown, save_json
+from steps import Step, build_model
+from torch import Tensor
+
+
+def relative(found: Tensor, exact: Tensor) -> float:
+    """Norm of the difference over the norm."""
+    return ((found.double() - exact.double()).norm() / exact.double().norm()).item()
+
+
+def run(batch: int, tiny: bool, dtype: str | None = None) -> dict[str, Tensor]:
+    """Targets, losses and all gradients of one step."""
+    model = build_model(dict(teacher_dtype=dtype), tiny)
+    model.backbone.eval()  # no drop path
+    torch.manual_seed(1)
+    model.promote_student({k: v + 0.02 * torch.randn_like(v) for k, v in _weights(model).items()})
+    step = Step(model, batch)
+    view = model.draw_view(step.clips)
+    results = {}
+    for name, target in model._teach(step.clips, view).items():
+        results[f'{name} teacher, features'] = target.features
+        results[f'{name} teacher, means of layer groups'] = torch.stack(
+            [group.mean for group in target.groups]
+        )
+    taught = model.auxiliary_teacher(step.clips, view.aux_visible_index, view.aux_masked_index)
+    results['auxiliary teacher, features'] = torch.stack(list(taught.values()))
+    losses, smoothed = model.distill(step.clips, view, *step.history)
+    results['patch losses'] = smoothed.detach()
+    results |= {key: value.detach() for key, value in losses.items()}
+    total = sum(losses.values())
+    total.backward()
+    gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+    return results | dict(total=total.detach(), gradient=torch.cat(gradients))
+
+
+def _weights(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {k: v for k, v in model.student_state_dict().items() if v.is_floating_point()}
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('--dtypes', nargs='+', default=['bfloat16', 'float16'])
+    parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
+    parser.add_argument('--json', help='write the raw figures here')
+    args, machine = parser.parse_args(), machine_line()
+    exact = run(args.batch, args.tiny)
+    errors = {}
+    for dtype in args.dtypes:
+        found = run(args.batch, args.tiny, dtype)
+        errors[dtype] = {name: relative(found[name], exact[name]) for name in exact}
+    print(machine, '\n')
+    rows = [(name, *(f'{errors[d][name]:.1e}' for d in args.dtypes)) for name in exact]
+    print(markdown(('norm of the difference over the norm', *args.dtypes), rows))
+    save_json(args.json, dict(machine=machine, errors=errors))
+
+
+if __name__ == '__main__':
+    main()

@@ -52,7 +52,7 @@ def test_the_good_configs_are_good(list_here, mmaction_scope, name):
     build(name)
 
 
-@pytest.mark.parametrize('name, key', arguments())
+@pytest.mark.parametrize('name, key', list(arguments()))
 def test_nonsense_is_refused_by_name(list_here, mmaction_scope, name, key):
     with pytest.raises(ERRORS) as error:
         build(name, {key: object()})

@@ -22,7 +22,7 @@ def test_names_of_registries_are_accepted(name):
 @pytest.mark.parametrize('name', ['os.system', 'eval', 'torch.TubeMasker', 'TubMasker', '', None])
 @pytest.mark.parametrize('wrap', [lambda x: x, lambda x: dict(type='TubeMasker', a=[(x, 1)])])
 def test_others_are_refused_at_any_depth(name, wrap):
-    with pytest.raises(ValueError, match='unknown here: give --config'):
+    with pytest.raises(ValueError, match='is not registered: give --config'):
         read_config(repr(dict(model=wrap(dict(type=name)))))
 
 

@@ -50,7 +50,8 @@ def _build(**changes):
         merge = isinstance(change, dict) and key in ('image_teacher', 'backbone', 'decoder')
         cfg[key] = {**cfg[key], **change} if merge else change
     if changes.get('image_teacher'):
-        cfg['image_teacher']['data_mean'] = (1.0, 2.0, 3.0)
+        mean = cfg['image_teacher']['data_mean'] = [1.0, 2.0, 3.0]
+        cfg['data_preprocessor'] = {**cfg['data_preprocessor'], 'mean': mean}
     torch.manual_seed(0)
     model = MODELS.build(cfg)
     model.init_weights()

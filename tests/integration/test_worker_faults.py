@@ -39,7 +39,7 @@ def _train(clips: Path, work_dir: Path, kind: str, persistent: bool) -> None:
         train_dataloader__persistent_workers=persistent,
         train_cfg__worker_timeout=5,
     )
-    cfg.train_dataloader.dataset.pipeline.insert(0, dict(type='BadDecoder', kind=kind))
+    cfg.train_dataloader.dataset.pipeline.insert(1, dict(type='BadDecoder', kind=kind))
     tiny.train(cfg)
 
 

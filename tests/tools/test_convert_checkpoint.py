@@ -221,7 +221,7 @@ def test_what_does_not_fit_is_refused(tmp_path, capsys, content, options, messag
     [
         (('--frames', '0'), 'there are no clips of 0 frames'),
         (('--size', '-32'), 'there are no clips of 4 frames of -32 px'),
-        (('--num-heads', '0'), '0 heads do not divide'),
+        (('--num-heads', '0'), 'num_heads is 0'),
     ],
 )
 def test_impossible_numbers(recognizer, tmp_path, capsys, options, message):

@@ -34,6 +34,7 @@ VARIANTS = {
     'base + CLFA': (Step, dict(psd=None, dare=None), {}),
     'base, bf16 teachers': (Step, dict(OFF, teacher_dtype='bfloat16'), {}),
     'PMD, bf16 teachers': (Step, dict(teacher_dtype='bfloat16'), {}),
+    'PMD, bf16 auxiliary teacher': (Step, dict(psd=dict(aux_dtype='bfloat16')), {}),
     'PMD, fused AdamW': (Step, {}, dict(fused=True)),
     'PMD, inference mode': (Step, {}, dict(inference=True)),
     'PMD, compiled': (Step, {}, dict(compiled=True)),

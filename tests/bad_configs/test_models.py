@@ -75,6 +75,7 @@ TABLE = [
         r"CLFANeck: align_tokens is 'all'; .*\('visible', 'masked'",
     ),
     ('pmd', 'teacher_dtype', 'fp16', "PMDRecognizer: teacher_dtype is 'fp16'; .*'bfloat16'"),
+    ('pmd', 'psd', dict(aux_dtype='bf16'), "psd: aux_dtype is 'bf16'; .*'bfloat16'"),
     ('backbone', 'position', 'rotary', "position is 'rotary'; it must be one of .*'sincos_3d'"),
     ('decoder', 'position', 'learnable', "FeatureDecoder: position is 'learnable'"),
     ('video_teacher', 'target_norm', 'l2', "VideoMAETeacher: target_norm is 'l2'; .*'layer_norm'"),

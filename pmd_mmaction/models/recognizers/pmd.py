@@ -17,11 +17,9 @@ from pmd_mmaction.functional import (
 from pmd_mmaction.models.recognizers.history import PatchLosses
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers
 from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
-from pmd_mmaction.models.recognizers.terms import BaseTerm, make_term
+from pmd_mmaction.models.recognizers.terms import TEACHER_DTYPES, BaseTerm, make_term
 from pmd_mmaction.models.recognizers.views import MaskedView
 from pmd_mmaction.models.teachers import FrozenTeacher, TeacherOutput
-
-TEACHER_DTYPES = (None, 'bfloat16', 'float16')
 
 
 @MODELS.register_module()
@@ -42,8 +40,8 @@ class PMDRecognizer(ProgressiveRecognizer):
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFANeck`.
         teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
-            auxiliary one included, run in it, and their weights are kept in it; None: as the
-            rest of the model.
+            auxiliary one included unless ``psd`` says otherwise, run in it, and their weights are
+            kept in it; None: as the rest of the model.
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
@@ -78,7 +76,7 @@ class PMDRecognizer(ProgressiveRecognizer):
             self, image_teacher=image_teacher, video_teacher=video_teacher
         )
         for teacher in self.teachers.values():
-            self._set_precision(teacher)
+            _set_precision(teacher, teacher_dtype)
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
         # mmengine's ModuleDict, since PyTorch's does not pass init_weights() on
@@ -108,14 +106,10 @@ class PMDRecognizer(ProgressiveRecognizer):
             for teacher in self.teachers.values():
                 self.neck.teacher_groups(teacher.depth)  # refuses a depth without groups now
 
-    def _set_precision(self, teacher: FrozenTeacher) -> None:
-        if self.teacher_dtype is not None:
-            teacher.compute_in(getattr(torch, self.teacher_dtype))
-
     def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
-        """As in :class:`ProgressiveRecognizer`; the new teacher computes in ``teacher_dtype``."""
+        """As in :class:`ProgressiveRecognizer`; the new teacher computes in ``aux_dtype``."""
         super().promote_student(state_dict)
-        self._set_precision(self.auxiliary_teacher)
+        _set_precision(self.auxiliary_teacher, self.psd.aux_dtype or self.teacher_dtype)
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """One training iteration: the weighted terms of the total loss.
@@ -232,3 +226,8 @@ class PMDRecognizer(ProgressiveRecognizer):
             )
             all_smoothed.append(smoothed)
         return losses, torch.stack(all_smoothed, 1)
+
+
+def _set_precision(teacher: FrozenTeacher, dtype: str | None) -> None:
+    if dtype is not None:
+        teacher.compute_in(getattr(torch, dtype))

@@ -8,6 +8,7 @@ from pmd_mmaction.functional.difficulty import DIFFICULTY_SCALES
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
 
 AUX_MASKS = ('same', 'nested')
+TEACHER_DTYPES = (None, 'bfloat16', 'float16')
 
 Term = TypeVar('Term')
 
@@ -59,14 +60,18 @@ class PSDTerm:
         aux_mask: ``'same'``: the auxiliary teacher sees the student's visible patches.
             ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
             contain the student's, and the loss runs over its own masked patches.
+        aux_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of the auxiliary teacher run in
+            it, as with the recognizer's ``teacher_dtype``, which None stands for.
     """
 
     loss_weight: float = 0.05
     aux_mask: str = 'same'
+    aux_dtype: str | None = None
 
     def __post_init__(self) -> None:
         checks.require_number('psd', at_least=0, loss_weight=self.loss_weight)
         checks.require_one_of('psd', AUX_MASKS, aux_mask=self.aux_mask)
+        checks.require_one_of('psd', TEACHER_DTYPES, aux_dtype=self.aux_dtype)
 
 
 @dataclass(frozen=True)

@@ -477,6 +477,24 @@ def test_teachers_can_be_less_precise_than_the_student(
         assert value.item() == pytest.approx(exact_losses[name].item(), rel=0.02), name
 
 
+@pytest.mark.parametrize('all_teachers', [None, 'float16'])
+def test_the_auxiliary_teacher_has_a_precision_of_its_own(
+    in_second_phase, batch, total_gradients, all_teachers
+):
+    model = in_second_phase(teacher_dtype=all_teachers, psd=dict(aux_dtype='bfloat16'))
+    others = None if all_teachers is None else torch.float16
+    assert {teacher.dtype for teacher in model.teachers.values()} == {others}
+    assert model.auxiliary_teacher.dtype == torch.bfloat16
+    exact, losses = (
+        total_gradients(m, *batch, SEED)[0]
+        for m in (in_second_phase(teacher_dtype=all_teachers), model)
+    )
+    for name, value in losses.items():
+        progressive = name.startswith('loss_pg')
+        assert torch.equal(value, exact[name]) != progressive, name
+        assert value.item() == pytest.approx(exact[name].item(), rel=0.02), name
+
+
 def test_a_teacher_dtype_that_does_not_exist_is_refused(make_recognizer):
     with pytest.raises(ValueError, match="teacher_dtype is 'bf16'"):
         make_recognizer(teacher_dtype='bf16')

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 import pmd_mmaction
@@ -128,7 +128,7 @@ def _clip(frames: int | None, size: int | None, default: ClipSize | None) -> Cli
 def write_folder(folder: HuggingFaceFolder, dst: Path, meta: dict) -> None:
     """Writes the files of a Hugging Face model."""
     weights = {key: value.contiguous() for key, value in folder.state_dict.items()}
-    save_file(weights, dst / 'model.safetensors', metadata=dict(format='pt'))
+    (dst / 'model.safetensors').write_bytes(save(weights, metadata=dict(format='pt')))
     contents = {
         'config.json': folder.config,
         'preprocessor_config.json': folder.preprocessor,

@@ -129,6 +129,18 @@ def _refusal(filename: str, error: Exception) -> pickle.UnpicklingError:
     )
 
 
+def _load_safetensors(filename: str, map_location: Any) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load, load_file
+
+    device = map_location if isinstance(map_location, (str, torch.device)) else 'cpu'
+    try:
+        filename.encode()
+    except UnicodeEncodeError:  # safetensors opens no path that is no UTF-8
+        with open(filename, 'rb') as file:
+            return {name: tensor.to(device) for name, tensor in load(file.read()).items()}
+    return load_file(filename, device=str(device))
+
+
 def load_from_local(filename: str, map_location: Any = None) -> Any:
     """Loads a `.safetensors` or torch file from disk and refuses whatever is not data.
 
@@ -151,10 +163,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if not os.path.isfile(filename):
         raise FileNotFoundError(f'There is no checkpoint {filename}. Check the path.')
     if filename.endswith('.safetensors'):
-        from safetensors.torch import load_file
-
-        plain = isinstance(map_location, (str, torch.device))
-        return load_file(filename, device=str(map_location) if plain else 'cpu')
+        return _load_safetensors(filename, map_location)
     try:
         with _runner_globals():
             return _finish(torch.load(filename, map_location=map_location, weights_only=True))

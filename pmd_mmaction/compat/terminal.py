@@ -8,5 +8,6 @@ def accept_any_name() -> None:
 
     Without it a tool that prints such a path ends with UnicodeEncodeError after its work.
     """
-    if hasattr(sys.stdout, 'reconfigure'):  # not if somebody put another object there
-        sys.stdout.reconfigure(errors='backslashreplace')
+    for stream in (sys.stdout, sys.stderr):  # which may be another one than Python's own
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')

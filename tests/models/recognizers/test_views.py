@@ -25,6 +25,17 @@ def test_both_see_part_of_the_same_patches(masker_type, aux_ratio):
         assert (visible == aux_visible) == (aux_ratio != 0.5)
 
 
+@pytest.mark.parametrize('masker_type', [TubeMasker, CubeMasker, RunningCellMasker])
+@pytest.mark.parametrize('aux_ratio', [None, 0.5])
+def test_each_sees_what_the_masker_shows_at_its_ratio(masker_type, aux_ratio):
+    masker = masker_type((2, 4, 4))
+    view = draw(masker, aux_ratio)
+    ranks = masker.rank(3, torch.Generator().manual_seed(0))
+    for ratio, index in ((0.85, view.visible_index), (aux_ratio or 0.85, view.aux_visible_index)):
+        hidden = masker.mask(ranks, ratio)
+        assert torch.equal(torch.ones_like(hidden).scatter(1, index, False), hidden)
+
+
 @pytest.mark.parametrize('aux_ratio', [None, 0.5])
 def test_decoded_patches_are_found_for_the_auxiliary_teacher(aux_ratio):
     view = draw(CubeMasker((2, 4, 4)), aux_ratio)

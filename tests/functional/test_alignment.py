@@ -127,6 +127,13 @@ def test_layer_groups_cover_every_layer_once(third):
     assert [i for x in thirds for i in x] == list(range(3 * third))
 
 
+def test_given_sizes_replace_the_thirds_where_their_sum_is_the_depth():
+    sizes = [(1, 2, 4), (3, 2, 1)]
+    assert layer_groups(7, sizes) == (range(1), range(1, 3), range(3, 7))
+    assert layer_groups(6, sizes) == (range(3), range(3, 5), range(5, 6))
+    assert layer_groups(9, sizes) == layer_groups(9)
+
+
 @pytest.mark.parametrize('depth', [-3, 0, 1, 2, 4, 10])
 def test_a_depth_without_thirds_is_named(depth):
     with pytest.raises(ValueError, match=f'{depth} layers'):

@@ -135,7 +135,7 @@ COMPONENTS = {
         ('image teacher: sign of the shift', '(mean - 255 * own_mean)', '(mean + 255 * own_mean)'),
         ('image teacher: class token kept', 'self.network.num_prefix_tokens :]', 'self.network.num_prefix_tokens - 1 : -1]'),
     ],
-    ('models/teachers/auxiliary.py', 'models/recognizers/test_pmd.py'): [
+    ('models/teachers/auxiliary.py', 'models/recognizers/test_progressive.py'): [
         ('auxiliary teacher: the student itself', 'copy.deepcopy(nn.ModuleDict(dict(backbone=backbone, decoders=decoders)))', 'nn.ModuleDict(dict(backbone=backbone, decoders=decoders))'),
     ],
     ('models/recognizers/views.py', 'models/recognizers/test_views.py'): [
@@ -160,6 +160,8 @@ COMPONENTS = {
         ('total: no lambda_df', 'self.dare.loss_weight * difficulty_loss', 'difficulty_loss'),
         ('total: no lambda_al', 'self.neck.loss_weight * value', 'value'),
         ('targets of the visible patches', 'view.masked(target.features)', 'target.features[:, : view.masked_index.shape[1]]'),
+    ],
+    ('models/recognizers/pmd.py', 'models/recognizers/test_dare.py'): [
         ('smoothing: 1 - alpha', 'self.dare.alpha\n', '1 - self.dare.alpha\n'),
         ('smoothing: history of another teacher', 'last[:, k].gather', 'last[:, 0].gather'),
         ('smoothing: history of other patches', 'last[:, k].gather(1, view.masked_index)', 'last[:, k, : view.masked_index.shape[1]]'),
@@ -172,16 +174,22 @@ COMPONENTS = {
         ('region loss: scale ignored', ', self.dare.difficulty_scale\n', '\n'),
         ('outbox: the loss, not the smoothed one', 'all_smoothed.append(smoothed)', 'all_smoothed.append(patch_loss)'),
         ('outbox: with its graph', 'smoothed.detach())', 'smoothed)'),
+    ],
+    ('models/recognizers/pmd.py', 'models/recognizers/test_psd.py'): [
         ('PSD: distance of base', "taught[name], 'l2', reduction", "taught[name], 'smooth_l1', reduction"),
         ('PSD: auxiliary teacher sees the student\'s patches when nested', 'self.auxiliary_teacher(clips, view.aux_visible_index', 'self.auxiliary_teacher(clips, view.visible_index'),
     ],
-    ('models/recognizers/progressive.py', 'models/recognizers/test_pmd.py'): [
+    ('models/recognizers/progressive.py', 'models/recognizers/test_psd.py'): [
         ('nested: the ratio of this phase', 'self.previous_ratio if nested', 'self.phase.mask_ratio if nested'),
+    ],
+    ('models/recognizers/progressive.py', 'models/recognizers/test_progressive.py'): [
         ('promotion: the present student, not that of the file', 'teacher.network.load_state_dict(state_dict)', 'pass'),
+    ],
+    ('models/recognizers/progressive.py', 'models/recognizers/test_dare.py'): [
         ('clips of a video: rows of other videos', 'for sample in data_samples for _ in range(clips_per_video)', 'for _ in range(clips_per_video) for sample in data_samples'),
         ('difficulty table: for one teacher', 'len(self.teachers), self', '1, self'),
     ],
-    ('models/recognizers/masked.py', 'models/recognizers/test_pmd.py'): [
+    ('models/recognizers/masked.py', 'models/recognizers/test_masked.py'): [
         ('feature: sum over the tokens', 'tokens.mean(1).unflatten', 'tokens.sum(1).unflatten'),
         ('feature: first clip only', 'inputs.shape[:2]).mean(1)', 'inputs.shape[:2])[:, 0]'),
     ],

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import Block, VisionTransformer, get_sinusoid_encoding
 from torch import nn
 
+from pmd_mmaction.functional import Phase
+
 
 class StockDecoder(nn.Module):
     """Blocks over visible and mask tokens; boolean masks as in MVD's own scripts."""
@@ -136,3 +138,24 @@ def total_gradients():
         return losses, grads
 
     return compute
+
+
+@pytest.fixture
+def batch(random_clips, make_samples):
+    """Two videos with one clip each: inputs, samples."""
+    return random_clips()[:, None], make_samples(3, 1)
+
+
+@pytest.fixture
+def in_second_phase(make_recognizer, randomize):
+    """Builds a model whose student has moved on since it was promoted."""
+
+    def make(ratio=0.85, **overrides):
+        model = make_recognizer(**overrides)
+        model.promote_student()
+        randomize(model.backbone, 5, std=0.1)
+        randomize(model.decoders, 6, std=0.1)
+        model.set_phase(Phase(1, ratio, 1, 2), previous_ratio=0.75)
+        return model
+
+    return make

@@ -5,6 +5,7 @@ import torch
 from mmaction.registry import MODELS
 
 from pmd_mmaction.functional import Phase
+from tests.models.recognizers.loops import SEED
 
 PRECISIONS = [torch.bfloat16, torch.float16]
 
@@ -79,3 +80,16 @@ def test_masked_autoencoder(mmaction_scope, random_clips, sizes, dtype, size):
     )
     model.init_weights()
     _check(model, _step(model, size * random_clips().unsqueeze(1), [], dtype))
+
+
+@pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
+def test_bfloat16_autocast_keeps_the_losses_in_float32(in_second_phase, batch, align_tokens):
+    model, runs = in_second_phase(clfa=dict(type='CLFANeck', align_tokens=align_tokens)), []
+    for enabled in (False, True):
+        model.seed_masks(SEED)
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            runs.append(model.loss(*batch))
+    for name, value in runs[1].items():
+        assert value.dtype == torch.float32
+        assert value.item() == pytest.approx(runs[0][name].item(), rel=0.1), name
+    sum(runs[1].values()).backward()

@@ -3,6 +3,7 @@
 import pytest
 
 from pmd_mmaction.functional import Phase
+from tests.models.recognizers.loops import history
 
 TERMS = {
     'all': {},
@@ -31,3 +32,23 @@ def test_no_parameter_is_left_without_gradient(
     _, gradients = total_gradients(model, random_clips()[:, None], make_samples(3, 1))
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     assert trained and {name for name in trained if gradients[name] is None} == set()
+
+
+@pytest.mark.parametrize('phase', ['first', 'second'])
+@pytest.mark.parametrize('aux_mask', ['same', 'nested'])
+@pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
+def test_every_trainable_parameter_gets_a_gradient(
+    make_recognizer, in_second_phase, batch, total_gradients, phase, aux_mask, align_tokens
+):
+    make = make_recognizer if phase == 'first' else in_second_phase
+    model = make(psd=dict(aux_mask=aux_mask), clfa=dict(type='CLFANeck', align_tokens=align_tokens))
+    _, grads = total_gradients(model, *batch)
+    assert [name for name, grad in grads.items() if grad is None or not grad.any()] == []
+
+
+@pytest.mark.parametrize('missing', ['image_teacher', 'video_teacher'])
+def test_one_teacher_is_enough(in_second_phase, batch, total_gradients, fake_history, missing):
+    model = in_second_phase(**{missing: None})
+    model.attach_difficulty(fake_history(history(1), history(1, seed=1)))
+    _, grads = total_gradients(model, *batch)
+    assert [name for name, grad in grads.items() if grad is None or not grad.any()] == []

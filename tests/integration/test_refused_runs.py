@@ -1,0 +1,73 @@
+"""Phases, schedules and resumed files that a run refuses before its first step."""
+
+import pytest
+import torch
+
+from tests.integration import tiny
+from tests.integration.refusals import refused
+
+PER_EPOCH = tiny.CLIPS // tiny.BATCH
+
+
+def test_epochs_that_do_not_add_up_are_refused(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, train_cfg__max_epochs=8)
+    refused(cfg, 'phases have 9 epochs together, but train_cfg.max_epochs is 8')
+
+
+@pytest.mark.parametrize(('ratio', 'what'), [(0.05, 'masked'), (1 - 1e-9, 'visible')])
+def test_a_ratio_that_leaves_nothing_is_refused_before_training(clips, tmp_path, ratio, what):
+    cfg = tiny.tiny_config(clips, tmp_path, ratios=sorted([0.5, ratio]), dare=dict(stage_epochs=1))
+    refused(cfg, f'mask_ratio {ratio} leaves no {what} patch.*choose a ratio')
+    assert not list(tmp_path.glob('*.pth'))
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_a_schedule_across_a_boundary_is_refused(clips, tmp_path, by_epoch):
+    cfg = tiny.tiny_config(clips, tmp_path)
+    unit = 1 if by_epoch else PER_EPOCH
+    cfg.param_scheduler = [
+        dict(type='CosineAnnealingLR', begin=2 * unit, end=5 * unit, T_max=3, by_epoch=by_epoch)
+    ]
+    refused(cfg, 'CosineAnnealingLR runs across epoch 3.*restart=False')
+
+
+def test_a_lost_or_changed_phase_file_is_refused(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, dict(type='StopAfter', epoch=3))
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    path = tmp_path / 'phase_1_student.pth'
+    content = tiny.read_checkpoint(path)
+    content['state_dict']['backbone.norm.bias'] += 1
+    torch.save(content, path)
+    last = tiny.resumed(cfg, tmp_path / 'epoch_4.pth')
+    refused(last, 'not the student that the checkpoint was trained with.*restore')
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match='auxiliary teacher.*Copy it'):
+        tiny.train(last)
+
+
+def test_another_number_of_iterations_per_epoch_is_refused_on_resume(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, dict(type='StopAfter', epoch=1))
+    cfg.default_hooks.checkpoint.type = 'CheckpointHook'  # says nothing of batches
+    cfg.default_hooks.pop('preemption')
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    cfg.custom_hooks.pop()
+    cfg.train_dataloader.batch_size = 2
+    refused(tiny.resumed(cfg), 'epoch has 6 iterations now.*same total batch')
+
+
+def test_without_step_seeds_a_run_is_refused(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path)
+    cfg.custom_hooks.pop(0)
+    refused(cfg, 'StepSeedHook')
+
+
+@pytest.mark.parametrize(
+    'steps, scale, match',
+    [(2, False, 'no multiple of accumulative_counts=2'), (3, True, 'optimizer.lr for the total')],
+)
+def test_accumulation_that_loses_gradients_or_rate_is_refused(clips, tmp_path, steps, scale, match):
+    cfg = tiny.tiny_config(clips, tmp_path, optim_wrapper__accumulative_counts=steps)
+    cfg.auto_scale_lr = dict(enable=scale, base_batch_size=256)
+    refused(cfg, match)

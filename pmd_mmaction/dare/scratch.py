@@ -112,6 +112,19 @@ def attach_scratch(path: str | os.PathLike) -> Scratch:
         os.close(fd)
 
 
+def release_pages(memory: mmap.mmap, start: int, stop: int) -> None:
+    """Unmap pages from this process; the shared data stay.
+
+    Args:
+        memory: Mapping of a table: header, then the arrays.
+        start: First byte, counted from the beginning of the arrays.
+        stop: The byte after the last.
+    """
+    if hasattr(mmap, 'MADV_DONTNEED'):
+        first = (HEADER_BYTES + start) // mmap.PAGESIZE * mmap.PAGESIZE
+        memory.madvise(mmap.MADV_DONTNEED, first, HEADER_BYTES + stop - first)
+
+
 def _check_free_space(path: Path, size: int) -> None:
     """Raise ENOSPC before anything is created if the file system is visibly too small."""
     if shutil.disk_usage(path.parent).free < size:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pmd_mmaction.dare import scratch
 from pmd_mmaction.dare.layout import TableLayout
 from pmd_mmaction.dare.rows import check_finite, infinite_rows, merge_copies, pack_rows
-from pmd_mmaction.dare.scratch import HEADER_BYTES, attach_scratch, create_scratch
 from pmd_mmaction.dare.video_rows import video_rows
 
 CHUNK_BYTES = 16 * 2**20
@@ -42,7 +42,7 @@ class DifficultyTable:
         self.identity = identity
         self._memory = memory
         self._path = path
-        self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=HEADER_BYTES)
+        self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=scratch.HEADER_BYTES)
         self._current, self._stage = self._bytes.view(layout.numpy_dtype).reshape(2, *layout.shape)
 
     @classmethod
@@ -74,8 +74,8 @@ class DifficultyTable:
         """
         layout = TableLayout(num_videos, num_teachers, num_patches, dtype)
         if path is None:
-            return cls(layout, mmap.mmap(-1, HEADER_BYTES + layout.nbytes))
-        return cls(*create_scratch(path, layout), Path(path))
+            return cls(layout, mmap.mmap(-1, scratch.HEADER_BYTES + layout.nbytes))
+        return cls(*scratch.create_scratch(path, layout), Path(path))
 
     @classmethod
     def attach(cls, path: str | os.PathLike) -> DifficultyTable:
@@ -91,7 +91,7 @@ class DifficultyTable:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not a complete scratch file.
         """
-        return cls(*attach_scratch(path), Path(path))
+        return cls(*scratch.attach_scratch(path), Path(path))
 
     def unlink(self) -> None:
         """Remove the name of the scratch file once every process has attached.
@@ -213,8 +213,8 @@ class DifficultyTable:
         for start in range(0, half, CHUNK_BYTES):
             stop = min(start + CHUNK_BYTES, half)
             self._bytes[half + start : half + stop] = self._bytes[start:stop]
-            self._release(start, stop)
-            self._release(half + start, half + stop)
+            scratch.release_pages(self._memory, start, stop)
+            scratch.release_pages(self._memory, half + start, half + stop)
 
     def reset(self) -> None:
         """Set both arrays to zero: nothing was ever masked."""
@@ -236,13 +236,7 @@ class DifficultyTable:
         for start in range(0, self.nbytes, size):
             stop = min(start + size, self.nbytes)
             yield memoryview(self._bytes[start:stop])
-            self._release(start, stop)
-
-    def _release(self, start: int, stop: int) -> None:
-        """Unmap the pages of a byte range from this process; the shared data stay."""
-        if hasattr(mmap, 'MADV_DONTNEED'):
-            first = (HEADER_BYTES + start) // mmap.PAGESIZE * mmap.PAGESIZE
-            self._memory.madvise(mmap.MADV_DONTNEED, first, HEADER_BYTES + stop - first)
+            scratch.release_pages(self._memory, start, stop)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

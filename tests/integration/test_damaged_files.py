@@ -47,9 +47,10 @@ def _cut(path: Path) -> None:
 def _flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
-    if zipfile.is_zipfile(path):  # not between two tensors, where it would not matter
+    if zipfile.is_zipfile(path):  # in a tensor: between two it would not matter
         with zipfile.ZipFile(path) as archive:
-            largest = max(archive.infolist(), key=lambda part: part.file_size)
+            tensors = [part for part in archive.infolist() if '/data/' in part.filename]
+            largest = max(tensors, key=lambda part: part.file_size)
         middle = largest.header_offset + largest.file_size // 2
     content[middle] ^= 1
     path.write_bytes(content)

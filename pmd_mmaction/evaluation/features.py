@@ -26,7 +26,7 @@ def choose_pipeline(cfg: Config) -> list[dict]:
     steps = cfg.train_dataloader.dataset.pipeline
     intervals = [step.frame_interval for step in steps if 'frame_interval' in step]
     return [
-        dict(type='DecordInit'),
+        dict(type='VideoInit'),
         dict(
             type='SampleFrames',
             clip_len=backbone.num_frames,
@@ -34,7 +34,7 @@ def choose_pipeline(cfg: Config) -> list[dict]:
             num_clips=1,
             test_mode=True,
         ),
-        dict(type='DecordDecode'),
+        dict(type='VideoDecode'),
         dict(type='Resize', scale=(-1, backbone.img_size)),
         dict(type='CenterCrop', crop_size=backbone.img_size),
         dict(type='FormatShape', input_format='NCTHW'),

@@ -1,17 +1,15 @@
 """The two modules that mmaction2 misses: shown missing, repaired, and left alone if present."""
 
 import importlib
-import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pmd_mmaction import compat
 from pmd_mmaction.compat import imports
+from tests.compat.interpreter import run_python
 
-ROOT = Path(__file__).parents[2]
 # Makes one installed module look absent.
 HIDE = """
 import sys
@@ -24,16 +22,6 @@ sys.meta_path = [Hide if finder is PathFinder else finder for finder in sys.meta
 """
 
 
-def _python(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 def _repaired(name: str) -> bool:
     return next(item for item in compat.status() if item.name == name).repaired
 
@@ -42,7 +30,7 @@ def test_drn_is_missed_and_repaired_even_after_mmaction_was_imported():
     if not _repaired('drn-module'):  # a later mmaction2, which ships its DRN localizer
         importlib.import_module('mmaction.models.localizers.drn.drn')
         return
-    done = _python(
+    done = run_python(
         'try:\n    import mmaction.models\n'
         'except ModuleNotFoundError as error:\n    print(error.name)\n'
         'import pmd_mmaction, mmaction.models\n'
@@ -74,12 +62,12 @@ def test_drn_is_looked_for_on_disk(tmp_path, monkeypatch, imported, shipped, mis
 
 
 def test_importlib_metadata_is_missed_without_the_repair():
-    done = _python(f'{HIDE}\nimport mmaction.utils.dependency')
+    done = run_python(f'{HIDE}\nimport mmaction.utils.dependency')
     assert "No module named 'importlib_metadata'" in done.stderr
 
 
 def test_importlib_metadata_is_replaced_where_it_is_absent():
-    done = _python(
+    done = run_python(
         f'{HIDE}\nimport pmd_mmaction, mmaction.utils.dependency\n'
         'import importlib_metadata, importlib.metadata\n'
         'assert importlib_metadata is importlib.metadata\n'
@@ -93,7 +81,7 @@ def test_importlib_metadata_is_left_alone_where_it_is_installed(tmp_path):
     (tmp_path / 'importlib_metadata.py').write_text(
         'from importlib.metadata import PackageNotFoundError, distribution\nmine = True'
     )
-    done = _python(
+    done = run_python(
         f'import sys; sys.path.insert(0, {str(tmp_path)!r})\n'
         'from pmd_mmaction.compat import imports\n'
         'assert not imports.importlib_metadata_is_missing()\n'

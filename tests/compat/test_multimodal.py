@@ -1,29 +1,16 @@
 """A current transformers beside mmaction2: shown to break it, repaired, and left alone if old."""
 
-import subprocess
 import sys
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 import pytest
 
 from pmd_mmaction.compat import imports, multimodal
-
-ROOT = Path(__file__).parents[2]
-
-
-def _python(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+from tests.compat.interpreter import run_python
 
 
 def test_it_breaks_without_the_repair():
-    done = _python(
+    done = run_python(
         'import sys\nfrom unittest import mock\n'
         'drn = "mmaction.models.localizers.drn"\n'
         'sys.modules |= {drn: mock.MagicMock(), f"{drn}.drn": mock.MagicMock()}\n'
@@ -33,7 +20,7 @@ def test_it_breaks_without_the_repair():
 
 
 def test_with_the_repair_models_import_and_the_placeholder_explains():
-    done = _python(
+    done = run_python(
         'import pmd_mmaction, mmaction.models\n'
         'from mmaction.registry import MODELS\n'
         'print([s.repaired for s in pmd_mmaction.compat.status() if s.name == "multimodal"])\n'

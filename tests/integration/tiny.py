@@ -1,4 +1,4 @@
-"""Small real trainings: mp4 clips, a Runner config and hooks that watch it.
+"""Small real trainings: mp4 clips, a Runner config and what a run leaves behind.
 
 One training takes one or two seconds: 12 clips, 4 frames of 32 px, N = 32 patches in 2 time steps,
 batches of 4, three phases of 3 epochs with stages of 2 epochs.
@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.hooks import DAREHook
-from pmd_mmaction.hooks.plain_model import plain_model
+
+# Registered here, so that every user of this module can name them in a config.
+from tests.integration.watching import StopAfter, Watch, snapshot  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -231,68 +232,6 @@ def same(a, b) -> bool:
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
     return a == b
-
-
-def snapshot(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of all weights and buffers, persistent or not."""
-    named = itertools.chain(module.named_parameters(), module.named_buffers())
-    return {name: value.detach().clone() for name, value in named}
-
-
-# ---------------------------------------------------------------------- hooks that watch
-
-
-@HOOKS.register_module(force=True)
-class Watch(Hook):
-    """Notes what a run does, once per iteration."""
-
-    priority = 'LOWEST'
-
-    def __init__(self) -> None:
-        self.steps: list[dict] = []
-        self.start: dict = {}
-        self.students: dict[int, dict] = {}
-        self.auxiliary: dict[int, dict | None] = {}
-
-    def before_train_epoch(self, runner) -> None:
-        teacher = plain_model(runner).auxiliary_teacher
-        self.auxiliary[runner.epoch] = None if teacher is None else snapshot(teacher.network)
-        self.start = self.start or snapshot(_student(plain_model(runner)))
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        optimizer = runner.optim_wrapper.optimizer
-        self.steps.append(
-            dict(
-                epoch=runner.epoch,
-                phase=plain_model(runner).phase,
-                lr=optimizer.param_groups[0]['lr'],
-                moments=len(optimizer.state),
-            )
-        )
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self.steps[-1]['losses'] = {key: value.item() for key, value in outputs.items()}
-
-    def after_train_epoch(self, runner) -> None:
-        self.students[runner.epoch] = snapshot(_student(plain_model(runner)))
-
-
-def _student(model: torch.nn.Module) -> torch.nn.Module:
-    return torch.nn.ModuleDict(dict(backbone=model.backbone, decoders=model.decoders))
-
-
-@HOOKS.register_module(force=True)
-class StopAfter(Hook):
-    """Ends the run, as an interrupt would, after an epoch (from 0) is over."""
-
-    priority = 'LOWEST'
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def after_train_epoch(self, runner) -> None:
-        if runner.epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 def die() -> None:

@@ -109,6 +109,9 @@ def timm_outputs(
 
     Returns:
         ``tokens`` ``(B, N, D)`` with class and register tokens.
+
+    Raises:
+        ValueError: if timm needs weights that are not there.
     """
     from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 
@@ -155,6 +158,9 @@ def mmaction_outputs(
 
     Returns:
         ``tokens`` ``(B, N, D)``, and ``logits`` ``(B, K)`` if there is a head.
+
+    Raises:
+        ValueError: if MMAction2 needs weights that are not there.
     """
     from mmaction.models.backbones.vit_mae import VisionTransformer
 

@@ -41,7 +41,11 @@ class DecordReader:
         self._reader = None
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
-        """Decodes frames; see :meth:`VideoReader.read`."""
+        """Decodes frames; see :meth:`VideoReader.read`.
+
+        Raises:
+            VideoError: if the file is damaged where it has to be decoded.
+        """
         import decord
 
         try:

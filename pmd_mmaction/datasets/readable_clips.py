@@ -5,6 +5,8 @@ from typing import Sequence
 from mmengine.dataset import Compose
 from torch.utils.data import Dataset
 
+from pmd_mmaction.datasets.path_list import NO_LABEL
+
 
 class ReadableClips(Dataset):
     """Clips of videos; one that cannot be read gives the reason instead.
@@ -22,7 +24,7 @@ class ReadableClips(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> dict | str:
-        info = dict(filename=self.paths[index], label=-1, start_index=0, modality='RGB')
+        info = dict(filename=self.paths[index], label=NO_LABEL, start_index=0, modality='RGB')
         try:
             return self.pipeline(info)
         except Exception as error:  # whatever a decoder raises

@@ -74,7 +74,11 @@ class RunningStatistics:
         self.count += 1
 
     def result(self) -> GroupStatistics:
-        """Statistics of the layers added so far."""
+        """Statistics of the layers added so far.
+
+        Raises:
+            ValueError: if there are none.
+        """
         if self.total is None or self.square is None:
             raise ValueError('a group without layers has no statistics')
         mean = self.total / self.count
@@ -84,7 +88,11 @@ class RunningStatistics:
 
 
 def summarize_layers(layers: Iterable[Tensor]) -> GroupStatistics:
-    """Statistics of the given ``(B, L, D)`` layers."""
+    """Statistics of the given ``(B, L, D)`` layers.
+
+    Raises:
+        ValueError: if there are none.
+    """
     running = RunningStatistics()
     for features in layers:
         running.add(features)

@@ -35,7 +35,7 @@ class DifficultyReader:
         self.uniform = True
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """Last smoothed losses and those of the previous stage (None: uniform weights)."""
+        """See ``DifficultySource.read``: two ``(B, K, N)`` tensors, or None for the second."""
         last, stage = self.table.read(sample_idx)
         return last, None if self.uniform else stage
 

@@ -68,7 +68,11 @@ class NonFiniteHook(Hook):
     # ------------------------------------------------------------------ start and end
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Refuses weights from which nothing can be trained."""
+        """Refuses weights from which nothing can be trained.
+
+        Raises:
+            ValueError: naming the first weight that is not finite.
+        """
         weights = dict(checkpoint.get('state_dict', checkpoint))
         if runner._resume:  # beside the average in state_dict, EMAHook saves what is trained
             weights |= checkpoint.get('ema_state_dict', {})
@@ -80,7 +84,11 @@ class NonFiniteHook(Hook):
                 )
 
     def before_train(self, runner) -> None:
-        """Puts the guard in place and the data in the order of this run."""
+        """Puts the guard in place and the data in the order of this run.
+
+        Raises:
+            TypeError: for several optimisers.
+        """
         if isinstance(runner.optim_wrapper, OptimWrapperDict):
             raise TypeError(
                 'NonFiniteHook works with one optimiser, not with several: write '

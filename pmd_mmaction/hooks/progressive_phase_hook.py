@@ -9,7 +9,7 @@ from mmengine.registry import HOOKS
 
 from pmd_mmaction.functional import Phase, PhaseSchedule, checks
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
-from pmd_mmaction.hooks.phase_file import read_phase_file, write_phase_file
+from pmd_mmaction.hooks.phase_file import PhaseFile, read_phase_file, write_phase_file
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
 from pmd_mmaction.hooks.training_plan import check_plan
@@ -167,7 +167,9 @@ class ProgressivePhaseHook(Hook):
                 f'{phase.mask_ratio}) written to {path}'
             )
 
-    def _promote_from_file(self, model, path: Path, expected_sha256: str | None = None):
+    def _promote_from_file(
+        self, model, path: Path, expected_sha256: str | None = None
+    ) -> PhaseFile:
         """Reads a student and makes it the auxiliary teacher; returns the file's content."""
         content = read_phase_file(path, expected_sha256)
         if model.needs_auxiliary_teacher:

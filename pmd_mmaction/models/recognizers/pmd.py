@@ -119,7 +119,11 @@ class PMDRecognizer(ProgressiveRecognizer):
             data_samples: B data samples; with ``dare`` each needs ``sample_idx``.
 
         Returns:
-            Log key to scalar, each already multiplied by its lambda.
+            Log key to scalar float32, each already multiplied by its lambda.
+
+        Raises:
+            RuntimeError: if no phase is set, or ``dare`` has no difficulty table.
+            ValueError: if a data sample lacks ``sample_idx``, or the clips are of another size.
         """
         clips = inputs.flatten(0, 1)
         view = self.draw_view(clips)

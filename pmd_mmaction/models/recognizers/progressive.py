@@ -116,7 +116,14 @@ class ProgressiveRecognizer(MaskedRecognizer):
     # ------------------------------------------------------------------ what an iteration reads
 
     def draw_view(self, clips: Tensor) -> MaskedView:
-        """Draws a mask for each clip from the generator of this iteration."""
+        """Draws a mask for each clip from the generator of this iteration.
+
+        Args:
+            clips: ``(B, C, T, H, W)``; only their number and device count.
+
+        Raises:
+            RuntimeError: if no phase is set.
+        """
         if self.phase is None:
             raise RuntimeError(
                 'no mask ratio is set: add a ProgressivePhaseHook to custom_hooks, '
@@ -135,7 +142,16 @@ class ProgressiveRecognizer(MaskedRecognizer):
     def _read_history(
         self, data_samples: list, clips_per_video: int, device: torch.device
     ) -> tuple[list[int], Tensor | None, Tensor | None]:
-        """Sample indices and their rows of the difficulty table, one per clip."""
+        """Sample indices and their rows of the difficulty table, one per clip.
+
+        Returns:
+            B indices, and :meth:`DifficultySource.read` of them on ``device``; without ``dare``
+            no index and None twice.
+
+        Raises:
+            RuntimeError: if no table is attached.
+            ValueError: if data samples lack ``sample_idx``.
+        """
         if self.dare is None:
             return [], None, None
         if self._difficulty is None:

@@ -1,4 +1,4 @@
-# make test | test-wheel | demo | lint | slow | coverage | mutation | lock | clean-env
+# make test | test-wheel | demo | lint | slow | coverage | mutation | lock | env | clean-env
 # The environment is built on first use and again whenever a file it depends on changes.
 
 PYTHON ?= python3

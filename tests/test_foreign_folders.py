@@ -124,6 +124,33 @@ def test_a_hostile_record_is_refused(place, config):
     assert _nothing_ran(place, 'record.json')
 
 
+@pytest.mark.parametrize(
+    'kind, file, content',
+    [
+        ('PoseDataset', 'list.pkl', pickle.dumps(_Touch())),
+        ('ActivityNetDataset', 'list.yaml', b"!!python/object/apply:os.system ['touch ran']"),
+    ],
+)
+def test_a_registered_data_set_reads_no_pickle_for_a_record(place, kind, file, content):
+    """MMAction2 registers data sets whose lists MMEngine would run."""
+    (place / file).write_bytes(content)
+    weights = {'model.fc_cls.weight': torch.ones(1, 1), 'model.fc_cls.bias': torch.ones(1)}
+    save_file(weights, place / 'weights.safetensors')
+    config = dict(
+        model=dict(type='I3DHead', num_classes=1, in_channels=1),
+        train_dataloader=dict(
+            batch_size=1,
+            sampler=dict(type='DefaultSampler'),
+            dataset=dict(type=kind, ann_file=file, pipeline=[]),
+        ),
+    )
+    record = _record(repr(config), weights='weights.safetensors')
+    (place / 'record.json').write_text(json.dumps(record))
+    with pytest.raises(SystemExit, match=f'record.json: Unsupported format: {file[5:]}'):
+        replay_batch.main(['record.json', '--device', 'cpu'])
+    assert _nothing_ran(place, 'record.json', 'weights.safetensors', file)
+
+
 @pytest.mark.parametrize('content', [pickle.dumps(_Touch()), b'[' * 10**5, b'\xff', b'[]'])
 def test_a_pickle_is_no_record(place, content):
     (place / 'record.json').write_bytes(content)

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.hooks.batch_record import BatchRecord
-from pmd_mmaction.hooks.recorded_config import read_config
+from pmd_mmaction.hooks.recorded_config import only_json, read_config
 from pmd_mmaction.hooks.recorded_state import restore_model
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
 
@@ -214,8 +214,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         record = BatchRecord.read(args.record)
         cfg = Config.fromfile(args.config) if args.config else read_config(record.config)
-        findings = replay(build_model(cfg, record, args), cfg, record)
-    except (OSError, ValueError, pickle.UnpicklingError) as error:
+        with nullcontext() if args.config else only_json():
+            findings = replay(build_model(cfg, record, args), cfg, record)
+    except (OSError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error
     show(Console(width=None if sys.stdout.isatty() else 140), record, findings)
     return 0 if findings.rows else 1

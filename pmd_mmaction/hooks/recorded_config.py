@@ -2,11 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mmaction.registry
 import mmengine.registry
 from mmengine.config import Config
+from mmengine.fileio.handlers import file_handlers
 from mmengine.registry import Registry
 
 # What a step needs of the config of a run.
@@ -46,6 +48,22 @@ def read_config(text: str) -> Config:
                 f'the recorded config names {name!r}, which is not registered: {REMEDY}'
             )
     return Config(kept)
+
+
+@contextmanager
+def only_json() -> Iterator[None]:
+    """MMEngine's ``load`` reads JSON and nothing else meanwhile.
+
+    Registered data sets and heads of MMAction2 read the pickle or YAML file that a config names,
+    and MMEngine runs what is in it.
+    """
+    others = {name: handler for name, handler in file_handlers.items() if name != 'json'}
+    for name in others:
+        del file_handlers[name]
+    try:
+        yield
+    finally:
+        file_handlers.update(others)
 
 
 def _types(part: Any) -> Iterator[Any]:

@@ -86,7 +86,8 @@ def read_path_list(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no list file {path}: docs/data.md tells how to make one')
-    with path.open(encoding='utf-8', errors='surrogateescape', newline='\n') as file:
+    # 'sig' leaves out the mark with which some editors begin a file
+    with path.open(encoding='utf-8-sig', errors='surrogateescape', newline='\n') as file:
         entries = _numbered_entries(file)
     if not entries:
         raise ValueError(f'{path} names no video')

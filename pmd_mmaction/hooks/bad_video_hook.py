@@ -103,7 +103,8 @@ class BadVideoHook(Hook):
 
     def _stop_if_too_many(self, runner) -> None:
         bad, total = self._of_this_epoch(runner), len(runner.train_dataloader.dataset)
-        if len(bad) <= self.max_bad_fraction * total:
+        # Divided, not multiplied: 0.29 * 100 is less than 29.
+        if len(bad) / total <= self.max_bad_fraction:
             return
         listed = ''.join(f'\n  {name!r}: {self._known[name]["problem"]}' for name in bad[:20])
         raise RuntimeError(

@@ -31,6 +31,11 @@ def test_names_that_are_no_utf8_can_be_opened(tmp_path):
     assert found.encode('utf-8', 'surrogateescape') == name
 
 
+def test_lists_of_other_editors(tmp_path):
+    (tmp_path / 'list.txt').write_bytes(b'\xef\xbb\xbfa.mp4\t1\r\nb.mp4   2  \r\n')
+    assert read_path_list(tmp_path / 'list.txt') == [('a.mp4', 1), ('b.mp4', 2)]
+
+
 def test_no_list_and_an_empty_one(tmp_path):
     with pytest.raises(FileNotFoundError, match='docs/data.md'):
         read_path_list(tmp_path / 'list.txt')

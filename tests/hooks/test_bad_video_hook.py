@@ -103,6 +103,11 @@ def test_more_than_the_limit_stops_with_a_list(tmp_path, bad, stops):
     assert len((tmp_path / 'bad_videos.csv').read_text().splitlines()) == 7
 
 
+def test_a_share_that_is_reached_is_allowed(tmp_path):
+    """0.29 * 100 is 28.999999999999996."""
+    _epoch(BadVideoHook(0.29), _runner(tmp_path), *((f'v{i}', 'E') for i in range(29)))
+
+
 def test_the_limit_is_for_one_epoch(tmp_path):
     hook, runner = BadVideoHook(0.05), _runner(tmp_path)
     for epoch in range(3):

@@ -105,7 +105,8 @@ class FiniteGuard:
         if self._clip_func is not nn.utils.clip_grad_norm_:
             self._norm = _gradient_norm(parameters)
             return self._clip_func(parameters, **kwargs)
-        self._norm = self._clip_func(parameters, **kwargs)
+        # An error of PyTorch's would come before the step can be skipped.
+        self._norm = self._clip_func(parameters, **kwargs | dict(error_if_nonfinite=False))
         return self._norm if self._norm.isfinite() else None
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:

@@ -142,7 +142,14 @@ class InfiniteGradient(Net):
 
 
 @pytest.mark.parametrize(
-    'clip', [None, dict(max_norm=1.0), dict(type='value', clip_value=1.0)], ids=str
+    'clip',
+    [
+        None,
+        dict(max_norm=1.0),
+        dict(max_norm=1.0, error_if_nonfinite=True),  # the step is skipped, not the run
+        dict(type='value', clip_value=1.0),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize('value', [1.0, -1.0])
 def test_infinite_gradients_are_seen_before_clipping(clip, value):

@@ -29,7 +29,8 @@ class StepRecorder:
         self.directory = directory
         self.max_dumps = max_dumps
         self.dump_weights = dump_weights
-        self._written = 0
+        # in all, also by runs that were resumed: a run of weeks must not fill the disk
+        self._written = len(list(directory.glob(f'*_rank_{get_rank()}.json')))
         self._weights: str | None = None
         self._batches: list[dict] = []
 
@@ -56,7 +57,7 @@ class StepRecorder:
 
     def write(self, runner, reason: str) -> Path | None:
         """Writes the record of this rank; returns its path, None when there are enough."""
-        if self._written == self.max_dumps:
+        if self._written >= self.max_dumps:
             return None
         self._written += 1
         self.directory.mkdir(parents=True, exist_ok=True)

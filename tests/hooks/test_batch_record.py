@@ -92,6 +92,15 @@ def test_a_foreign_model_is_recorded_and_restored(tmp_path):
     assert torch.equal(other.weight, model.weight) and torch.equal(other.bias, model.bias)
 
 
+def test_a_resumed_run_counts_the_records_that_are_there(tmp_path):
+    runner = _runner(nn.Linear(1, 1), tmp_path)
+    for iteration in range(4):
+        runner.iter = iteration
+        recorder = StepRecorder(tmp_path, max_dumps=2, dump_weights=False)
+        assert (recorder.write(runner, 'loss') is None) == (iteration > 1)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_weights_are_written_once_per_row(tmp_path):
     recorder = StepRecorder(tmp_path, max_dumps=9, dump_weights=True)
     runner, names = _runner(nn.Linear(1, 1), tmp_path), []

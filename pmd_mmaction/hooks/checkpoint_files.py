@@ -36,7 +36,7 @@ def note_checkpoint(work_dir: Path, path: Path) -> None:
     It says from where to look backwards: later files of another attempt are not taken for the
     newest, and a note whose checkpoint was never finished leads to the one before.
     """
-    relative = os.path.relpath(path, work_dir).encode()
+    relative = os.fsencode(os.path.relpath(path, work_dir))
     with atomic_writer(Path(work_dir) / NOTE, len(relative)) as file:
         file.write(relative)
 
@@ -50,7 +50,7 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
     """
     work_dir = Path(work_dir)
     note = work_dir / NOTE
-    text = note.read_text().strip() if note.is_file() else ''
+    text = os.fsdecode(note.read_bytes()).strip() if note.is_file() else ''
     noted = work_dir / text if text else None  # an absolute path stays as it is
     for directory in (work_dir, *([noted.parent] if noted else [])):
         if noted and (directory / noted.name).is_file() and _position(noted) is None:
@@ -132,6 +132,11 @@ def remove_unfinished(directory: Path) -> None:
     for pattern in ('*.pth.tmp', 'difficulty_*.table.tmp'):
         for path in directory.glob(pattern):
             path.unlink()
+
+
+def can_be_found(name: str) -> bool:
+    """Whether a resumed run takes a file of this name for a checkpoint."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _position(path: Path) -> tuple[int, int] | None:

@@ -11,11 +11,14 @@ from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner
 from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoint_files import (
+    can_be_found,
     file_damage,
+    list_checkpoints,
     newest_complete,
     note_checkpoint,
     remove_unfinished,
 )
+from pmd_mmaction.hooks.config_change import warn_of_changes
 from pmd_mmaction.hooks.difficulty_files import prune_tables
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
 
@@ -71,9 +74,14 @@ class SafeCheckpointHook(CheckpointHook):
                 f'SafeCheckpointHook: out_dir is {others["out_dir"]!r}; it must be a directory'
             )
         template = others.get('filename_tmpl')
-        if template is not None and (not isinstance(template, str) or '{}' not in template):
+        if template is not None and not (
+            isinstance(template, str)
+            and '{}' in template
+            and can_be_found(template.replace('{}', '1'))
+        ):
             raise ValueError(
-                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth'"
+                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth' "
+                "or 'iter_{}.pth', by which a resumed run finds its checkpoints"
             )
 
     # ------------------------------------------------------------------ start
@@ -93,6 +101,7 @@ class SafeCheckpointHook(CheckpointHook):
                 '(docs/scaling.md)'
             )
         if not runner._resume:
+            self._warn_of_earlier_run(runner)
             return
         answer: list = [None, None]
         if is_main_process():
@@ -104,7 +113,20 @@ class SafeCheckpointHook(CheckpointHook):
         if path is None:
             runner.logger.info(f'No checkpoint in {runner.work_dir}: the run starts anew')
             runner._resume = False
+            self._warn_of_earlier_run(runner)
         runner._load_from = path
+
+    @staticmethod
+    def _warn_of_earlier_run(runner) -> None:
+        """Says so if a start from zero is going to overwrite what took weeks."""
+        directory = Path(runner.work_dir)
+        earlier = [*list_checkpoints(directory), *sorted(directory.glob('phase_*_student.pth'))]
+        if earlier:
+            runner.logger.warning(
+                f'{directory} has files of an earlier run, such as {earlier[0].name}. This run '
+                'starts from zero and overwrites them one by one: stop it if you meant to go on '
+                '(--resume), or choose another --work-dir'
+            )
 
     @staticmethod
     def _choose(runner) -> tuple[str | None, str | None]:
@@ -121,9 +143,10 @@ class SafeCheckpointHook(CheckpointHook):
         return str(given), damage and f'{damage}: resume from the checkpoint before it'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Translates the checkpoint to the present batches."""
+        """Translates the checkpoint to the present batches; tells what else is different."""
         if runner._resume:
             batch_change.adapt_checkpoint(checkpoint, runner)
+            warn_of_changes(checkpoint, runner)
 
     def before_train(self, runner) -> None:
         """Finds the directory and what is kept in it."""

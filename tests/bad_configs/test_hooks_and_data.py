@@ -73,6 +73,12 @@ TABLE = [
         'last.pth',
         "filename_tmpl is .*must be as 'epoch_{}.pth'",
     ),
+    (
+        'checkpoint_hook',
+        'filename_tmpl',
+        'model_{}.pth',
+        "filename_tmpl is 'model_{}.pth'.*by which a resumed run finds its checkpoints",
+    ),
     ('checkpoint_hook', 'out_dir', 3, 'out_dir is 3; it must be a directory'),
     ('checkpoint_hook', 'save_best', True, 'save_best is True; it must be a text or a list'),
     ('checkpoint_hook', 'backend_args', 'local', 'backend_args is .*; it must be a dict'),

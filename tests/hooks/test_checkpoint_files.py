@@ -1,3 +1,4 @@
+import os
 import random
 
 import pytest
@@ -58,6 +59,25 @@ def test_a_moved_directory(tmp_path):
     (tmp_path / 'a').rename(tmp_path / 'b')
     found = list_checkpoints(tmp_path / 'b' / 'run')
     assert [path.resolve() for path in found] == [tmp_path / 'b' / 'elsewhere' / 'epoch_1.pth']
+
+
+@pytest.mark.parametrize('note', [b'', b'\0' * 9, b'\xff\xfe', b'gone/epoch_9.pth', b'\n'])
+def test_a_note_of_no_use(tmp_path, note):
+    for epoch in (1, 2):
+        _save(tmp_path / f'epoch_{epoch}.pth')
+    (tmp_path / 'last_checkpoint').write_bytes(note)
+    assert _names(tmp_path) == ['epoch_2.pth', 'epoch_1.pth']
+
+
+def test_a_directory_whose_name_is_no_utf8(tmp_path):
+    elsewhere = tmp_path / os.fsdecode(b'caf\xe9')
+    (tmp_path / 'run').mkdir()
+    elsewhere.mkdir()
+    _save(elsewhere / 'epoch_1.pth')
+    note_checkpoint(tmp_path / 'run', elsewhere / 'epoch_1.pth')
+    assert [path.resolve() for path in list_checkpoints(tmp_path / 'run')] == [
+        elsewhere / 'epoch_1.pth'
+    ]
 
 
 @pytest.mark.parametrize('share', [0, 0.3, 0.99])

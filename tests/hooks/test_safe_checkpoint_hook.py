@@ -130,6 +130,18 @@ def test_the_best_checkpoint_stays_if_the_better_one_cannot_be_written(runner, t
     assert torch.load(tmp_path / _best(1), weights_only=False)['meta']['epoch'] == 1
 
 
+@pytest.mark.parametrize(
+    'file, told', [('epoch_7.pth', True), ('phase_1_student.pth', True), ('teacher.pth', False)]
+)
+def test_a_start_over_an_earlier_run_is_told(runner, tmp_path, file, told):
+    (tmp_path / file).touch()
+    runner.logger.warning = lambda text: texts.append(text)
+    texts = []
+    runner.call_hook('before_run')
+    found = [text for text in texts if 'starts from zero' in text]
+    assert len(found) == told and all(file in text and '--resume' in text for text in found)
+
+
 def test_typos_are_refused():
     with pytest.raises(TypeError, match='max_keep'):
         SafeCheckpointHook(interval=1, max_keep=3)

@@ -1,0 +1,67 @@
+"""What a resumed run does otherwise than the run that wrote the checkpoint."""
+
+import ast
+from collections.abc import Iterator
+
+# They say where and how a run is started, not what it does.
+PLACE = {'work_dir', 'load_from', 'resume', 'launcher', 'experiment_name', 'log_level'}
+SHOWN = 40  # changes that are listed
+
+
+def warn_of_changes(checkpoint: dict, runner) -> None:
+    """Tells how the config of a run differs from that in the checkpoint it goes on from."""
+    before = checkpoint['meta'].get('cfg')
+    if not isinstance(before, str):  # of another tool
+        return
+    changes = config_changes(before, runner.cfg.pretty_text)
+    if len(changes) > SHOWN:
+        changes[SHOWN:] = [f'and {len(changes) - SHOWN} more']
+    if changes:
+        runner.logger.warning(
+            'The config is not that of the checkpoint; the run goes on with the present one:'
+            + ''.join(f'\n  {line}' for line in changes)
+        )
+
+
+def config_changes(before: str, now: str) -> list[str]:
+    """The settings that differ, as ``hooks.1.phases.0.epochs: 100 -> 50``.
+
+    Args:
+        before: text of a config (``Config.pretty_text``), as it is in a checkpoint.
+        now: that of the present run.
+    """
+    old, new = _settings(before), _settings(now)
+    names = [name for name in old | new if name.split('.')[0] not in PLACE]
+    return [
+        f'{name}: {old.get(name, "not there")} -> {new.get(name, "not there")}'
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _settings(text: str) -> dict[str, str]:
+    """Text of each single setting, however it is formatted; nothing is evaluated."""
+    try:
+        body = ast.parse(text).body
+        return {
+            name: value
+            for node in body
+            if isinstance(node, ast.Assign)
+            for name, value in _flat(ast.unparse(node.targets[0]), node.value)
+        }
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return {}
+
+
+def _flat(name: str, node: ast.expr) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Call) and not node.args and node.keywords:
+        parts = [(keyword.arg, keyword.value) for keyword in node.keywords]
+    elif isinstance(node, ast.Dict) and node.keys:
+        parts = [(getattr(key, 'value', '**'), value) for key, value in zip(node.keys, node.values)]
+    elif isinstance(node, (ast.List, ast.Tuple)) and node.elts:
+        parts = list(enumerate(node.elts))
+    else:
+        yield name, ast.unparse(node)
+        return
+    for key, value in parts:
+        yield from _flat(f'{name}.{key}', value)

@@ -80,8 +80,8 @@ class SafeCheckpointHook(CheckpointHook):
             and can_be_found(template.replace('{}', '1'))
         ):
             raise ValueError(
-                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth' "
-                "or 'iter_{}.pth', by which a resumed run finds its checkpoints"
+                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth'"
+                " or 'iter_{}.pth', by which a resumed run finds its checkpoints"
             )
 
     # ------------------------------------------------------------------ start

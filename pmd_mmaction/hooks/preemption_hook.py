@@ -129,7 +129,7 @@ class PreemptionHook(Hook):
             f'{name}: stopped after iteration {iteration} and saved {path}; '
             f'resume with: {command}{again}'
         )
-        self.after_train(runner)
+        # Goes on listening: another signal while workers are ended would change the exit status.
         raise SystemExit(0)
 
 

@@ -9,6 +9,7 @@ from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
+from pmd_mmaction.datasets.frame_sampling import check_sampling
 from pmd_mmaction.functional import checks
 
 _LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
@@ -160,6 +161,7 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
                 f'{type(self).__name__}: pipeline is {pipeline!r}; it must be a list of '
                 "dict(type='...', ...)"
             )
+        check_sampling(pipeline)
         data_prefix = dict(video='') if data_prefix is None else data_prefix
         checks.require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
         if not isinstance(data_prefix['video'], str):

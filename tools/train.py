@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
+from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import RollbackRequested
 from pmd_mmaction.hooks.checkpoint_files import list_checkpoints
 
@@ -166,6 +168,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(Config.fromfile(args.config), args)
+    for finding in examine_keys(cfg):
+        print(f'{args.config}: {finding.found}, {finding.remedy}', file=sys.stderr)
     rollbacks = 0
     while (checkpoint := train(cfg)) is not None:
         rollbacks += 1

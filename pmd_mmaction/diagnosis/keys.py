@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from inspect import signature
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from pmd_mmaction.diagnosis.finding import Finding
@@ -13,16 +14,40 @@ KNOWN = [
     *(key for key in signature(Runner).parameters if key != 'cfg'),
     *('compile', 'custom_imports', 'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
 ]
+# The same of sections from which MMEngine takes what it knows.
+SECTIONS = {
+    'auto_scale_lr': ['enable', 'base_batch_size'],
+    'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'],
+    'optim_wrapper.paramwise_cfg': [
+        *('custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult'),
+        *('dwconv_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),
+        *('decay_rate', 'decay_type', 'num_layers'),  # LearningRateDecayOptimizerConstructor
+    ],
+}
 
 
 def examine_keys(cfg: Mapping) -> Iterator[Finding]:
-    """Names at the top of a config that differ by a letter or two from a setting.
+    """Names that differ by a letter or two from a setting of MMEngine.
 
-    MMEngine ignores what it does not know there, since configs have variables of their own.
+    MMEngine ignores what it does not know at the top of a config, since configs have variables of
+    their own, and in some sections.
     """
-    for key in cfg:
-        meant = get_close_matches(key, KNOWN, 1, cutoff=0.85)
-        if key not in KNOWN and meant:
+    yield from _misspelt('', cfg, KNOWN, cutoff=0.85)
+    for path, known in SECTIONS.items():
+        section = cfg
+        for key in path.split('.'):
+            section = section.get(key) if isinstance(section, (Config, Mapping)) else None
+        if isinstance(section, Mapping):  # a config may hold anything
+            yield from _misspelt(f'{path}.', section, known, cutoff=0.7)
+
+
+def _misspelt(where: str, section: Mapping, known: list[str], cutoff: float) -> Iterator[Finding]:
+    for key in section:
+        meant = get_close_matches(str(key), known, 1, cutoff)
+        if key not in known and meant:
             yield Finding(
-                'config', 'warning', f'{key} is no setting of MMEngine', f'write {meant[0]}?'
+                'config',
+                'warning',
+                f'{where}{key} is no setting of MMEngine',
+                f'write {where}{meant[0]}?',
             )

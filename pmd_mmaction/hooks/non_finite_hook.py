@@ -1,5 +1,6 @@
 """Losses and gradients that are not finite: skipped, counted, recorded, and an end to it."""
 
+import math
 from pathlib import Path
 
 from mmengine.hooks import Hook
@@ -88,12 +89,14 @@ class NonFiniteHook(Hook):
 
         Raises:
             TypeError: for several optimisers.
+            ValueError: for a bound of the gradients that is no number above 0.
         """
         if isinstance(runner.optim_wrapper, OptimWrapperDict):
             raise TypeError(
                 'NonFiniteHook works with one optimiser, not with several: write '
                 'default_hooks=dict(_delete_=True, ...) without non_finite'
             )
+        _check_bounds(getattr(runner.optim_wrapper, 'clip_grad_kwargs', None) or {})
         directory = Path(runner.work_dir) / 'nonfinite'
         self._recorder = StepRecorder(directory, self.max_dumps, self.dump_weights)
         self._rollbacks = RollbackLog(directory / 'rollbacks.json')
@@ -165,6 +168,14 @@ class NonFiniteHook(Hook):
             'tools/train.py does so by itself; elsewhere, resume the run',
             checkpoint,
         )
+
+
+def _check_bounds(clip_grad: dict) -> None:
+    """0 would train nothing, less would climb the loss, NaN would spoil finite gradients."""
+    for key in ('max_norm', 'clip_value'):
+        value = clip_grad.get(key, math.inf)  # which only logs the norm
+        if value != math.inf:
+            checks.require_number('clip_grad', above=0, **{key: value})
 
 
 def _discard(model, outputs: dict | None) -> None:

@@ -57,6 +57,12 @@ RUNS = [
     (put('custom_hooks.1.phases.0.mask_ratio', 0.01), 'mask_ratio 0.01 leaves no masked patch'),
     (forget_index, 'PackActionInputs in the train pipeline drops sample_idx'),
     (put('optim_wrapper.accumulative_counts', 2), 'no multiple of accumulative_counts=2'),
+    (put('optim_wrapper.clip_grad.max_norm', 0), 'clip_grad: max_norm is 0; .* above 0'),
+    (put('optim_wrapper.clip_grad.max_norm', -1.0), 'clip_grad: max_norm is -1.0'),
+    (
+        put('optim_wrapper.clip_grad', dict(type='value', clip_value=float('nan'))),
+        'clip_value is nan',
+    ),
     (put('custom_hooks.1.prev_student', 'nowhere.pth'), 'nowhere.pth'),
     (late, "make dict\\(type='SeedAugmentation'\\) the first step of the train pipeline"),
     (drop_seed, "make dict\\(type='SeedAugmentation'\\) the first step"),

@@ -175,6 +175,32 @@ def test_a_misspelt_setting_is_told(cfg):
     ]
 
 
+@pytest.mark.parametrize(
+    'path, meant',
+    [
+        ('auto_scale_lr.enabled', 'enable'),
+        ('env_cfg.cudnn_benchmrk', 'cudnn_benchmark'),
+        ('optim_wrapper.paramwise_cfg.bias_decay_mul', 'bias_decay_mult'),
+        ('optim_wrapper.paramwise_cfg.decay_rte', 'decay_rate'),
+    ],
+)
+def test_sections_too(path, meant):
+    cfg = Config(dict(auto_scale_lr=None, optim_wrapper=dict(type='OptimWrapper')))
+    *parents, last = path.split('.')
+    section = cfg
+    for key in parents:
+        section[key] = section.get(key) or {}
+        section = section[key]
+    section[last] = 1
+    ((_, level, found, remedy),) = examine_keys(cfg)
+    assert (level, found) == ('warning', f'{path} is no setting of MMEngine')
+    assert remedy == f'write {path.rpartition(".")[0]}.{meant}?'
+
+
+def test_a_section_that_is_none():
+    assert list(examine_keys(Config(dict(optim_wrapper=[1], env_cfg='x')))) == []
+
+
 @pytest.mark.parametrize('path', sorted(tiny.CONFIGS.rglob('*.py')), ids=lambda path: path.stem)
 def test_no_config_of_this_project_looks_misspelt(path):
     assert list(examine_keys(Config.fromfile(path))) == []

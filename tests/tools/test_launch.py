@@ -56,6 +56,17 @@ def test_named_options_win_over_cfg_options():
     assert cfg.a.b == [1, 2]
 
 
+def test_a_misspelt_setting_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, 'train', lambda cfg: None)
+    (tmp_path / 'config.py').write_text('custom_hook = []\nauto_scale_lr = dict(enabled=True)\n')
+    train.main([str(tmp_path / 'config.py')])
+    assert capsys.readouterr().err.splitlines() == [
+        f'{tmp_path}/config.py: custom_hook is no setting of MMEngine, write custom_hooks?',
+        f'{tmp_path}/config.py: auto_scale_lr.enabled is no setting of MMEngine, '
+        'write auto_scale_lr.enable?',
+    ]
+
+
 def test_no_validate():
     cfg = _train(dict(val_cfg={}, val_dataloader={}, val_evaluator={}), '--no-validate')
     assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None

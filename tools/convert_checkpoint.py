@@ -159,6 +159,8 @@ def run(args: argparse.Namespace) -> tuple[Conversion, dict[str, float] | None]:
     if result.folder is None:
         if args.dst.is_dir():
             raise ValueError(f'{args.dst} is a folder: name the file to write')
+        if args.dst.exists():
+            raise ValueError(f'{args.dst} exists: remove it or choose another name')
         differences = _verified(args, state, result, options, None)
         args.dst.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(args.dst) as stream:

@@ -38,7 +38,7 @@ class NonFiniteHook(Hook):
             checkpoint and on with another order of the data.
         max_rollbacks: so many rollbacks to one and the same checkpoint, then the run stops.
         dump_weights: record the weights too, once per row of skipped steps (the main process).
-        max_dumps: record so many steps, then only count.
+        max_dumps: record so many steps in the work directory, over all restarts; then only count.
 
     Raises:
         ValueError: for an unknown ``on_nonfinite`` or a number below its minimum.
@@ -138,7 +138,11 @@ class NonFiniteHook(Hook):
         runner.logger.warning(
             f'Step skipped, {self._row} in a row, {total} in all: a {verdict.reason} was not '
             f'finite in iteration {runner.iter + 1}, '
-            + (f'see: python tools/replay_batch.py {record}' if record else 'not recorded')
+            + (
+                f'see: python tools/replay_batch.py {record}'
+                if record
+                else f'not recorded: {self._recorder.directory} has {self.max_dumps} (max_dumps)'
+            )
         )
         if self._row >= self.max_in_a_row:
             self._give_up(runner, verdict.reason)

@@ -20,7 +20,7 @@ class StepRecorder:
 
     Args:
         directory: where the records go.
-        max_dumps: so many records at most.
+        max_dumps: so many records of this rank in the directory at most.
         dump_weights: write the weights too, at the first of several skipped steps in a row (they
             do not change between them).
     """

@@ -91,6 +91,14 @@ def test_a_folder_is_not_overwritten(recognizer, tmp_path, capsys):
     assert not list((tmp_path / 'folder').iterdir())
 
 
+def test_a_file_is_not_overwritten(recognizer, tmp_path, capsys):
+    dst = tmp_path / 'teacher.pth'
+    dst.write_text('precious')
+    assert run(recognizer, dst, 'mmaction', 'mmaction', *HEADS) == 1
+    assert 'teacher.pth exists: remove it or choose another name' in capsys.readouterr().err
+    assert dst.read_text() == 'precious'
+
+
 def test_both_kinds_of_weight_file(hf_folder, tmp_path):
     folder = tmp_path / 'old'
     folder.mkdir()

@@ -11,6 +11,8 @@ from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
 
+from pmd_mmaction.compat.terminal import accept_any_name
+
 COLOURS = dict(ok='green', warning='yellow', error='red')
 
 
@@ -73,6 +75,7 @@ def _plain(text: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool."""
+    accept_any_name()
     args = parse_args(argv)
     logging.disable(logging.INFO)  # building the model tells of each weight
     try:

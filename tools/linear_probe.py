@@ -10,6 +10,7 @@ from mmengine.runner import Runner, save_checkpoint
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 
 
@@ -71,6 +72,7 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def main() -> None:
+    accept_any_name()
     args = parse_args()
     runner = build_runner(args)
     features, labels = extract(runner)

@@ -29,6 +29,7 @@ META = ('epoch', 'iter', 'dataset_meta', 'mmengine_version', 'mmaction2_version'
 # MMEngine's EMAHook saves the average as `state_dict`, and what was averaged as `ema_state_dict`,
 # with this prefix and a counter.
 EMA_PREFIX = 'module.'
+WRAPPER_PREFIX = 'module.'  # of DistributedDataParallel, under FlexibleRunner
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -58,7 +59,8 @@ def choose_weights(content: Mapping, raw: bool) -> tuple[dict[str, Tensor], str]
         raw: leave the average that the checkpoint holds.
 
     Raises:
-        ValueError: if there are no weights, or ``raw`` though nothing was averaged.
+        ValueError: if there are no weights, ``raw`` though nothing was averaged, or only some
+            names carry the prefix of a wrapper.
     """
     if not isinstance(content, Mapping) or not isinstance(content.get('state_dict'), Mapping):
         raise ValueError(
@@ -68,11 +70,22 @@ def choose_weights(content: Mapping, raw: bool) -> tuple[dict[str, Tensor], str]
     if 'ema_state_dict' not in content:
         if raw:
             raise ValueError('its weights are no average (EMAHook): leave --raw out')
-        return dict(content['state_dict']), 'raw'
+        return _without_wrapper(content['state_dict']), 'raw'
     if not raw:
-        return dict(content['state_dict']), 'averaged'
+        return _without_wrapper(content['state_dict']), 'averaged'
     state = content['ema_state_dict'].items()
     return {k.removeprefix(EMA_PREFIX): v for k, v in state if k.startswith(EMA_PREFIX)}, 'raw'
+
+
+def _without_wrapper(state: Mapping) -> dict[str, Tensor]:
+    """The names without DDP's prefix, which ``FlexibleRunner`` leaves in its checkpoints."""
+    wrapped = [name for name in state if name.startswith(WRAPPER_PREFIX)]
+    if wrapped and len(wrapped) < len(state):
+        raise ValueError(
+            f'{len(wrapped)} of {len(state)} weights begin with {WRAPPER_PREFIX!r}, so they come '
+            'from two models: publish a checkpoint that a Runner saved'
+        )
+    return {name.removeprefix(WRAPPER_PREFIX): value for name, value in state.items()}
 
 
 def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]:

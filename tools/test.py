@@ -11,6 +11,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
+from pmd_mmaction.compat.terminal import accept_any_name
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -89,6 +90,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
+    accept_any_name()
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(Config.fromfile(args.config), args)

@@ -165,3 +165,22 @@ def test_any_file_name(checkpoint, tmp_path, capsys, monkeypatch, name):
     assert capsys.readouterr().out.encode()  # printable
     assert main([f'./{name}', './new', '--keep', 'backbone']) == 1
     assert 'publish_model: ' in capsys.readouterr().err
+
+
+def test_the_prefix_of_a_wrapper_is_left_out(checkpoint, tmp_path, capsys):
+    """FlexibleRunner saves the names of DistributedDataParallel."""
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict'] = {f'module.{name}': value for name, value in STATE.items()}
+    torch.save(content, checkpoint)
+    code, (path,) = publish(checkpoint, tmp_path)
+    assert code == 0
+    assert set(torch.load(path)['state_dict']) == {'backbone.a.weight', 'backbone.a.bias'}
+    assert 'neck' in capsys.readouterr().out
+
+
+def test_weights_with_and_without_the_prefix_are_refused(checkpoint, tmp_path, capsys):
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict'] |= {'module.backbone.a.weight': torch.zeros(2, 3)}
+    torch.save(content, checkpoint)
+    assert publish(checkpoint, tmp_path) == (1, [])
+    assert "1 of 6 weights begin with 'module.'" in capsys.readouterr().err

@@ -15,8 +15,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pmd_mmaction.compat.terminal import accept_any_name
-
 ROOT = Path(__file__).resolve().parents[1]
 CHANCE = 1 / 12
 FEW = 10
@@ -88,7 +86,7 @@ class Demo:
 
 
 def main() -> None:
-    accept_any_name()
+    sys.stdout.reconfigure(errors='backslashreplace')  # names that are no UTF-8
     args = parse_args()
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
     start = time.perf_counter()

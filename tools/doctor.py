@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
-
-from pmd_mmaction.compat.terminal import accept_any_name
 
 COLOURS = dict(ok='green', warning='yellow', error='red')
 
@@ -73,15 +74,27 @@ def _plain(text: str) -> str:
     return text.encode('utf-8', 'backslashreplace').decode().replace('[', r'\[')
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the tool."""
-    accept_any_name()
-    args = parse_args(argv)
+@contextmanager
+def libraries_silenced() -> Iterator[None]:
+    """Keeps out of the report what libraries log, and what they print, in C++ too (Gloo)."""
+    report = os.dup(1)
+    os.dup2(2, 1)
     logging.disable(logging.INFO)  # building the model tells of each weight
     try:
-        findings = examine(args)
+        yield
     finally:
         logging.disable(logging.NOTSET)
+        sys.stdout.flush()
+        os.dup2(report, 1)
+        os.close(report)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool."""
+    sys.stdout.reconfigure(errors='backslashreplace')  # the package may not be importable yet
+    args = parse_args(argv)
+    with libraries_silenced():
+        findings = examine(args)
     if args.json:
         keys = ('subject', 'level', 'found', 'remedy')
         print(json.dumps([dict(zip(keys, finding)) for finding in findings], indent=2))

@@ -25,10 +25,9 @@ def examine_environment() -> Iterator[Finding]:
     """Versions, known faults of the stack, accelerators, communication, shared memory."""
     version = '.'.join(map(str, sys.version_info[:3]))
     yield judge('Python', sys.version_info >= (3, 10), version, 'install Python 3.10 or newer')
-    installed = {
-        (dist.metadata['Name'] or '').lower().replace('_', '-'): dist.version
-        for dist in metadata.distributions()
-    }
+    installed: dict[str, str] = {}
+    for dist in metadata.distributions():  # in the order of sys.path: the first is imported
+        installed.setdefault((dist.metadata['Name'] or '').lower().replace('_', '-'), dist.version)
     yield from examine_requirements(installed)
     yield from examine_duplicates(installed)
     for fault in compat.status():

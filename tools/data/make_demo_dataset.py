@@ -23,7 +23,6 @@ import av
 import cv2
 import numpy as np
 from tqdm import tqdm
-from pmd_mmaction.compat.terminal import accept_any_name
 
 VERSION = 1
 FPS = 16
@@ -279,7 +278,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    accept_any_name()
+    sys.stdout.reconfigure(errors='backslashreplace')  # names that are no UTF-8
     args = parse_args(argv)
     try:
         recipe = Recipe(args.seed, args.train_clips, args.val_clips, args.size, args.frames)

@@ -6,6 +6,7 @@ result exists is skipped; one that was interrupted is resumed.
 
 import argparse
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -18,13 +19,21 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 CHANCE = 1 / 12
 FEW = 10
+PLAIN = re.compile(r'[\w./][\w./-]*', re.ASCII)  # what MMEngine's DictAction leaves as it is
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seed', type=int, default=0, help='seed of the pre-trainings')
     parser.add_argument('--work-dir', default='work_dirs/demo', help='where results go')
-    return parser.parse_args()
+    args = parser.parse_args(argv)
+    if not PLAIN.fullmatch(args.work_dir):
+        parser.error(
+            f'--work-dir is {args.work_dir!r}, but it goes through --cfg-options, which change '
+            'other names: take letters, digits and . _ - / only, no - in front'
+        )
+    return args
 
 
 class Demo:
@@ -85,9 +94,10 @@ class Demo:
         return json.loads((ROOT / result).read_text())['acc/top1']
 
 
-def main() -> None:
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are no UTF-8
-    args = parse_args()
+def main(argv: list[str] | None = None) -> None:
+    """Runs the tool."""
+    sys.stdout.reconfigure(errors='backslashreplace')  # the repository may lie in any folder
+    args = parse_args(argv)
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
     start = time.perf_counter()
     demo.run(None, 'tools/data/make_demo_dataset.py', '--out', 'data/demo')  # checks for itself

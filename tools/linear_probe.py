@@ -14,7 +14,8 @@ from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='recognizer config with a probe_dataloader')
     parser.add_argument('checkpoint', nargs='?', help='weights of the backbone')
@@ -35,7 +36,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         help='override settings of the config',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.random == bool(args.checkpoint):
         parser.error('give either a checkpoint or --random')
     return args
@@ -71,9 +72,10 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(features), torch.tensor(labels)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
+    """Runs the tool."""
     accept_any_name()
-    args = parse_args()
+    args = parse_args(argv)
     runner = build_runner(args)
     features, labels = extract(runner)
     if args.labels_per_class:

@@ -18,13 +18,14 @@ from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_masks,
 matplotlib.use('Agg')
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='pre-training config')
     parser.add_argument('work_dir', help='work directory of the run')
     parser.add_argument('--out', help='directory of the pictures (default: WORK_DIR/pictures)')
     parser.add_argument('--clips', type=int, default=4, help='clips in the difficulty picture')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def draw_masks(cfg: Config, clip: np.ndarray, token_grid: tuple) -> matplotlib.figure.Figure:
@@ -62,9 +63,10 @@ def frames(dataset, index: int) -> np.ndarray:
     return dataset[index]['inputs'][0].permute(1, 2, 3, 0).numpy()
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
+    """Runs the tool."""
     accept_any_name()
-    args = parse_args()
+    args = parse_args(argv)
     cfg = Config.fromfile(args.config)
     init_default_scope(cfg.default_scope)
     work_dir, out = Path(args.work_dir), Path(args.out or Path(args.work_dir) / 'pictures')

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import safetensors.torch
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from pmd_mmaction.dare.atomic_file import atomic_writer
@@ -108,6 +109,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: if it is none.
     """
     try:
-        return safetensors.torch.load_file(path)
+        # as repaired in `compat`, where names may be no UTF-8
+        return CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
     except safetensors.SafetensorError as error:
         raise ValueError(f'{path} is no file of tensors: {error}') from error

@@ -170,8 +170,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(Config.fromfile(args.config), args)
-    for finding in examine_keys(cfg):
-        print(f'{args.config}: {finding.found}, {finding.remedy}', file=sys.stderr)
+    if os.environ['LOCAL_RANK'] == '0':  # once per node
+        for finding in examine_keys(cfg):
+            print(f'{args.config}: {finding.found}, {finding.remedy}', file=sys.stderr)
     rollbacks = 0
     while (checkpoint := train(cfg)) is not None:
         rollbacks += 1

@@ -58,6 +58,7 @@ def test_named_options_win_over_cfg_options():
 
 def test_a_misspelt_setting_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, 'train', lambda cfg: None)
+    monkeypatch.setenv('LOCAL_RANK', '0')
     (tmp_path / 'config.py').write_text('custom_hook = []\nauto_scale_lr = dict(enabled=True)\n')
     train.main([str(tmp_path / 'config.py')])
     assert capsys.readouterr().err.splitlines() == [
@@ -65,6 +66,9 @@ def test_a_misspelt_setting_is_told(tmp_path, monkeypatch, capsys):
         f'{tmp_path}/config.py: auto_scale_lr.enabled is no setting of MMEngine, '
         'write auto_scale_lr.enable?',
     ]
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    train.main([str(tmp_path / 'config.py')])
+    assert not capsys.readouterr().err
 
 
 def test_no_validate():

@@ -15,7 +15,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def atomic_writer(path: str | os.PathLike, size: int | None = None) -> Iterator[BinaryIO]:
-    """Write a file so that neither an error nor a crash can leave a partial one under its name.
+    """Writes a file so that neither an error nor a crash can leave a partial one under its name.
 
     The bytes go to ``<name>.tmp`` in the same directory, which takes the name when they have
     reached the disk. An error removes it; after a kill the next attempt overwrites it, because its
@@ -59,7 +59,7 @@ def _without_space(error: OSError, path: Path, size: int | None) -> OSError:
 
 
 def _sync_directory(path: Path) -> None:
-    """Make a rename survive a power cut."""
+    """Makes a rename survive a power cut."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

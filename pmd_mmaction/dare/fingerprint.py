@@ -11,7 +11,7 @@ from pathlib import PurePath
 def dataset_fingerprint(
     names: Iterable[str | os.PathLike], root: str | os.PathLike | None = None
 ) -> dict[str, int | str]:
-    """Digest the names of a data set's videos in the order of their sample indexes.
+    """Digests the names of a data set's videos in the order of their sample indexes.
 
     Order matters, because row i of the table belongs to sample i. Only the part of a name below
     the data root is taken, so moving the data does not change the fingerprint.

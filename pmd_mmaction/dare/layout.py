@@ -30,7 +30,7 @@ class TableLayout:
     dtype: str = 'float16'
 
     def __post_init__(self) -> None:
-        """Check the sizes and turn numpy integers into plain ones, which JSON can carry."""
+        """Checks the sizes and turns numpy integers into plain ones, which JSON can carry."""
         for name in ('num_videos', 'num_teachers', 'num_patches'):
             size = getattr(self, name)
             if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:

@@ -8,7 +8,7 @@ MIN_ALPHA_FLOAT16 = 0.1
 
 
 def check_precision(dtype: str | np.dtype, alpha: float) -> None:
-    """Refuse a smoothing factor for which the moving average would stall.
+    """Refuses a smoothing factor for which the moving average would stall.
 
     The table stores ``alpha * loss + (1 - alpha) * last``. A half-precision number near x has a
     step of up to ``x / 1024``, so a change ``alpha * (loss - last)`` below half of it is rounded

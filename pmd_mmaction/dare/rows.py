@@ -62,7 +62,7 @@ def infinite_rows(rows: torch.Tensor) -> torch.Tensor:
 
 
 def check_finite(videos: Sequence[int] | torch.Tensor, infinite: torch.Tensor) -> None:
-    """Refuse a batch with infinite rows.
+    """Refuses a batch with infinite rows.
 
     Args:
         videos: Sample index of each row, length B.
@@ -80,7 +80,7 @@ def check_finite(videos: Sequence[int] | torch.Tensor, infinite: torch.Tensor) -
 
 
 def merge_copies(videos: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Merge the rows of the same video.
+    """Merges the rows of the same video.
 
     Args:
         videos: Video of each row, (B,) int64.
@@ -103,7 +103,7 @@ def merge_copies(videos: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _check_patches(masked_index: torch.Tensor, batch: int, num_patches: int) -> None:
-    """Raise unless these are patches of a table, (B, M)."""
+    """Raises unless these are patches of a table, (B, M)."""
     dtype = masked_index.dtype
     if dtype == torch.bool or dtype.is_floating_point or dtype.is_complex:
         raise TypeError(f'masked_index must be integers, got {str(dtype).removeprefix("torch.")}')

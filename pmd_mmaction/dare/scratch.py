@@ -42,7 +42,7 @@ class Scratch(NamedTuple):
 
 
 def create_scratch(path: str | os.PathLike, layout: TableLayout) -> Scratch:
-    """Create a scratch file full of zeros and map it.
+    """Creates a scratch file full of zeros and maps it.
 
     Args:
         path: Name of the new file, best on a node-local file system (/dev/shm or a local disk).
@@ -79,7 +79,7 @@ def create_scratch(path: str | os.PathLike, layout: TableLayout) -> Scratch:
 
 
 def attach_scratch(path: str | os.PathLike) -> Scratch:
-    """Map a scratch file that another process has created.
+    """Maps a scratch file that another process has created.
 
     Args:
         path: Name of the file.
@@ -113,7 +113,7 @@ def attach_scratch(path: str | os.PathLike) -> Scratch:
 
 
 def release_pages(memory: mmap.mmap, start: int, stop: int) -> None:
-    """Unmap pages from this process; the shared data stay.
+    """Unmaps pages from this process; the shared data stay.
 
     Args:
         memory: Mapping of a table: header, then the arrays.
@@ -126,13 +126,13 @@ def release_pages(memory: mmap.mmap, start: int, stop: int) -> None:
 
 
 def _check_free_space(path: Path, size: int) -> None:
-    """Raise ENOSPC before anything is created if the file system is visibly too small."""
+    """Raises ENOSPC before anything is created if the file system is visibly too small."""
     if shutil.disk_usage(path.parent).free < size:
         raise _no_space(path, size)
 
 
 def _reserve(fd: int, path: Path, size: int) -> None:
-    """Give the empty file its size and reserve the space, where the file system can."""
+    """Gives the empty file its size and reserves the space, where the file system can."""
     if hasattr(os, 'posix_fallocate'):
         try:
             return os.posix_fallocate(fd, 0, size)

@@ -54,7 +54,7 @@ class DifficultyTable:
         num_patches: int,
         dtype: str = 'float16',
     ) -> DifficultyTable:
-        """Create a table of zeros.
+        """Creates a table of zeros.
 
         Args:
             path: Scratch file to create for other processes to attach to; None keeps the table in
@@ -79,7 +79,7 @@ class DifficultyTable:
 
     @classmethod
     def attach(cls, path: str | os.PathLike) -> DifficultyTable:
-        """Map the table that another process of this node has created.
+        """Maps the table that another process of this node has created.
 
         Args:
             path: The scratch file.
@@ -94,7 +94,7 @@ class DifficultyTable:
         return cls(*scratch.attach_scratch(path), Path(path))
 
     def unlink(self) -> None:
-        """Remove the name of the scratch file once every process has attached.
+        """Removes the name of the scratch file once every process has attached.
 
         The mapping stays valid, and the system frees the space when the last process ends, however
         it ends. Nothing happens if the name is gone already or there never was one.
@@ -129,7 +129,7 @@ class DifficultyTable:
         return _read_only(self._stage)
 
     def read(self, sample_idx: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Copy the rows of some videos.
+        """Copies the rows of some videos.
 
         Args:
             sample_idx: Sample index of each clip, length B, in [0, videos); repetition is allowed.
@@ -148,7 +148,7 @@ class DifficultyTable:
     def write(
         self, sample_idx: Sequence[int], masked_index: torch.Tensor, smoothed: torch.Tensor
     ) -> None:
-        """Store new smoothed losses of masked patches in `current`; other patches keep theirs.
+        """Stores new smoothed losses of masked patches in `current`; other patches keep theirs.
 
         Values beyond the range of the table's dtype (65504 for float16) become its limit. For
         copies of a video see `write_rows`.
@@ -174,7 +174,7 @@ class DifficultyTable:
         place: int = 0,
         sharers: int = 1,
     ) -> None:
-        """Store rows in `current` where they are not NaN.
+        """Stores rows in `current` where they are not NaN.
 
         A patch of a video that comes several times in the batch gets the mean over the copies in
         which it was masked, so the order of the clips (and of the ranks they come from) does not
@@ -202,13 +202,13 @@ class DifficultyTable:
         self._merge(*merge_copies(videos[mine], rows.cpu().numpy()))
 
     def _merge(self, videos: np.ndarray, rows: np.ndarray) -> None:
-        """Store rows of different videos where they are not NaN."""
+        """Stores rows of different videos where they are not NaN."""
         merged = self._current[videos]
         np.copyto(merged, rows, where=~np.isnan(rows))
         self._current[videos] = merged
 
     def end_stage(self) -> None:
-        """Make `current` the values at the end of the previous stage."""
+        """Makes `current` the values at the end of the previous stage."""
         half = self.nbytes // 2
         for start in range(0, half, CHUNK_BYTES):
             stop = min(start + CHUNK_BYTES, half)
@@ -217,14 +217,14 @@ class DifficultyTable:
             scratch.release_pages(self._memory, half + start, half + stop)
 
     def reset(self) -> None:
-        """Set both arrays to zero: nothing was ever masked."""
+        """Sets both arrays to zero: nothing was ever masked."""
         for chunk in self.chunks():
             array = np.frombuffer(chunk, np.uint8)
             if array.any():  # what is zero already is not written (no dirty pages)
                 array[:] = 0
 
     def chunks(self, size: int = CHUNK_BYTES) -> Iterator[memoryview]:
-        """Walk through the raw bytes of `current`, then `stage`, to store or to fill them.
+        """Walks through the raw bytes of `current`, then `stage`, to store or to fill them.
 
         Args:
             size: Bytes per chunk; the last may be shorter.

@@ -63,7 +63,7 @@ def save(
     fingerprint: dict[str, Any],
     counters: dict[str, Any] | None = None,
 ) -> str:
-    """Write a table to a file, atomically: after a crash the old file or the new one is there.
+    """Writes a table to a file, atomically: after a crash the old file or the new one is there.
 
     Args:
         table: The table; nobody may write to it meanwhile.
@@ -102,7 +102,7 @@ def load(
     expected_digest: str | None = None,
     expected_fingerprint: dict[str, Any] | None = None,
 ) -> TableFileInfo:
-    """Fill a table from a file; the table is changed only if the whole file has been verified.
+    """Fills a table from a file; the table is changed only if the whole file has been verified.
 
     Args:
         table: The table to fill, of the same layout; nobody may use it meanwhile.
@@ -129,7 +129,7 @@ def load(
 
 
 def inspect(path: str | os.PathLike) -> TableFileInfo:
-    """Read what a table file says of itself, quickly: the digest is reported, not verified.
+    """Reads what a table file says of itself, quickly: the digest is reported, not verified.
 
     Args:
         path: The file.
@@ -186,7 +186,7 @@ def _check_expected(
     digest: str | None,
     fingerprint: dict[str, Any] | None,
 ) -> None:
-    """Raise if the file is sound by its header, but not the one that the caller needs."""
+    """Raises if the file is sound by its header, but not the one that the caller needs."""
     if info.layout.shape != layout.shape:
         raise ValueError(
             f'{path} holds a table of shape {info.layout.shape} (videos, teachers, patches), this '
@@ -210,7 +210,7 @@ def _check_expected(
 
 
 def _check_digest(file: BinaryIO, info: TableFileInfo, path: str | os.PathLike) -> None:
-    """Raise if the bytes of the file are not those that its digest was made of."""
+    """Raises if the bytes of the file are not those that its digest was made of."""
     digest = hashlib.sha256()
     file.seek(0)
     remaining = info.header_bytes + info.layout.nbytes

@@ -1,74 +1,13 @@
 """The guard on a small network, with every way of making a step."""
 
-import copy
-import functools
 import math
 
 import pytest
 import torch
 from mmengine.logging import MessageHub
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch import nn
 
-from pmd_mmaction.hooks.finite_guard import FiniteGuard, Verdict
-
-GOOD = Verdict(True, True, False, None, False)
-BAD_LOSS = Verdict(False, False, True, 'loss', False)
-BAD_GRADIENT = Verdict(True, False, True, 'gradient', False)
-
-
-class Net(nn.Module):
-    """A loss of ``(weight * x) ** 2`` in the ways that losses are given."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(2, 2)
-        self.idle = nn.Parameter(torch.ones(2))  # never has a gradient
-
-    def forward(self, x, mode):
-        if mode != 'loss':
-            return x
-        y = self.layer(x).square()
-        return dict(loss_a=y.mean(), loss_list=[y.sum(), y.sum()], accuracy=torch.tensor(math.nan))
-
-
-class SquareRoot(Net):
-    """A finite loss whose gradient is infinite at 0."""
-
-    def forward(self, x, mode):
-        return dict(loss=(self.layer(x) * 0).sqrt().sum())
-
-
-class Loop:
-    """What mmengine's Runner does with a model in one iteration."""
-
-    def __init__(self, net=None, optimizer=torch.optim.AdamW, **options):
-        torch.manual_seed(0)
-        self.net = net or Net()
-        optimizer = optimizer(self.net.parameters(), lr=0.1, weight_decay=0.1)
-        kind = AmpOptimWrapper if 'loss_scale' in options else OptimWrapper
-        self.wrapper = kind(optimizer=optimizer, **copy.deepcopy(options))
-        self.wrapper.initialize_count_status(self.net, 0, 100)
-        self.guard = FiniteGuard(self.net, self.wrapper)
-
-    def step(self, value=1.0):
-        losses = self.net(torch.full((1, 2), value), mode='loss')
-        total = sum(
-            sum(v) if isinstance(v, list) else v for key, v in losses.items() if 'loss' in key
-        )
-        self.wrapper.update_params(total)
-        return self.guard.close_iteration()
-
-    def state(self):
-        moments = self.wrapper.optimizer.state_dict()['state']
-        tensors = [x for entry in moments.values() for x in entry.values()]
-        return [x.clone() for x in (*self.net.parameters(), *map(torch.as_tensor, tensors))]
-
-
-def same(a, b):
-    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b))
-
+from tests.hooks.guarded import BAD_GRADIENT, BAD_LOSS, GOOD, Loop, Net, Overflow, SquareRoot, same
 
 OPTIMIZERS = [
     torch.optim.AdamW,
@@ -105,14 +44,6 @@ def test_a_guarded_run_is_bit_equal_to_a_free_one():
             )
         )
     assert same(guarded.state(), free.state())
-
-
-class Overflow(Net):
-    """The loss is the square of 4e19, the gradients are small enough."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer.weight.data.fill_(2e19)
 
 
 def test_a_loss_that_overflows_is_bad_though_its_gradient_is_finite():
@@ -254,53 +185,3 @@ def test_an_overflow_is_remembered_though_the_accumulated_gradients_are_finite()
     assert last.finite_loss and last.skipped and not last.bad_batch
     assert loop.net.layer.weight.grad is None
     assert same(before, loop.state())
-
-
-# --- mixed precision ---
-
-
-@pytest.fixture
-def amp(monkeypatch):
-    """AmpOptimWrapper on the CPU with a scaler for it."""
-    scaler = functools.partial(torch.amp.GradScaler, 'cpu')
-    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', scaler)
-    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
-
-    def make(net=None, scale=4.0, **options):
-        options = dict(loss_scale=dict(init_scale=scale), dtype='bfloat16') | options
-        return Loop(net, **options)
-
-    return make
-
-
-@pytest.mark.parametrize('clip', [None, dict(max_norm=1.0)])
-@pytest.mark.parametrize(
-    'optimizer', [torch.optim.AdamW, lambda p, **kw: torch.optim.AdamW(p, fused=True, **kw)]
-)
-def test_a_bad_loss_under_a_scaler(amp, optimizer, clip):
-    loop = amp(optimizer=optimizer, clip_grad=clip)
-    assert loop.step() == GOOD
-    before = loop.state()
-    assert loop.step(math.nan) == BAD_LOSS
-    assert same(before, loop.state())
-    assert loop.wrapper.loss_scaler.get_scale() == 2  # the scaler saw it, too
-    assert loop.step() == GOOD
-
-
-def test_a_loss_that_overflows_under_a_scaler_that_sees_finite_gradients(amp):
-    loop = amp(Overflow(), scale=1.0)
-    before = loop.state()
-    assert loop.step() == BAD_LOSS
-    assert same(before, loop.state())
-    assert loop.wrapper.loss_scaler.get_scale() == 1
-
-
-def test_the_search_for_a_scale_is_told_from_a_bad_gradient(amp):
-    loop = amp(SquareRoot(), scale=2.0)
-    assert loop.step() == BAD_GRADIENT._replace(seeks_scale=True)  # 2 -> 1
-    assert loop.step() == BAD_GRADIENT  # 1 -> 0.5: no scale helps
-
-
-def test_a_fixed_scale_is_no_search(amp):
-    loop = amp(SquareRoot(), loss_scale=8.0)
-    assert loop.step() == BAD_GRADIENT

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
-from tools.doctor import main
+from tools.doctor import libraries_silenced, main
 
 
 def test_here_all_is_well(capsys):
@@ -35,6 +35,13 @@ def test_libraries_print_nothing_into_the_report(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert len(json.loads(done.stdout)) > 20
+
+
+def test_what_a_library_prints_in_c_goes_to_standard_error(capfd):
+    with libraries_silenced():
+        os.write(1, b'[Gloo] Rank 0')
+    print('report')
+    assert capfd.readouterr() == ('report\n', '[Gloo] Rank 0')
 
 
 def test_options_change_the_config(capsys, tmp_path):

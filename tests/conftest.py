@@ -122,7 +122,7 @@ def make_recognizer(mmaction_scope):
             base=dict(),
             psd=dict(),
             dare=dict(),
-            clfa=dict(type='CLFANeck'),
+            clfa=dict(type='CLFATerm'),
         )
         torch.manual_seed(0)
         model = MODELS.build({**cfg, **overrides})

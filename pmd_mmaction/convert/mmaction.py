@@ -17,7 +17,10 @@ _RULES = [
     (r'cls_head\.fc_cls\.(weight|bias)', rf'{HEAD}\1'),
 ]
 _DROPS = [
-    (r'(decoders?|neck)\..*', 'trained beside the encoder, of no use without the pre-training'),
+    (
+        r'(decoders?|neck|terms)\..*',
+        'trained beside the encoder, of no use without the pre-training',
+    ),
     (r'data_preprocessor\..*', 'constants of the config'),
 ]
 

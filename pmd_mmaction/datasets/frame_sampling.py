@@ -9,7 +9,6 @@ from mmaction.registry import TRANSFORMS
 from pmd_mmaction.functional import checks
 
 COUNTS = ('clip_len', 'frame_interval', 'num_clips')
-NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def check_sampling(pipeline: Sequence[dict | Callable]) -> None:
@@ -30,17 +29,5 @@ def check_sampling(pipeline: Sequence[dict | Callable]) -> None:
         if not (inspect.isclass(kind) and issubclass(kind, SampleFrames)):
             continue
         where, arguments = kind.__name__, {k: v for k, v in step.items() if k != 'type'}
-        checks.require_keys(where, _argument_names(kind), config=arguments)
+        checks.require_keys(where, checks.argument_names(kind), config=arguments)
         checks.require_whole(where, **{k: v for k, v in arguments.items() if k in COUNTS})
-
-
-def _argument_names(kind: type) -> list[str]:
-    """Named arguments of a class, with those of the parents that it passes others on to."""
-    found: dict[str, None] = {}
-    for parent in kind.__mro__:
-        if '__init__' in vars(parent) and parent is not object:
-            parameters = inspect.signature(parent.__init__).parameters.values()
-            found |= {p.name: None for p in parameters if p.kind in NAMED and p.name != 'self'}
-            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-                break
-    return list(found)

@@ -5,6 +5,7 @@ for the first that does not fit: where it is, what it is, and what would be righ
 a TypeError, as Python raises for unknown arguments.
 """
 
+import inspect
 import math
 from numbers import Integral, Real
 from typing import Collection, Mapping, Sequence
@@ -113,6 +114,19 @@ def require_keys(
         missing = [key for key in required if key not in value]
         if missing:
             raise _error(where, f'{name} is {dict(value)}; it lacks {missing[0]!r}', TypeError)
+
+
+def argument_names(kind: type) -> list[str]:
+    """Named arguments of a class, with those of the parents that it passes others on to."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found: dict[str, None] = {}
+    for parent in kind.__mro__:
+        if '__init__' in vars(parent) and parent is not object:
+            parameters = inspect.signature(parent.__init__).parameters.values()
+            found |= {p.name: None for p in parameters if p.kind in named and p.name != 'self'}
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+    return list(found)
 
 
 def require_divisible(where: object, /, **sizes: object) -> None:

@@ -24,11 +24,24 @@ def split_mask(mask: Tensor, num_visible: int) -> tuple[Tensor, Tensor]:
     Returns:
         ``(B, V)`` and ``(B, M)`` int64 indices.
     """
-    # False sorts before True; stability keeps the patch order within each part.
-    order = mask.to(torch.uint8).argsort(dim=1, stable=True)
+    # The n-th visible patch goes to place n, the n-th masked one to place V + n: no sort.
+    place = torch.where(mask, num_visible - 1 + mask.cumsum(1), (~mask).cumsum(1) - 1)
+    patches = torch.arange(mask.shape[1], device=mask.device).expand_as(place)
+    order = torch.empty_like(place).scatter(1, place, patches)
     return order[:, :num_visible], order[:, num_visible:]
 
 
 def gather_tokens(tokens: Tensor, index: Tensor) -> Tensor:
-    """Picks ``index`` ``(B, L)`` out of ``tokens`` ``(B, N, D)``; gives ``(B, L, D)``."""
-    return tokens.gather(1, index.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+    """Picks tokens of each clip, for one or several masks of it.
+
+    Args:
+        tokens: ``(B, N, D)``.
+        index: ``(B * K, L)`` int64 patches; the K rows of a clip follow each other.
+
+    Returns:
+        ``(B * K, L, D)``.
+    """
+    flat = index.reshape(
+        tokens.shape[0], -1, 1
+    )  # all masks of a clip at once: no copy of its tokens
+    return tokens.gather(1, flat.expand(-1, -1, tokens.shape[-1])).reshape(*index.shape, -1)

@@ -3,12 +3,12 @@
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
 from pmd_mmaction.models.maskers import CubeMasker, RunningCellMasker, TubeMasker
-from pmd_mmaction.models.necks import CLFANeck
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, PMDRecognizer
 from pmd_mmaction.models.teachers import TimmImageTeacher, VideoMAETeacher
+from pmd_mmaction.models.terms import CLFATerm
 
 __all__ = [
-    'CLFANeck',
+    'CLFATerm',
     'CubeMasker',
     'FeatureDecoder',
     'Float32TimeSformerHead',

@@ -27,7 +27,14 @@ PMD = dict(
     base=dict(),
     psd=dict(),
     dare=dict(),
-    clfa=dict(type='CLFANeck'),
+    clfa=dict(type='CLFATerm'),
+)
+PARTS = dict(
+    type='MaskedDistillation',
+    teachers=dict(img=PMD['image_teacher'], vid=PMD['video_teacher']),
+    terms=[dict(type='BaseTerm')],
+    mask_ratio=0.75,
+    **{key: PMD[key] for key in ('backbone', 'decoder', 'masker', 'data_preprocessor')},
 )
 MAE = dict(
     type='MaskedAutoencoder',
@@ -39,6 +46,7 @@ MAE = dict(
 # Good configs by name, and the registry that builds them.
 GOOD = {
     'pmd': (MODELS, PMD),
+    'parts': (MODELS, PARTS),
     'mae': (MODELS, MAE),
     'backbone': (MODELS, PMD['backbone']),
     'image_teacher': (MODELS, PMD['image_teacher']),
@@ -50,6 +58,9 @@ GOOD = {
             PMD['clfa'], student_dims=8, student_depth=6, num_patches=32, teacher_dims=dict(vid=8)
         ),
     ),
+    'base': (MODELS, dict(type='BaseTerm')),
+    'psd': (MODELS, dict(type='PSDTerm')),
+    'dare': (MODELS, dict(type='DARETerm')),
     'tube': (MODELS, dict(type='TubeMasker', token_grid=(2, 4, 4))),
     'cell': (MODELS, dict(type='RunningCellMasker', token_grid=(2, 4, 4))),
     'cube': (MODELS, dict(type='CubeMasker', token_grid=(2, 4, 4))),

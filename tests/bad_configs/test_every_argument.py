@@ -7,13 +7,17 @@ from mmaction.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORM
 from mmengine.hooks import CheckpointHook
 
 from pmd_mmaction.datasets import PathListDataset
+from pmd_mmaction.functional.checks import argument_names
 from pmd_mmaction.models import MaskedVisionTransformer
+from pmd_mmaction.models.terms import PatchTerm, Term
 from tests.bad_configs.good import ERRORS, GOOD, build
 
 REGISTRIES = (DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
 # Arguments behind ``**``: where their names are.
 BEHIND = {
     'SafeCheckpointHook': lambda: set(signature(CheckpointHook).parameters),
+    **{name: lambda: set(argument_names(PatchTerm)) for name in ('BaseTerm', 'DARETerm')},
+    **{name: lambda: set(argument_names(Term)) for name in ('PSDTerm', 'CLFATerm')},
     'VideoMAETeacher': lambda: set(signature(MaskedVisionTransformer).parameters),
     'PathListDataset': lambda: set(PathListDataset.OPTIONS),
     'RepeatAugPathListDataset': lambda: set(PathListDataset.OPTIONS),
@@ -44,7 +48,8 @@ def arguments():
 
 
 def test_each_component_has_a_good_config():
-    assert set(registered()) == {cfg['type'] for _, cfg in GOOD.values()}
+    named = {kind.__name__ for kind in registered().values()}
+    assert named == {cfg['type'] for _, cfg in GOOD.values()}
 
 
 @pytest.mark.parametrize('name', GOOD)

@@ -58,7 +58,7 @@ def test_what_was_trained_beside_the_encoder_is_dropped(make_recognizer):
     clip = ClipSize(4, 16)
     result = convert(source, 'mmaction', 'mmaction', Options(source_clip=clip)).conversion
     assert result.renamed.keys() == {key for key in source if key.startswith('backbone.')}
-    assert {key.split('.')[0] for key in result.dropped} == {'decoders', 'neck'}
+    assert {key.split('.')[0] for key in result.dropped} == {'decoders', 'terms'}
 
 
 def test_another_head_is_named(weights):

@@ -18,22 +18,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pmd_mmaction.functional import Phase, patch_loss
-from pmd_mmaction.models.recognizers import pmd
+from pmd_mmaction.models.terms import History, base
 from tests.integration import tiny
 
-ON = dict(base=dict(), psd=dict(), dare=dict(), clfa=dict(type='CLFANeck'))
-MASKED = dict(type='CLFANeck', align_tokens='masked')
+ON = dict(base=dict(), psd=dict(), dare=dict(), clfa=dict(type='CLFATerm'))
+MASKED = dict(type='CLFATerm', align_tokens='masked')
 PRODUCT = dict(
     psd=(None, dict(), dict(aux_mask='nested')),
     dare=(None, dict(weighting=False), dict()),
-    clfa=(None, dict(type='CLFANeck'), MASKED),
+    clfa=(None, dict(type='CLFATerm'), MASKED),
 )
 SINGLE = [
     dict(masker=dict(type='CubeMasker')),
     dict(masker=dict(type='RunningCellMasker')),
     dict(base=None),
     dict(base=dict(distance='smooth_l1', channel_reduction='sum')),
-    dict(dare=dict(difficulty_scale='paper'), clfa=dict(type='CLFANeck', channel_reduction='sum')),
+    dict(dare=dict(difficulty_scale='paper'), clfa=dict(type='CLFATerm', channel_reduction='sum')),
     dict(image_teacher=None),
     dict(video_teacher=None),
     dict(image_teacher=dict(normalization='timm', target_norm='none')),
@@ -184,14 +184,14 @@ def test_a_value_that_is_read_is_noticed(monkeypatch, read):
         read(loss.mean())
         return loss.mean()
 
-    monkeypatch.setattr(pmd, 'masked_mean', masked_mean)
+    monkeypatch.setattr(base, 'masked_mean', masked_mean)
     errors = (DataDependentOutputException, RuntimeError)
     with pytest.raises(errors, match='(?i)aten|data.dependent|dynamic'):
         _loss(_build())
 
 
 def test_a_copy_to_the_host_is_noticed(monkeypatch):
-    monkeypatch.setattr(pmd, 'masked_mean', lambda x: patch_loss.masked_mean(x.cpu()).cuda())
+    monkeypatch.setattr(base, 'masked_mean', lambda x: patch_loss.masked_mean(x.cpu()).cuda())
     with pytest.raises(AssertionError, match='copies to the host'):
         _loss(_build())
 
@@ -205,7 +205,7 @@ def _distilled(model, distill):
     clips = torch.randn(2, 3, 4, 32, 32, generator=generator)
     history = torch.rand(2, len(model.teachers), tiny.PATCHES, generator=generator)
     model.zero_grad()
-    losses, smoothed = distill(clips, model.draw_view(clips), history, history / 2)
+    losses, smoothed = distill(clips, model.draw_views(clips), History(history, history / 2))
     sum(losses.values()).backward()
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return losses, smoothed, gradients
@@ -236,6 +236,6 @@ def test_generated_code_gives_the_same():
 
 
 def test_a_broken_graph_is_noticed(monkeypatch):
-    monkeypatch.setattr(pmd, 'masked_mean', lambda loss: loss.mean() if loss.max() > 0 else 0)
+    monkeypatch.setattr(base, 'masked_mean', lambda loss: loss.mean() if loss.max() > 0 else 0)
     with pytest.raises(torch._dynamo.exc.TorchDynamoException):
         _compiles('eager')

@@ -31,31 +31,31 @@ class Record(Hook):
 
     def before_train(self, runner) -> None:
         model = runner.model
-        distance, distill = model._distance, model.distill
+        smoothed, distill = model.dare.smoothed, model.distill
 
-        def note_distance(*args):
-            loss = distance(*args)
-            self._raw.append(loss.detach().double().numpy())
-            return loss
+        def note_smoothed(step):
+            self._raw = [
+                x.detach().double().numpy() for x in model.dare.patch_losses(step).values()
+            ]
+            return smoothed(step)
 
-        def note_distill(clips, view, last, stage):
-            self._view, self._uniform = view, stage is None
-            return distill(clips, view, last, stage)
+        def note_distill(clips, views, history):
+            self._view, self._uniform = views['student'], history.stage is None
+            return distill(clips, views, history)
 
-        model._distance, model.distill = note_distance, note_distill
+        model.dare.smoothed, model.distill = note_smoothed, note_distill
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         self.batches.append(
             dict(
                 epoch=runner.epoch,
                 videos=[sample.sample_idx for sample in data_batch['data_samples']],
-                masked=self._view.masked_index.numpy(),
+                masked=self._view.masked.numpy(),
                 raw=dict(zip(TEACHERS, self._raw, strict=True)),
                 uniform=self._uniform,
                 loss={name: outputs[f'loss_df_{name}'].item() for name in TEACHERS},
             )
         )
-        self._raw = []
 
     def after_train_epoch(self, runner) -> None:
         self.tables[runner.epoch] = tiny.table_of(runner)

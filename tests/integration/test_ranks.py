@@ -16,25 +16,18 @@ from pmd_mmaction.hooks import DAREHook, dare_hook
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.shared_table import TableShare
 from pmd_mmaction.models import PMDRecognizer
-from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
+from pmd_mmaction.models.maskers import View
 from tests.integration import processes, tiny
 
 SCRATCH = re.compile(r'(\d+) +(/\S*pmd-difficulty-\S+)')
 
 
-def _view_of_each_clip(model: PMDRecognizer, clips: torch.Tensor) -> MaskedView:
+def _views_of_each_clip(model: PMDRecognizer, clips: torch.Tensor) -> dict[str, View]:
     """Masks as a function of the clip, so that they do not depend on who draws them."""
-    views = [
-        draw_view(
-            model.masker,
-            1,
-            model.phase.mask_ratio,
-            None,
-            torch.Generator().manual_seed(zlib.crc32(clip.numpy().tobytes())),
-        )
-        for clip in clips
-    ]
-    return MaskedView(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*views)))
+    seeds = (zlib.crc32(clip.numpy().tobytes()) for clip in clips)
+    orders = [model.masker.order(1, torch.Generator().manual_seed(seed)) for seed in seeds]
+    view = model.masker.view(torch.cat(orders), model.phase.mask_ratio)
+    return dict(student=view, auxiliary=view)
 
 
 @HOOKS.register_module(force=True)
@@ -82,7 +75,7 @@ class RankNotes(Hook):
 
 
 def _train(clips: Path, work_dir: Path, ranks: int, **changes) -> None:
-    PMDRecognizer.draw_view = _view_of_each_clip
+    PMDRecognizer.draw_views = _views_of_each_clip
     cfg = tiny.tiny_config(
         clips,
         work_dir,

@@ -46,7 +46,7 @@ def test_a_teacher_changes_if_it_is_trained(finished):
 
 def test_no_teacher_is_in_a_checkpoint(finished, work_dir):
     content = tiny.read_checkpoint(work_dir / 'epoch_9.pth')
-    assert {key.split('.')[0] for key in content['state_dict']} == {'backbone', 'decoders', 'neck'}
+    assert {key.split('.')[0] for key in content['state_dict']} == {'backbone', 'decoders', 'terms'}
     trained = sum(len(group['params']) for group in content['optimizer']['param_groups'])
     assert trained == len(list(finished[0].model.parameters()))
     assert len(content['optimizer']['state']) <= trained

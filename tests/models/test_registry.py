@@ -12,7 +12,7 @@ NAMES = [
     'TimmImageTeacher',
     'VideoMAETeacher',
     'FeatureDecoder',
-    'CLFANeck',
+    'CLFATerm',
     'TubeMasker',
     'CubeMasker',
     'RunningCellMasker',
@@ -22,3 +22,7 @@ NAMES = [
 @pytest.mark.parametrize('name', NAMES)
 def test_public_models_are_registered(name):
     assert MODELS.get(name) is getattr(models, name)
+
+
+def test_the_old_name_of_clfa_still_works():
+    assert MODELS.get('CLFANeck') is MODELS.get('CLFATerm')

@@ -47,8 +47,8 @@ def bad_clip(clips, teachers, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def bad_weight(clips, teachers, tmp_path_factory):
-    """A weight of the neck turns NaN in the last stage of the second phase."""
-    name = 'neck.projections.img.0.weight'
+    """A weight of CLFA turns NaN in the last stage of the second phase."""
+    name = 'terms.al.projections.img.0.weight'
     cfg = poisoned_config(
         clips,
         tmp_path_factory.mktemp('weight'),

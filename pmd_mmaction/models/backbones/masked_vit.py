@@ -190,7 +190,8 @@ class MaskedVisionTransformer(VisionTransformer):
 
         Args:
             x: ``(B, C, T, H, W)`` float clips of exactly the configured size.
-            visible_index: ``(B, V)`` int64 patch indices; None means all N patches.
+            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, those of a clip one
+                after the other; None means all N patches.
             layers: layers (from 0) whose tokens are returned as well.
 
         Returns:
@@ -217,10 +218,10 @@ class MaskedVisionTransformer(VisionTransformer):
 
         Args:
             x: ``(B, C, T, H, W)`` float clips.
-            visible_index: ``(B, V)`` int64; None means all.
+            visible_index: ``(B * K, V)`` int64; None means all.
 
         Returns:
-            ``(B, V, D)`` tokens.
+            ``(B * K, V, D)`` tokens.
 
         Raises:
             ValueError: if the clips are not of the configured size.
@@ -232,9 +233,9 @@ class MaskedVisionTransformer(VisionTransformer):
                 'crop and sample the clips accordingly'
             )
         patches = patchify(x, self.tubelet_size, self.patch_size)
-        positions = self.pos_embed.expand(x.shape[0], -1, -1)
+        positions = self.pos_embed
         if visible_index is not None:
             patches = gather_tokens(patches, visible_index)
-            positions = gather_tokens(positions, visible_index)
+            positions = gather_tokens(positions.expand(len(visible_index), -1, -1), visible_index)
         kernel = self.patch_embed.projection
         return F.linear(patches, kernel.weight.flatten(1), kernel.bias) + positions

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks, visible_count
+from pmd_mmaction.functional import checks, split_mask, visible_count
+from pmd_mmaction.models.maskers.view import View
 
 
 class Masker(nn.Module):
@@ -60,18 +61,51 @@ class Masker(nn.Module):
                 f'{1 - 1 / length:.3f}, or a finer grid'
             )
 
-    def mask(self, ranks: Tensor, mask_ratio: float) -> Tensor:
-        """Masks everything but the lowest ranks of each group.
+    def order(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Draws a ranking: the patches of each group, those that stay visible longest first.
 
         Args:
-            ranks: result of :meth:`rank`.
+            batch: number of clips B.
+            generator: source of randomness; its device is the result's.
+
+        Returns:
+            ``(B, groups, patches per group)`` int64 places in the group.
+        """
+        return self.rank(batch, generator).argsort(dim=-1, stable=True)
+
+    def disjoint_orders(self, order: Tensor, num_masks: int, mask_ratio: float) -> Tensor:
+        """Several rankings out of one, whose visible sets at a ratio are disjoint.
+
+        The visible patches of each mask follow those of the mask before in the ranking; they
+        begin anew where ``num_masks`` sets together do not fit into a group.
+
+        Args:
+            order: ``(B, groups, patches per group)``, result of :meth:`order`.
+            num_masks: masks per clip K.
             mask_ratio: share of masked patches in (0, 1).
 
         Returns:
-            ``(B, N)`` bool, True = masked.
+            ``(B * K, groups, patches per group)``.
         """
-        visible = visible_count(ranks.shape[-1], mask_ratio)
-        order = ranks.argsort(dim=-1, stable=True)
-        mask = torch.ones_like(ranks, dtype=torch.bool)
+        if num_masks == 1:
+            return order
+        visible = visible_count(order.shape[-1], mask_ratio)
+        return torch.stack([order.roll(-k * visible, -1) for k in range(num_masks)], 1).flatten(
+            0, 1
+        )
+
+    def view(self, order: Tensor, mask_ratio: float) -> View:
+        """Masks everything but the first patches of each group.
+
+        Views of two ratios made from one ranking are nested.
+
+        Args:
+            order: ``(R, groups, patches per group)``, result of :meth:`order` or
+                :meth:`disjoint_orders`.
+            mask_ratio: share of masked patches in (0, 1).
+        """
+        visible = visible_count(order.shape[-1], mask_ratio)
         # scatter of a scalar keeps everything on the device
-        return mask.scatter(-1, order[..., :visible], False).flatten(1)
+        mask = torch.ones_like(order, dtype=torch.bool)
+        mask = mask.scatter(-1, order[..., :visible], False).flatten(1)
+        return View(*split_mask(mask, order.shape[1] * visible))

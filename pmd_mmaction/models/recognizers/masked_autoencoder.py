@@ -10,7 +10,6 @@ from pmd_mmaction.functional import (
     normalize_pixels,
     patch_distance,
     patchify,
-    split_mask,
 )
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.parts import build_part
@@ -77,9 +76,8 @@ class MaskedAutoencoder(MaskedRecognizer):
             ``loss_pixel``: scalar.
         """
         clips = inputs.flatten(0, 1)
-        ranks = self.masker.rank(clips.shape[0], self.mask_generator(clips.device))
-        mask = self.masker.mask(ranks, self.mask_ratio)
-        visible, masked = split_mask(mask, self.masker.num_visible(self.mask_ratio))
+        order = self.masker.order(clips.shape[0], self.mask_generator(clips.device))
+        visible, masked = self.masker.view(order, self.mask_ratio)
         target = patchify(clips, self.backbone.tubelet_size, self.backbone.patch_size)
         if self.normalize_target:
             target = normalize_pixels(target, self.backbone.in_channels, self.normalize_eps)

@@ -1,16 +1,15 @@
 """The parts of a recognizer: built from their configs, refused where they do not fit together."""
 
-from typing import Any
+from typing import Any, Mapping, Sequence
 
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import nn
 
 from pmd_mmaction.functional import checks
+from pmd_mmaction.models.maskers import Views
 from pmd_mmaction.models.teachers import FeatureTeacher
-
-# Argument of the recognizer to the short name of the teacher in the log.
-TEACHERS = dict(image_teacher='img', video_teacher='vid')
+from pmd_mmaction.models.terms import Term
 
 
 def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module:
@@ -35,33 +34,128 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
     return MODELS.build(cfg, default_args=known)
 
 
-def build_teachers(model: nn.Module, **configs: object) -> ModuleDict:
-    """The teachers that are given, by their short names.
+def build_term(where: object, cfg: dict, **known: Any) -> Term:
+    """Builds a term; it gets those of the known arguments that its class has.
+
+    Raises:
+        TypeError: for an argument that the class does not have.
+        ValueError: for what is no term, or holds an argument that the recognizer fills in.
+    """
+    kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+    if not (isinstance(kind, type) and issubclass(kind, Term)):
+        raise ValueError(f'{type(where).__name__}: {cfg["type"]!r} in terms is not a Term')
+    names = checks.argument_names(kind)
+    own = [name for name in names if name not in known]
+    given = {key: value for key, value in cfg.items() if key != 'type' and key not in known}
+    checks.require_keys(where, own, **{kind.__name__: given})
+    return build_part(where, kind.__name__, cfg, **{k: v for k, v in known.items() if k in names})
+
+
+def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -> Views:
+    """What draws the views of an iteration.
+
+    Args:
+        model: the recognizer, with its backbone and masker.
+        configs: name to ``dict(mask_ratio=...)``; ``decode`` is a config of a masker besides.
+        num_masks: masks per clip.
+
+    Raises:
+        ValueError: for a name that is taken, or a view that makes no sense.
+    """
+    checks.require_dict(model, views=configs)
+    configs = dict(configs)
+    decode, decode_ratio = configs.pop('decode', None), 0.0
+    for name, cfg in configs.items():
+        if name in ('student', 'auxiliary'):
+            raise ValueError(
+                f'{type(model).__name__}: views gives {name!r}, whose mask ratio the phase or '
+                'mask_ratio sets; take another name'
+            )
+        checks.require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
+    if decode is not None:
+        checks.require_config(model, decode=decode)
+        decode = dict(decode)
+        decode_ratio = decode.pop('mask_ratio', 0.5)
+        decode = build_part(model, 'views.decode', decode, token_grid=model.backbone.token_grid)
+    wider = {name: cfg['mask_ratio'] for name, cfg in configs.items()}
+    return Views(model.masker, num_masks, wider, decode, decode_ratio)
+
+
+def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
+    """The teachers, by their names.
 
     Args:
         model: the recognizer, with its backbone and data preprocessor.
-        **configs: argument of the recognizer to config or None.
+        configs: name of a teacher to its config.
 
     Raises:
         ValueError: without a teacher, for what is none, or for one that looks at other clips
             than the student.
     """
+    checks.require_dict(model, teachers=configs)
     teachers = ModuleDict()
     for name, cfg in configs.items():
-        if cfg is None:
-            continue
-        teacher = build_part(model, name, cfg)
+        argument = model.TEACHER_ARGUMENTS.get(name, f'teachers.{name}')
+        teacher = build_part(model, argument, cfg)
         if not isinstance(teacher, FeatureTeacher):
             raise ValueError(
-                f'{name} is a {type(teacher).__name__}; it must be a TimmImageTeacher, a '
+                f'{argument} is a {type(teacher).__name__}; it must be a TimmImageTeacher, a '
                 'VideoMAETeacher or another FeatureTeacher'
             )
-        _check_size(name, teacher, model.backbone)
-        _check_normalization(name, teacher, model.data_preprocessor)
-        teachers[TEACHERS[name]] = teacher
+        if teacher.view is not None and teacher.view not in model.views.wider:
+            raise ValueError(
+                f'{argument} sees the view {teacher.view!r}; views has {list(model.views.wider)}'
+            )
+        _check_size(argument, teacher, model.backbone)
+        _check_normalization(argument, teacher, model.data_preprocessor)
+        teachers[name] = teacher
     if not teachers:
-        raise ValueError('give image_teacher, video_teacher or both')
+        raise ValueError(f'{type(model).__name__}: give at least one teacher')
     return teachers
+
+
+def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
+    """The terms of the loss, by their names in the log.
+
+    Args:
+        model: the recognizer, with its backbone and teachers.
+        configs: a config for each term.
+
+    Raises:
+        ValueError: for what is no term, two of one name, or a term that asks for a teacher or for
+            layers that are not there.
+    """
+    student, teachers = model.backbone, model.teachers
+    known = dict(
+        student_dims=student.embed_dims,
+        student_depth=student.depth,
+        num_patches=student.num_patches,
+        teacher_dims={name: teacher.embed_dims for name, teacher in teachers.items()},
+    )
+    checks.require_configs(model, terms=configs)
+    terms = ModuleDict()
+    for cfg in configs:
+        term = build_term(model, cfg, **known)
+        if term.name in terms:
+            raise ValueError(
+                f'{type(model).__name__}: two terms are called {term.name!r}; give one of them '
+                'another name=...'
+            )
+        absent = sorted(set(term.teachers or ()) - set(teachers))
+        if absent:
+            raise ValueError(
+                f'{type(term).__name__} learns from {absent}; the teachers are {list(teachers)}'
+            )
+        for name in term.teachers or teachers:
+            term.teacher_groups(teachers[name].depth)  # refuses a depth without groups now
+            if term.decodes and teachers[name].view is not None:
+                raise ValueError(
+                    f'{type(term).__name__} compares predictions at all masked patches, but the '
+                    f'teacher {name} sees only the view {teachers[name].view!r}: leave it out of '
+                    "the term's teachers"
+                )
+        terms[term.name] = term
+    return terms
 
 
 def _check_size(name: str, teacher: FeatureTeacher, student: nn.Module) -> None:

@@ -1,29 +1,20 @@
-"""Progressive Mask Distillation: one training iteration."""
+"""Progressive Mask Distillation, composed of its parts."""
 
-import torch
+from typing import Mapping
+
 from mmaction.registry import MODELS
-from mmengine.model import ModuleDict
+from mmengine.model.base_module import BaseModule
 from torch import Tensor
 
-from pmd_mmaction.functional import (
-    checks,
-    difficulty_loss,
-    masked_mean,
-    patch_distance,
-    region_weights,
-    smooth_difficulty,
-    uniform_weights,
-)
-from pmd_mmaction.models.recognizers.history import PatchLosses
-from pmd_mmaction.models.recognizers.parts import build_part, build_teachers
-from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
-from pmd_mmaction.models.recognizers.terms import TEACHER_DTYPES, BaseTerm, make_term
-from pmd_mmaction.models.recognizers.views import MaskedView
-from pmd_mmaction.models.teachers import FrozenTeacher, TeacherOutput
+from pmd_mmaction.functional import checks
+from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
+
+# Keys of checkpoints written before terms were parts of their own.
+OLD_CLFA, CLFA = 'neck.', 'terms.al.'
 
 
 @MODELS.register_module()
-class PMDRecognizer(ProgressiveRecognizer):
+class PMDRecognizer(MaskedDistillation):
     """Masked video distillation from two frozen teachers, with PSD, DARE and CLFA.
 
     ``L = l_base L_base + l_pg L_pg + l_df L_df + l_al L_al`` (paper, Loss & Training). A
@@ -38,16 +29,17 @@ class PMDRecognizer(ProgressiveRecognizer):
         base: arguments of :class:`BaseTerm`.
         psd: arguments of :class:`PSDTerm`.
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
-        clfa: config of a :class:`CLFANeck`.
-        teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
-            auxiliary one included unless ``psd`` says otherwise, run in it, and their weights are
-            kept in it; None: as the rest of the model.
+        clfa: config of a :class:`CLFATerm`.
+        num_masks: masks per clip, which share one pass of the teachers.
+        teacher_dtype: as in :class:`MaskedDistillation`.
         data_preprocessor: as everywhere in MMAction2.
 
     Raises:
-        ValueError: without a teacher, with neither ``base`` nor ``dare``, for an unknown
-            ``teacher_dtype``, or if a teacher looks at other clips than the student.
+        ValueError: without a teacher, with neither ``base`` nor ``dare``, or for parts that do
+            not fit together.
     """
+
+    TEACHER_ARGUMENTS = dict(img='image_teacher', vid='video_teacher')
 
     def __init__(
         self,
@@ -60,178 +52,55 @@ class PMDRecognizer(ProgressiveRecognizer):
         psd: dict | None = None,
         dare: dict | None = None,
         clfa: dict | None = None,
+        num_masks: int = 1,
         teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(backbone, masker, psd, dare, data_preprocessor)
-        self.base = make_term(BaseTerm, 'base', base)
         if base is None and dare is None:
             raise ValueError(
                 'base and dare are both off, so nothing trains the decoders: give one of them; '
                 'psd and clfa are additions'
             )
-        checks.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
-        self.teacher_dtype = teacher_dtype
-        self.teachers = build_teachers(
-            self, image_teacher=image_teacher, video_teacher=video_teacher
+        teachers = dict(img=image_teacher, vid=video_teacher)
+        teachers = {name: cfg for name, cfg in teachers.items() if cfg is not None}
+        if not teachers:
+            raise ValueError('give image_teacher, video_teacher or both')
+        super().__init__(
+            backbone,
+            masker,
+            teachers,
+            _terms(base, psd, dare, clfa),
+            decoder,
+            num_masks=num_masks,
+            teacher_dtype=teacher_dtype,
+            data_preprocessor=data_preprocessor,
         )
-        for teacher in self.teachers.values():
-            _set_precision(teacher, teacher_dtype)
-        student = self.backbone
-        dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
-        # mmengine's ModuleDict, since PyTorch's does not pass init_weights() on
-        self.decoders = ModuleDict(
-            {
-                name: build_part(
-                    self,
-                    'decoder',
-                    decoder,
-                    in_dims=student.embed_dims,
-                    out_dims=out_dims,
-                    token_grid=student.token_grid,
-                )
-                for name, out_dims in dims.items()
-            }
-        )
-        if clfa is not None:
-            self.neck = build_part(
-                self,
-                'clfa',
-                clfa,
-                student_dims=student.embed_dims,
-                student_depth=student.depth,
-                num_patches=student.num_patches,
-                teacher_dims=dims,
-            )
-            for teacher in self.teachers.values():
-                self.neck.teacher_groups(teacher.depth)  # refuses a depth without groups now
-
-    def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
-        """As in :class:`ProgressiveRecognizer`; the new teacher computes in ``aux_dtype``."""
-        super().promote_student(state_dict)
-        _set_precision(self.auxiliary_teacher, self.psd.aux_dtype or self.teacher_dtype)
-
-    def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
-        """One training iteration: the weighted terms of the total loss.
-
-        Args:
-            inputs: ``(B, clips, C, T, H, W)`` normalised clips.
-            data_samples: B data samples; with ``dare`` each needs ``sample_idx``.
-
-        Returns:
-            Log key to scalar float32, each already multiplied by its lambda.
-
-        Raises:
-            RuntimeError: if no phase is set, or ``dare`` has no difficulty table.
-            ValueError: if a data sample lacks ``sample_idx``, or the clips are of another size.
-        """
-        clips = inputs.flatten(0, 1)
-        view = self.draw_view(clips)
-        history = self._read_history(data_samples, inputs.shape[1], clips.device)
-        losses, smoothed = self.distill(clips, view, *history[1:])
-        if smoothed is not None:
-            self._outbox = PatchLosses(history[0], view.masked_index, smoothed.detach())
-        return losses
-
-    def distill(
-        self, clips: Tensor, view: MaskedView, last: Tensor | None, stage: Tensor | None
-    ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """The maths of one iteration: tensors in, tensors out, no state.
-
-        Args:
-            clips: ``(B, C, T, H, W)`` normalised clips.
-            view: which patches are visible and masked.
-            last: ``(B, K, N)`` last smoothed losses of K teachers; None without ``dare``.
-            stage: ``(B, K, N)`` smoothed losses at the end of the previous stage; None in a
-                phase's first stage.
-
-        Returns:
-            The weighted losses, and ``(B, K, M)`` new smoothed losses (None without ``dare``).
-        """
-        targets = self._teach(clips, view)
-        layers = self.neck.student_layers if self.with_neck else ()
-        encoded = self.backbone.encode(clips, view.visible_index, layers)
-        decoded = {
-            name: decoder(encoded.tokens, view.visible_index, view.masked_index)
-            for name, decoder in self.decoders.items()
-        }
-        patch_losses = {
-            name: self._distance(decoded[name], view.masked(target.features))
-            for name, target in targets.items()
-        }
-        losses, smoothed = {}, None
-        if self.base is not None:
-            losses |= {
-                f'loss_base_{name}': self.base.loss_weight * masked_mean(patch_loss)
-                for name, patch_loss in patch_losses.items()
-            }
-        if self.psd is not None:
-            losses |= self._progressive_losses(clips, view, decoded)
-        if self.dare is not None:
-            difficulty_losses, smoothed = self._difficulty_losses(patch_losses, view, last, stage)
-            losses |= difficulty_losses
-        if self.with_neck:
-            aligned = self.neck(
-                encoded.layers,
-                {n: t.groups for n, t in targets.items()},
-                view.visible_index,
-                view.masked_index,
-            )
-            losses |= {
-                f'loss_al_{name}': self.neck.loss_weight * value for name, value in aligned.items()
-            }
-        return losses, smoothed
-
-    def _teach(self, clips: Tensor, view: MaskedView) -> dict[str, TeacherOutput]:
-        """Targets of both teachers, which see the full clip."""
-        if not self.with_neck:
-            return {name: teacher(clips) for name, teacher in self.teachers.items()}
-        index = self.neck.token_index(view.visible_index, view.masked_index)
-        return {
-            name: teacher(clips, self.neck.teacher_groups(teacher.depth), index)
-            for name, teacher in self.teachers.items()
-        }
-
-    def _distance(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """``(B, M)`` losses of the patches, for base and DARE."""
-        term = self.base or BaseTerm()
-        return patch_distance(prediction, target, term.distance, term.channel_reduction)
-
-    def _progressive_losses(
-        self, clips: Tensor, view: MaskedView, decoded: dict[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """``L_pg``: 0 in the first phase, later the distance to the auxiliary teacher."""
-        if self.auxiliary_teacher is None:
-            zero = clips.new_zeros((), dtype=torch.float32)
-            return {f'loss_pg_{name}': zero for name in decoded}
-        taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
-        reduction = (self.base or BaseTerm()).channel_reduction
-        return {
-            f'loss_pg_{name}': self.psd.loss_weight
-            * masked_mean(patch_distance(view.aux_masked(x), taught[name], 'l2', reduction))
-            for name, x in decoded.items()
-        }
-
-    def _difficulty_losses(
-        self, patch_losses: dict[str, Tensor], view: MaskedView, last: Tensor, stage: Tensor | None
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """``L_df`` of each teacher and the ``(B, K, M)`` smoothed losses behind it."""
-        losses, all_smoothed = {}, []
-        for k, (name, patch_loss) in enumerate(patch_losses.items()):
-            smoothed = smooth_difficulty(
-                patch_loss, last[:, k].gather(1, view.masked_index), self.dare.alpha
-            )
-            if stage is None or not self.dare.weighting:
-                weights = uniform_weights(smoothed, smoothed.shape[1])
-            else:
-                weights = region_weights(stage[:, k], self.dare.tau).gather(1, view.masked_index)
-            losses[f'loss_df_{name}'] = self.dare.loss_weight * difficulty_loss(
-                weights, smoothed, self.dare.difficulty_scale
-            )
-            all_smoothed.append(smoothed)
-        return losses, torch.stack(all_smoothed, 1)
+        self.register_load_state_dict_pre_hook(_rename_clfa)
 
 
-def _set_precision(teacher: FrozenTeacher, dtype: str | None) -> None:
-    if dtype is not None:
-        teacher.compute_in(getattr(torch, dtype))
+def _terms(
+    base: Mapping | None, psd: Mapping | None, dare: Mapping | None, clfa: Mapping | None
+) -> list[dict]:
+    """Configs of the terms that are on; the distance of base is that of all."""
+    for name, options in dict(base=base, psd=psd, dare=dare).items():
+        if options is not None:
+            checks.require_dict('PMDRecognizer', **{name: options})
+    reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
+    distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
+    terms: list[dict] = []
+    if base is not None:
+        terms.append(dict(type='BaseTerm', **base))
+    if psd is not None:
+        terms.append(dict(type='PSDTerm', **reduction, **psd))
+    if dare is not None:
+        terms.append(dict(type='DARETerm', **distance, **dare))
+    if clfa is not None:
+        checks.require_config('PMDRecognizer', clfa=clfa)
+        terms.append(clfa)
+    return terms
+
+
+def _rename_clfa(model: BaseModule, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Loads checkpoints in which the layers of CLFA were called ``neck``."""
+    for key in [key for key in state if key.startswith(prefix + OLD_CLFA)]:
+        state[prefix + CLFA + key.removeprefix(prefix + OLD_CLFA)] = state.pop(key)

@@ -1,5 +1,10 @@
 from pmd_mmaction.models.teachers.auxiliary import AuxiliaryTeacher
-from pmd_mmaction.models.teachers.frozen import FeatureTeacher, FrozenTeacher, TeacherOutput
+from pmd_mmaction.models.teachers.frozen import (
+    FeatureTeacher,
+    FrozenTeacher,
+    LayerGroup,
+    TeacherOutput,
+)
 from pmd_mmaction.models.teachers.timm_image import TimmImageTeacher
 from pmd_mmaction.models.teachers.videomae import VideoMAETeacher
 
@@ -7,6 +12,7 @@ __all__ = [
     'AuxiliaryTeacher',
     'FeatureTeacher',
     'FrozenTeacher',
+    'LayerGroup',
     'TeacherOutput',
     'TimmImageTeacher',
     'VideoMAETeacher',

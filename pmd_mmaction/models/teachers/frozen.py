@@ -17,12 +17,25 @@ from pmd_mmaction.functional import (
 from pmd_mmaction.functional.patch_loss import TARGET_NORMS
 
 
+class LayerGroup(NamedTuple):
+    """Layers of a teacher whose statistics a term of the loss reads.
+
+    Attributes:
+        layers: counted from 0.
+        token_index: ``(R, L)`` int64 patches at which they are taken; None: all.
+    """
+
+    layers: range
+    token_index: Tensor | None = None
+
+
 class TeacherOutput(NamedTuple):
     """Targets of one teacher.
 
     Attributes:
-        features: ``(B, N, D)`` features of the last layer on the student's patch grid.
-        groups: statistics of each layer group that was asked for (CLFA).
+        features: ``(B, N, D)`` features of the last layer on the student's patch grid, or
+            ``(R, V, D)`` of the visible patches.
+        groups: statistics of each layer group that was asked for.
     """
 
     features: Tensor
@@ -45,19 +58,21 @@ class FrozenTeacher(nn.Module):
         object.__setattr__(self, 'network', network.eval().requires_grad_(False))
         self.dtype: torch.dtype | None = None
 
-    def compute_in(self, dtype: torch.dtype) -> None:
+    def compute_in(self, dtype: str | None) -> None:
         """Runs matrix products in ``dtype`` from now on, whatever surrounds the teacher.
 
         This is autocast with the weights of linear layers and convolutions cast once: autocast
         itself casts weights that are frozen again in every call, and keeps both copies.
 
         Args:
-            dtype: ``torch.bfloat16`` or ``torch.float16``.
+            dtype: ``'bfloat16'`` or ``'float16'``; None changes nothing.
         """
-        self.dtype = dtype
+        if dtype is None:
+            return
+        self.dtype = getattr(torch, dtype)
         for module in self.network.modules():
             if isinstance(module, nn.Linear | _ConvNd):
-                module.to(dtype)
+                module.to(self.dtype)
 
     def precision(self, device: torch.device) -> AbstractContextManager:
         """What a forward runs under; without a ``dtype`` an outer autocast stays in force."""
@@ -85,6 +100,7 @@ class FeatureTeacher(FrozenTeacher):
         target_norm: ``'layer_norm'`` or ``'none'``, see
             :func:`~pmd_mmaction.functional.normalize_target`.
         last_norm: apply the network's own last norm; False as MVD does.
+        view: name of the view whose visible patches it sees; None: the full clip.
     """
 
     depth: int
@@ -93,16 +109,21 @@ class FeatureTeacher(FrozenTeacher):
     clip_size: tuple[int, int, int, int]  # (C, T, H, W)
 
     def __init__(
-        self, network: nn.Module, target_norm: str = 'layer_norm', last_norm: bool = True
+        self,
+        network: nn.Module,
+        target_norm: str = 'layer_norm',
+        last_norm: bool = True,
+        view: str | None = None,
     ) -> None:
         super().__init__(network)
+        self.view = view
         self.last_norm = last_norm
         checks.require_one_of(self, TARGET_NORMS, target_norm=target_norm)
         checks.require_flag(self, last_norm=last_norm)
         self.target_norm = target_norm
 
-    def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
-        """Yields the ``(B, N, D)`` tokens after each layer."""
+    def iter_layers(self, clips: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer, or ``(R, V, D)`` of the visible."""
         raise NotImplementedError
 
     def final_norm(self, tokens: Tensor) -> Tensor:
@@ -111,30 +132,32 @@ class FeatureTeacher(FrozenTeacher):
 
     @torch.no_grad()
     def forward(
-        self, clips: Tensor, groups: Sequence[range] = (), token_index: Tensor | None = None
+        self,
+        clips: Tensor,
+        groups: Sequence[LayerGroup] = (),
+        visible_index: Tensor | None = None,
     ) -> TeacherOutput:
-        """Looks at the full clip.
+        """Looks at the full clip, or at the visible patches.
 
         Args:
             clips: ``(B, C, T, H, W)`` float clips, normalised as the student's.
-            groups: layer groups whose statistics are wanted; each layer in one at most.
-            token_index: ``(B, L)`` int64: the tokens for which the statistics are taken;
-                None means all.
+            groups: layer groups whose statistics are wanted, their index counted in what it sees.
+            visible_index: ``(R, V)`` int64 patches it sees; None: all.
 
         Returns:
             :class:`TeacherOutput`.
         """
         with self.precision(clips.device):
-            return self._look(clips, groups, token_index)
+            return self._look(clips, groups, visible_index)
 
     def _look(
-        self, clips: Tensor, groups: Sequence[range], token_index: Tensor | None
+        self, clips: Tensor, groups: Sequence[LayerGroup], visible_index: Tensor | None
     ) -> TeacherOutput:
         running = [RunningStatistics() for _ in groups]
         tokens = None
-        for index, tokens in enumerate(self.iter_layers(clips)):
-            for group, statistics in zip(groups, running):
-                if index in group:
+        for index, tokens in enumerate(self.iter_layers(clips, visible_index)):
+            for (layers, token_index), statistics in zip(groups, running):
+                if index in layers:
                     layer = tokens if token_index is None else gather_tokens(tokens, token_index)
                     statistics.add(normalize_target(layer, self.target_norm))
         features = self.final_norm(tokens) if self.last_norm else tokens

@@ -105,7 +105,7 @@ class TimmImageTeacher(FeatureTeacher):
         self.register_buffer('scale', torch.tensor(scale).view(-1, 1, 1), persistent=False)
         self.register_buffer('shift', torch.tensor(shift).view(-1, 1, 1), persistent=False)
 
-    def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
+    def iter_layers(self, clips: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
         """Yields the ``(B, N, D)`` tokens after each layer, without class or register tokens."""
         net = self.network
         batch = clips.shape[0]

@@ -22,6 +22,7 @@ class VideoMAETeacher(FeatureTeacher):
             VideoMAE's own files. None leaves random weights (tests, benchmarks).
         target_norm: ``'layer_norm'`` or ``'none'``.
         last_norm: apply the network's own last norm; False as MVD does.
+        view: name of the view whose visible patches it sees (AMD); None: the full clip.
         **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, but
             ``use_mean_pooling``, which follows from the file.
 
@@ -35,12 +36,15 @@ class VideoMAETeacher(FeatureTeacher):
         checkpoint: str | None = None,
         target_norm: str = 'layer_norm',
         last_norm: bool = True,
+        view: str | None = None,
         **backbone,
     ) -> None:
         allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - {'use_mean_pooling'})
         checks.require_keys(self, allowed, backbone=backbone)
         if checkpoint is not None:
             checks.require_text(self, checkpoint=checkpoint)
+        if view is not None:
+            checks.require_text(self, view=view)
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
         backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state
@@ -57,15 +61,15 @@ class VideoMAETeacher(FeatureTeacher):
                 optional=('fc_norm.',) if learnt else ('fc_norm.', 'pos_embed'),
                 ignored=('fc_norm.', 'cls_head.', 'decoder.', 'mask_token'),
             )
-        super().__init__(network, target_norm, last_norm)
+        super().__init__(network, target_norm, last_norm, view)
         self.depth = network.depth
         self.embed_dims = network.embed_dims
         self.token_grid = network.token_grid
         self.clip_size = network.clip_size
 
-    def iter_layers(self, clips: Tensor) -> Iterator[Tensor]:
-        """Yields the ``(B, N, D)`` tokens after each layer."""
-        return self.network.iter_layers(clips)
+    def iter_layers(self, clips: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer, or ``(R, V, D)`` of the visible."""
+        return self.network.iter_layers(clips, visible_index)
 
     def final_norm(self, tokens: Tensor) -> Tensor:
         """The pre-trained encoder's last norm; identity for a fine-tuned one."""

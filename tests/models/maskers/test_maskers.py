@@ -17,8 +17,16 @@ every_masker = pytest.mark.parametrize('masker_type', MASKERS)
 
 
 def draw(masker, ratio, batch=3, seed=0):
-    ranks = masker.rank(batch, torch.Generator().manual_seed(seed))
-    return masker.mask(ranks, ratio)
+    order = masker.order(batch, torch.Generator().manual_seed(seed))
+    return mask_of(masker.view(order, ratio))
+
+
+def mask_of(view):
+    """``(R, N)`` bool; every patch is visible or masked, once, in ascending order."""
+    both = torch.cat(view, 1)
+    assert torch.equal(both.sort(1).values, torch.arange(both.shape[1]).expand_as(both))
+    assert all((index.diff(dim=1) > 0).all() for index in view)
+    return torch.zeros(both.shape, dtype=torch.bool).scatter(1, view.masked, True)
 
 
 @every_masker
@@ -38,11 +46,11 @@ def test_every_clip_has_the_exact_number_of_masked_patches(masker_type, grid, ra
 
 
 @every_masker
-def test_the_lowest_ranks_of_each_group_stay_visible(masker_type):
+def test_the_first_of_each_group_stay_visible(masker_type):
     masker = masker_type((2, 4, 4))
     groups, length = masker.group_shape
-    ranks = torch.arange(length).flip(0).float().expand(3, groups, length)
-    mask = masker.mask(ranks, 0.75).view(3, groups, length)
+    order = torch.arange(length).flip(0).expand(3, groups, length)
+    mask = mask_of(masker.view(order, 0.75)).view(3, groups, length)
     masked = length - length // 4
     assert mask[..., :masked].all() and not mask[..., masked:].any()
 
@@ -50,10 +58,40 @@ def test_the_lowest_ranks_of_each_group_stay_visible(masker_type):
 @every_masker
 def test_nested_masks_of_rising_ratios(masker_type):
     masker = masker_type((4, 6, 6))
-    ranks = masker.rank(5, torch.Generator().manual_seed(0))
-    masks = [masker.mask(ranks, ratio) for ratio in RATIOS]
+    order = masker.order(5, torch.Generator().manual_seed(0))
+    masks = [mask_of(masker.view(order, ratio)) for ratio in RATIOS]
     for low, high in itertools.pairwise(masks):
         assert (high | ~low).all()  # whatever the low ratio masks, the high one masks too
+
+
+@every_masker
+@pytest.mark.parametrize('ratio', [0.75, 0.9])
+def test_several_masks_of_a_clip_show_other_patches_each(masker_type, ratio):
+    masker = masker_type((4, 6, 6))
+    order = masker.order(3, torch.Generator().manual_seed(0))
+    orders = masker.disjoint_orders(order, 4, ratio)
+    visible = ~mask_of(masker.view(orders, ratio)).unflatten(0, (3, 4))
+    assert (visible.sum(1) <= 1).all()
+    assert torch.equal(visible[:, 0], ~mask_of(masker.view(order, ratio)))
+    wider = ~mask_of(masker.view(orders, 0.5)).unflatten(0, (3, 4))
+    assert (wider | ~visible).all()
+
+
+@every_masker
+def test_more_masks_than_fit_are_exact_still(masker_type):
+    masker = masker_type((2, 4, 4))
+    order = masker.order(2, torch.Generator().manual_seed(0))
+    mask = mask_of(masker.view(masker.disjoint_orders(order, 5, 0.6), 0.6))
+    assert mask.shape == (10, 32)
+    assert (mask.sum(1) == 32 - masker.num_visible(0.6)).all()
+
+
+@every_masker
+def test_the_ranks_are_sorted_once(masker_type):
+    masker = masker_type((4, 6, 6))
+    ranks = masker.rank(2, torch.Generator().manual_seed(0))
+    order = masker.order(2, torch.Generator().manual_seed(0))
+    assert (ranks.gather(-1, order).diff(dim=-1) >= 0).all()
 
 
 @every_masker

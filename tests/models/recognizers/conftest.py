@@ -115,8 +115,7 @@ def mask_of():
 
     def draw(model, clips, seed, auxiliary=False):
         model.seed_masks(seed)
-        view = model.draw_view(clips)
-        index = view.aux_masked_index if auxiliary else view.masked_index
+        index = model.draw_views(clips)['auxiliary' if auxiliary else 'student'].masked
         mask = torch.zeros(len(clips), model.backbone.num_patches, dtype=torch.bool)
         for row, masked in zip(mask, index):
             row[masked] = True

@@ -45,8 +45,9 @@ def test_loss_equals_the_loop(make, random_clips, normalize, backbone):
     loss = model(clips[:, None], [], mode='loss')
     assert list(loss) == ['loss_pixel']
 
-    ranks = model.masker.rank(2, torch.Generator().manual_seed(3))
-    mask = model.masker.mask(ranks, 0.75)
+    order = model.masker.order(2, torch.Generator().manual_seed(3))
+    hidden = model.masker.view(order, 0.75).masked
+    mask = torch.zeros(2, model.backbone.num_patches, dtype=torch.bool).scatter(1, hidden, True)
     visible = torch.stack([(~row).nonzero().flatten() for row in mask])
     masked = torch.stack([row.nonzero().flatten() for row in mask])
     prediction = model.decoder(model.backbone.encode(clips, visible).tokens, visible, masked)

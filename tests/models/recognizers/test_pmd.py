@@ -66,7 +66,7 @@ def test_base_losses_and_gradients_equal_a_plain_mvd_step(
 def test_alignment_losses_equal_the_double_loop(
     make_recognizer, batch, stock_student, mask_of, sizes
 ):
-    model = make_recognizer(clfa=dict(type='CLFANeck', loss_weight=0.5))
+    model = make_recognizer(clfa=dict(type='CLFATerm', loss_weight=0.5))
     model.seed_masks(SEED)
     losses = model.loss(*batch)
     clips = batch[0].flatten(0, 1)
@@ -78,7 +78,7 @@ def test_alignment_losses_equal_the_double_loop(
             F.layer_norm(z, (width,))[~mask].reshape(2, -1, width)
             for z in teacher.iter_layers(clips)
         ]
-        fcs = model.neck.projections[name]
+        fcs = model.terms['al'].projections[name]
         expected = 0.0
         for first, group in ((0, taught[third : 2 * third]), (2, taught[2 * third :])):
             for i in (first, first + 1):
@@ -94,7 +94,7 @@ def test_terms_with_lambda_zero_or_off_leave_exactly_the_base(
     zero = make_recognizer(
         psd=dict(loss_weight=0.0),
         dare=dict(loss_weight=0.0),
-        clfa=dict(type='CLFANeck', loss_weight=0.0),
+        clfa=dict(type='CLFATerm', loss_weight=0.0),
     )
     zero.load_state_dict(base.state_dict(), strict=False)
     for key in base.teachers:
@@ -123,8 +123,8 @@ def test_every_term_is_multiplied_by_its_lambda(in_second_phase, batch, term, ke
 
 def test_the_lambdas_of_the_paper_are_the_defaults(make_recognizer):
     model = make_recognizer()
-    weights = [x.loss_weight for x in (model.base, model.psd, model.dare, model.neck)]
-    assert weights == [1, 0.05, 1, 1]
+    weights = {name: term.loss_weight for name, term in model.terms.items()}
+    assert weights == dict(base=1, pg=0.05, df=1, al=1)
 
 
 def test_training_reduces_the_loss(make_recognizer, batch):
@@ -149,7 +149,7 @@ def test_training_reduces_the_loss(make_recognizer, batch):
         (dict(base=dict(weight=1)), TypeError, 'weight'),
         (dict(psd=dict(mask='same')), TypeError, 'mask'),
         (dict(dare=dict(stage_epochs=32)), TypeError, 'stage_epochs'),
-        (dict(clfa=dict(type='CLFANeck', tokens='all')), TypeError, 'tokens'),
+        (dict(clfa=dict(type='CLFATerm', tokens='all')), TypeError, 'tokens'),
         (dict(lambda_base=1), TypeError, 'lambda_base'),
     ],
 )
@@ -164,3 +164,13 @@ def test_token_grids_must_agree(make_recognizer, sizes):
         ValueError, match=r'video_teacher .*\(4, 4, 4\), the student of \(2, 4, 4\)'
     ):
         make_recognizer(video_teacher=video)
+
+
+def test_checkpoints_that_call_clfa_a_neck_load(make_recognizer):
+    model = make_recognizer()
+    changed = {key: value + 1 for key, value in model.state_dict().items()}
+    old = {key.replace('terms.al.', 'neck.'): value for key, value in changed.items()}
+    assert any(key.startswith('neck.projections.img') for key in old)
+    model.load_state_dict(old)
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, changed[key]), key

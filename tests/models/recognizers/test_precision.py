@@ -45,7 +45,7 @@ def _check(model, losses):
 @pytest.mark.parametrize('size', [0.0, 1.0, 100.0])
 @pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
 def test_pmd(second_phase, random_clips, make_samples, dtype, size, align_tokens):
-    model = second_phase(clfa=dict(type='CLFANeck', align_tokens=align_tokens))
+    model = second_phase(clfa=dict(type='CLFATerm', align_tokens=align_tokens))
     clips = size * random_clips().unsqueeze(1)
     losses = _step(model, clips, make_samples(0, 1), dtype)
     assert len(losses) == 8
@@ -84,7 +84,7 @@ def test_masked_autoencoder(mmaction_scope, random_clips, sizes, dtype, size):
 
 @pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
 def test_bfloat16_autocast_keeps_the_losses_in_float32(in_second_phase, batch, align_tokens):
-    model, runs = in_second_phase(clfa=dict(type='CLFANeck', align_tokens=align_tokens)), []
+    model, runs = in_second_phase(clfa=dict(type='CLFATerm', align_tokens=align_tokens)), []
     for enabled in (False, True):
         model.seed_masks(SEED)
         with torch.autocast('cpu', torch.bfloat16, enabled=enabled):

@@ -17,8 +17,7 @@ def test_the_auxiliary_teacher_is_the_promoted_student(
     )
     clips = random_clips()
     model.promote_student()
-    view = model.draw_view(clips)
-    index = view.visible_index, view.masked_index
+    index = model.draw_views(clips)['auxiliary']
     model.eval()
     tokens = model.backbone.encode(clips, index[0]).tokens
     expected = {name: decoder(tokens, *index) for name, decoder in model.decoders.items()}
@@ -55,7 +54,7 @@ def test_the_auxiliary_teacher_is_neither_trained_nor_saved(in_second_phase, bat
 
 def test_teachers_are_not_in_the_state_dict(make_recognizer):
     parts = {key.split('.')[0] for key in make_recognizer().state_dict()}
-    assert parts == {'backbone', 'decoders', 'neck'}
+    assert parts == {'backbone', 'decoders', 'terms'}
 
 
 def test_optimizer_steps_leave_the_teachers_alone(in_second_phase, batch):

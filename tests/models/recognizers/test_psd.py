@@ -46,8 +46,9 @@ def test_progressive_loss_equals_the_loop(
 
 def test_nested_without_an_earlier_phase_sees_what_the_student_sees(make_recognizer, random_clips):
     model = make_recognizer(psd=dict(aux_mask='nested'))
-    view = model.draw_view(random_clips())
-    assert torch.equal(view.aux_masked_index, view.masked_index)
+    model.promote_student()
+    views = model.draw_views(random_clips())
+    assert views['auxiliary'] is views['student']
 
 
 def test_nested_needs_rising_ratios(make_recognizer):

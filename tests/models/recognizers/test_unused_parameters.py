@@ -12,7 +12,7 @@ TERMS = {
     'base and psd': dict(dare=None, clfa=None),
     'base and clfa': dict(psd=None, dare=None),
     'nested': dict(psd=dict(aux_mask='nested')),
-    'completed tokens': dict(clfa=dict(type='CLFANeck', align_tokens='masked')),
+    'completed tokens': dict(clfa=dict(type='CLFATerm', align_tokens='masked')),
     'image teacher alone': dict(video_teacher=None),
     'video teacher alone': dict(image_teacher=None),
     'uniform weights': dict(dare=dict(weighting=False)),
@@ -41,7 +41,7 @@ def test_every_trainable_parameter_gets_a_gradient(
     make_recognizer, in_second_phase, batch, total_gradients, phase, aux_mask, align_tokens
 ):
     make = make_recognizer if phase == 'first' else in_second_phase
-    model = make(psd=dict(aux_mask=aux_mask), clfa=dict(type='CLFANeck', align_tokens=align_tokens))
+    model = make(psd=dict(aux_mask=aux_mask), clfa=dict(type='CLFATerm', align_tokens=align_tokens))
     _, grads = total_gradients(model, *batch)
     assert [name for name, grad in grads.items() if grad is None or not grad.any()] == []
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from pmd_mmaction.models import TimmImageTeacher
+from pmd_mmaction.models.teachers import LayerGroup
 
 PREFIXES = [
     dict(),  # a class token
@@ -91,7 +92,7 @@ def test_layer_statistics_equal_those_of_stored_layers(make, sizes, random_clips
     net, clips = stock_model(teacher, sizes, prefix), random_clips()
     index = None if index is None else torch.tensor(index)
     groups = (range(3, 6), range(6, 9))
-    output = teacher(clips, groups, index)
+    output = teacher(clips, [LayerGroup(layers, index) for layers in groups])
     for group, statistics in zip(groups, output.groups):
         layers = []
         for layer in group:

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import VisionTransformer
 
 from pmd_mmaction.models import VideoMAETeacher
+from pmd_mmaction.models.teachers import LayerGroup
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_layer_statistics_equal_those_of_stored_layers(sizes, stock, random_clip
     net = stock(False)
     teacher = VideoMAETeacher(save(net, tmp_path / 'teacher.pth'), **sizes.video_teacher)
     index = torch.tensor([[0, 5, 31], [7, 8, 9]])
-    output = teacher(random_clips(), (range(0, 2), range(2, 3)), index)
+    output = teacher(random_clips(), [LayerGroup(g, index) for g in (range(0, 2), range(2, 3))])
     tokens, layers = net.patch_embed(random_clips())[0] + net.pos_embed, []
     for block in net.blocks:
         tokens = block(tokens)

@@ -1,22 +1,25 @@
-"""CLFANeck against the double loop over layers."""
+"""CLFATerm against the double loop over layers."""
 
 import pytest
 import torch
 
 from pmd_mmaction.functional import GroupStatistics
-from pmd_mmaction.models import CLFANeck
+from pmd_mmaction.models import CLFATerm
+from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.terms import Step
 
 TEACHERS = dict(img=7, vid=9)  # widths
 DEPTHS = dict(img=3, vid=9)
 SIZES = dict(student_dims=8, student_depth=6, num_patches=10, teacher_dims=TEACHERS)
 VISIBLE = torch.tensor([[0, 3, 9], [1, 2, 5]])
 MASKED = torch.tensor([[1, 2, 4, 8], [0, 3, 7, 9]])
+VIEWS = dict(student=View(VISIBLE, MASKED))
 
 
 @pytest.fixture
 def make(randomize):
     def make(**options):
-        return randomize(CLFANeck(**{**SIZES, **options}))
+        return randomize(CLFATerm(**{**SIZES, **options}))
 
     return make
 
@@ -41,33 +44,45 @@ def double_loop(fcs, students, teachers):
     return total / (len(students) * len(teachers))
 
 
+def align(term, layers, groups):
+    """Teacher name to the loss of a step with these layers."""
+    step = Step(
+        views=VIEWS,
+        targets={},
+        groups=dict(al=groups),
+        layers=dict(enumerate(layers)),
+        decoded={},
+    )
+    return {name.removeprefix('loss_al_'): loss for name, loss in term(step).items()}
+
+
 @pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
 @pytest.mark.parametrize('reduction', ['mean', 'sum'])
 def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction):
-    neck = make(align_tokens=align_tokens, channel_reduction=reduction)
-    count = neck.token_index(VISIBLE, MASKED).shape[1]
+    term = make(align_tokens=align_tokens, channel_reduction=reduction)
+    count = term.token_index(VIEWS).shape[1]
     # The student has layers 0-5: shallow is 0-1, medium is 2-3.
-    assert neck.student_layers == (0, 1, 2, 3)
+    assert term.student_layers == (0, 1, 2, 3)
     layers = random_layers(4, 3, 8, seed=0)
     completed = layers
     if align_tokens == 'masked':
-        completed = [neck.completion(z, VISIBLE, MASKED) for z in layers]
+        completed = [term.completion(z, *VIEWS['student']) for z in layers]
     groups, expected = {}, {}
     for seed, (name, dims) in enumerate(TEACHERS.items()):
         teacher = random_layers(DEPTHS[name], count, dims, seed + 1)
         third = DEPTHS[name] // 3
         medium, deep = teacher[third : 2 * third], teacher[2 * third :]
         groups[name] = (stored(medium), stored(deep))
-        fcs = neck.projections[name]
+        fcs = term.projections[name]
         expected[name] = double_loop(fcs[:2], completed[:2], medium)
         expected[name] += double_loop(fcs[2:], completed[2:], deep)
         if reduction == 'sum':
             expected[name] *= dims
-    losses = neck(layers, groups, VISIBLE, MASKED)
+    losses = align(term, layers, groups)
     assert list(losses) == list(TEACHERS)
     for name in TEACHERS:
         assert losses[name].item() == pytest.approx(expected[name].item(), rel=1e-5)
-    parameters = list(neck.parameters())
+    parameters = list(term.parameters())
     slopes = torch.autograd.grad(sum(losses.values()), parameters)
     expected_slopes = torch.autograd.grad(sum(expected.values()), parameters)
     assert all(slope.any() for slope in slopes)
@@ -75,16 +90,16 @@ def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction)
 
 
 def test_sizes_of_groups_may_be_given(make):
-    neck = make(student_depth=7, group_sizes=[(2, 1, 1), (3, 2, 2)])
-    assert neck.student_layers == (0, 1, 2, 3, 4)
-    assert neck.teacher_groups(4) == (range(2, 3), range(3, 4))
-    assert neck.teacher_groups(6) == (range(2, 4), range(4, 6))
+    term = make(student_depth=7, group_sizes=[(2, 1, 1), (3, 2, 2)])
+    assert term.student_layers == (0, 1, 2, 3, 4)
+    assert term.teacher_groups(4) == (range(2, 3), range(3, 4))
+    assert term.teacher_groups(6) == (range(2, 4), range(4, 6))
     layers = random_layers(5, 3, 8, seed=0)
     teachers = {name: random_layers(4, 3, dims, seed=1) for name, dims in TEACHERS.items()}
     groups = {name: (stored(t[2:3]), stored(t[3:4])) for name, t in teachers.items()}
-    losses = neck(layers, groups, VISIBLE, MASKED)
+    losses = align(term, layers, groups)
     for name, t in teachers.items():
-        fcs = neck.projections[name]
+        fcs = term.projections[name]
         expected = double_loop(fcs[:3], layers[:3], t[2:3])
         expected = expected + double_loop(fcs[3:], layers[3:], t[3:4])
         torch.testing.assert_close(losses[name].double(), expected)
@@ -96,25 +111,25 @@ def test_the_teacher_gives_its_medium_and_deep_layers(make):
 
 
 def test_every_layer_and_teacher_has_its_own_fc(make):
-    neck = make()
-    weights = [fc.weight for fcs in neck.projections.values() for fc in fcs]
+    term = make()
+    weights = [fc.weight for fcs in term.projections.values() for fc in fcs]
     assert len({id(w) for w in weights}) == 8
     assert [tuple(w.shape) for w in weights] == [(7, 8)] * 4 + [(9, 8)] * 4
 
 
 def test_alignment_happens_at_the_chosen_tokens(make):
-    assert make().token_index(VISIBLE, MASKED) is VISIBLE
-    assert make(align_tokens='masked').token_index(VISIBLE, MASKED) is MASKED
+    assert make().token_index(VIEWS) is VISIBLE
+    assert make(align_tokens='masked').token_index(VIEWS) is MASKED
 
 
 def test_init_weights_reaches_the_projections():
-    neck = CLFANeck(**SIZES, align_tokens='masked')
-    neck.init_weights()
-    fc = neck.projections['img'][0]
+    term = CLFATerm(**SIZES, align_tokens='masked')
+    term.init_weights()
+    fc = term.projections['img'][0]
     bound = (6 / (8 + 7)) ** 0.5  # Xavier, uniform
     assert 0.9 * bound < fc.weight.abs().max() <= bound
     assert fc.bias.abs().max() == 0
-    assert neck.completion.query_token.any()
+    assert term.completion.query_token.any()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +138,7 @@ def test_init_weights_reaches_the_projections():
         (dict(student_depth=8), '8 layers'),
         (dict(align_tokens='all'), "align_tokens is 'all'"),
         (dict(channel_reduction='max'), "channel_reduction is 'max'"),
-        (dict(loss_weight=-1), 'CLFANeck: loss_weight is -1'),
+        (dict(loss_weight=-1), 'CLFATerm: loss_weight is -1'),
     ],
 )
 def test_impossible_options_are_named(make, options, message):

@@ -1,50 +1,72 @@
-"""A student that hooks lead through the phases."""
+"""State kept between iterations, and the methods by which hooks change it."""
+
+from typing import Mapping
 
 import torch
 from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import Phase
+from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
-from pmd_mmaction.models.recognizers.terms import DARETerm, PSDTerm, make_term
-from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
+from pmd_mmaction.models.recognizers.parts import build_views
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
+from pmd_mmaction.models.terms import DARETerm, History, PSDTerm
 
 
-class ProgressiveRecognizer(MaskedRecognizer):
-    """What of a student outlives an iteration, and the methods by which hooks change it.
+class CurriculumRecognizer(MaskedRecognizer):
+    """State kept between iterations: the phase, the auxiliary teacher, the table, the outbox.
 
-    The state is the phase, the auxiliary teacher, the difficulty table and the outbox. A
-    subclass builds ``teachers`` and ``decoders``, one of each per target.
+    A subclass builds ``teachers``, ``decoders`` and ``terms``.
 
     Args:
         backbone: the student's encoder, a :class:`MaskedVisionTransformer`.
         masker: a :class:`Masker`.
-        psd: arguments of :class:`PSDTerm`; None: there is no auxiliary teacher.
-        dare: arguments of :class:`DARETerm`; None: there is no difficulty table.
+        views: as in :class:`MaskedDistillation`.
+        num_masks: masks per clip.
+        mask_ratio: share of masked patches before and without a phase; None: there must be one.
         data_preprocessor: as everywhere in MMAction2.
     """
 
     teachers: ModuleDict
     decoders: ModuleDict
+    terms: ModuleDict
+    teacher_dtype: str | None
 
     def __init__(
         self,
         backbone: dict,
         masker: dict,
-        psd: dict | None = None,
-        dare: dict | None = None,
+        views: Mapping[str, dict] | None = None,
+        num_masks: int = 1,
+        mask_ratio: float | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, data_preprocessor)
-        self.psd = make_term(PSDTerm, 'psd', psd)
-        self.dare = make_term(DARETerm, 'dare', dare)
+        self.views = build_views(self, views or {}, num_masks)
+        if mask_ratio is not None:
+            self.views.check_ratio(mask_ratio)
+        self.mask_ratio = mask_ratio
         self.auxiliary_teacher: AuxiliaryTeacher | None = None
         self.phase: Phase | None = None
         self.previous_ratio: float | None = None
         self._difficulty: DifficultySource | None = None
         self._outbox: PatchLosses | None = None
+
+    def _term(self, kind: type) -> object | None:
+        """The term of a kind; None if there is none."""
+        return next((term for term in self.terms.values() if isinstance(term, kind)), None)
+
+    @property
+    def psd(self) -> PSDTerm | None:
+        """The term of the auxiliary teacher; None: there is no such teacher."""
+        return self._term(PSDTerm)
+
+    @property
+    def dare(self) -> DARETerm | None:
+        """The term of the difficulty table; None: there is no table."""
+        return self._term(DARETerm)
 
     # ------------------------------------------------------------------ what hooks call
 
@@ -59,9 +81,8 @@ class ProgressiveRecognizer(MaskedRecognizer):
             ValueError: if the ratio leaves no visible or no masked patch, or falls although
                 ``aux_mask`` is ``'nested'``.
         """
-        self.masker.check_ratio(phase.mask_ratio)
-        nested = self.psd is not None and self.psd.aux_mask == 'nested'
-        if nested and previous_ratio is not None and previous_ratio > phase.mask_ratio:
+        self.views.check_ratio(phase.mask_ratio)
+        if self._nested and previous_ratio is not None and previous_ratio > phase.mask_ratio:
             raise ValueError(
                 f"aux_mask='nested' needs rising mask ratios, but phase {phase.index + 1} has "
                 f"{phase.mask_ratio} after {previous_ratio}: use aux_mask='same'"
@@ -74,7 +95,10 @@ class ProgressiveRecognizer(MaskedRecognizer):
         if self.dare is None:
             return None
         return DifficultySpec(
-            len(self.teachers), self.backbone.num_patches, self.dare.alpha, self.dare.weighting
+            len(self.dare.teachers or self.teachers),
+            self.backbone.num_patches,
+            self.dare.alpha,
+            self.dare.weighting,
         )
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
@@ -111,49 +135,52 @@ class ProgressiveRecognizer(MaskedRecognizer):
         teacher = AuxiliaryTeacher(self.backbone, self.decoders)
         if state_dict is not None:
             teacher.network.load_state_dict(state_dict)
+        own = None if self.psd is None else self.psd.aux_dtype
+        teacher.compute_in(own or self.teacher_dtype)
         self.auxiliary_teacher = teacher
 
     # ------------------------------------------------------------------ what an iteration reads
 
-    def draw_view(self, clips: Tensor) -> MaskedView:
-        """Draws a mask for each clip from the generator of this iteration.
+    @property
+    def _nested(self) -> bool:
+        return self.psd is not None and self.psd.aux_mask == 'nested'
+
+    def draw_views(self, clips: Tensor) -> dict[str, View]:
+        """Draws the masks of each clip from the generator of this iteration.
 
         Args:
             clips: ``(B, C, T, H, W)``; only their number and device count.
 
+        Returns:
+            See :meth:`Views.draw`.
+
         Raises:
-            RuntimeError: if no phase is set.
+            RuntimeError: if no mask ratio is set.
         """
-        if self.phase is None:
+        ratio = self.mask_ratio if self.phase is None else self.phase.mask_ratio
+        if ratio is None:
             raise RuntimeError(
                 'no mask ratio is set: add a ProgressivePhaseHook to custom_hooks, '
                 'or call set_phase()'
             )
-        nested = self.psd is not None and self.psd.aux_mask == 'nested'
-        aux_ratio = self.previous_ratio if nested and self.auxiliary_teacher else None
-        return draw_view(
-            self.masker,
-            clips.shape[0],
-            self.phase.mask_ratio,
-            aux_ratio,
-            self.mask_generator(clips.device),
-        )
+        own = self.previous_ratio if self._nested and self.auxiliary_teacher else None
+        return self.views.draw(clips.shape[0], ratio, self.mask_generator(clips.device), own)
 
-    def _read_history(
+    def read_history(
         self, data_samples: list, clips_per_video: int, device: torch.device
-    ) -> tuple[list[int], Tensor | None, Tensor | None]:
+    ) -> tuple[list[int], History | None]:
         """Sample indices and their rows of the difficulty table, one per clip.
 
         Returns:
-            B indices, and :meth:`DifficultySource.read` of them on ``device``; without ``dare``
-            no index and None twice.
+            B indices, and :meth:`DifficultySource.read` of them on ``device``; without DARE no
+            index and None.
 
         Raises:
             RuntimeError: if no table is attached.
             ValueError: if data samples lack ``sample_idx``.
         """
         if self.dare is None:
-            return [], None, None
+            return [], None
         if self._difficulty is None:
             raise RuntimeError(
                 'dare is on but no difficulty table is attached: add '
@@ -170,4 +197,5 @@ class ProgressiveRecognizer(MaskedRecognizer):
         ]
         last, stage = self._difficulty.read(sample_idx)
         to_device = dict(device=device, non_blocking=True)
-        return sample_idx, last.to(**to_device), None if stage is None else stage.to(**to_device)
+        stage = None if stage is None else stage.to(**to_device)
+        return sample_idx, History(last.to(**to_device), stage)

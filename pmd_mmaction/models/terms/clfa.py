@@ -3,19 +3,22 @@
 from typing import Mapping, Sequence
 
 from mmaction.registry import MODELS
-from mmengine.model import BaseModule, ModuleDict, ModuleList
+from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, checks, layer_groups
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
-from pmd_mmaction.models.necks.completion import MaskedTokenCompletion
+from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
+from pmd_mmaction.models.terms.step import Step
+from pmd_mmaction.models.terms.term import Term
 
 ALIGN_TOKENS = ('visible', 'masked')
 
 
-@MODELS.register_module()
-class CLFANeck(BaseModule):
+@MODELS.register_module(name=['CLFATerm', 'CLFANeck'])
+class CLFATerm(Term):
     """Aligns shallow student layers with medium teacher layers, and medium with deep.
 
     ``L_al = d(shallow -> medium) + d(medium -> deep)`` for each teacher, with one FC per
@@ -27,7 +30,6 @@ class CLFANeck(BaseModule):
             ``group_sizes``. The recognizer fills it in.
         num_patches: N of the full clip. The recognizer fills it in.
         teacher_dims: teacher name to width. The recognizer fills it in.
-        loss_weight: lambda_al.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
@@ -35,10 +37,13 @@ class CLFANeck(BaseModule):
             teacher, whose depth is their sum: ``[(4, 3, 3)]`` for those of 10 layers. Others
             are divided into thirds.
         init_cfg: mmengine initialisation; None means Xavier.
+        **term: arguments of :class:`Term`; ``loss_weight`` is lambda_al.
 
     Raises:
         ValueError: for an unknown option, a negative weight or a depth without thirds.
     """
+
+    name = 'al'
 
     def __init__(
         self,
@@ -46,31 +51,27 @@ class CLFANeck(BaseModule):
         student_depth: int,
         num_patches: int,
         teacher_dims: Mapping[str, int],
-        loss_weight: float = 1.0,
         align_tokens: str = 'visible',
         channel_reduction: str = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
         init_cfg: dict | list | None = None,
+        **term,
     ) -> None:
-        if init_cfg is not None:
-            checks.require_configs(self, init_cfg=init_cfg)
-        super().__init__(VIT_INIT if init_cfg is None else init_cfg)
+        super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
         checks.require_whole(
             self, student_dims=student_dims, student_depth=student_depth, num_patches=num_patches
         )
         if not isinstance(teacher_dims, Mapping) or not teacher_dims:
             raise ValueError(
-                f'CLFANeck: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
+                f'CLFATerm: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
             )
         checks.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
-        checks.require_number(self, at_least=0, loss_weight=loss_weight)
         checks.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
         checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.group_sizes = group_sizes
         shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
         self.student_layers = (*shallow, *medium)
         self.num_shallow = len(shallow)
-        self.loss_weight = loss_weight
         self.align_tokens = align_tokens
         self.channel_reduction = channel_reduction
         self.projections = ModuleDict(
@@ -88,38 +89,37 @@ class CLFANeck(BaseModule):
         _, medium, deep = layer_groups(depth, self.group_sizes)
         return medium, deep
 
-    def token_index(self, visible_index: Tensor, masked_index: Tensor) -> Tensor:
-        """The patches at which features are aligned, ``(B, L)``."""
-        return visible_index if self.align_tokens == 'visible' else masked_index
+    def token_index(self, views: Mapping[str, View]) -> Tensor:
+        """The patches at which features are aligned, ``(R, L)``."""
+        student = views['student']
+        return student.visible if self.align_tokens == 'visible' else student.masked
 
-    def forward(
-        self,
-        layers: Sequence[Tensor],
-        groups: Mapping[str, tuple[GroupStatistics, GroupStatistics]],
-        visible_index: Tensor,
-        masked_index: Tensor,
-    ) -> dict[str, Tensor]:
-        """Alignment loss of each teacher, before ``loss_weight``.
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """``loss_al_<teacher>``."""
+        layers = [step.layers[index] for index in self.student_layers]
+        if self.completion is not None:
+            layers = [self.completion(z, *step.student) for z in layers]
+        return {
+            f'loss_{self.name}_{name}': self.loss_weight * self.distance(name, layers, groups)
+            for name, groups in step.groups[self.name].items()
+        }
+
+    def distance(
+        self, teacher: str, layers: Sequence[Tensor], groups: tuple[GroupStatistics, ...]
+    ) -> Tensor:
+        """``d(shallow -> medium) + d(medium -> deep)`` of one teacher.
 
         Args:
-            layers: the student's shallow and medium layers, each ``(B, V, D)``.
-            groups: teacher name to the statistics of its medium and deep layers at
-                :meth:`token_index`.
-            visible_index: ``(B, V)`` int64.
-            masked_index: ``(B, M)`` int64.
+            teacher: its name.
+            layers: the student's shallow and medium layers, ``(R, L, D)`` each.
+            groups: statistics of the teacher's medium and deep layers at the same patches.
 
         Returns:
-            Teacher name to scalar.
+            Scalar float32.
         """
-        if self.completion is not None:
-            layers = [self.completion(z, visible_index, masked_index) for z in layers]
-        losses = {}
-        for name, (medium, deep) in groups.items():
-            projected = [fc(z) for fc, z in zip(self.projections[name], layers)]
-            loss = alignment_distance(projected[: self.num_shallow], medium) + alignment_distance(
-                projected[self.num_shallow :], deep
-            )
-            if self.channel_reduction == 'sum':
-                loss = loss * medium.mean.shape[-1]
-            losses[name] = loss
-        return losses
+        medium, deep = groups
+        projected = [fc(z) for fc, z in zip(self.projections[teacher], layers)]
+        loss = alignment_distance(projected[: self.num_shallow], medium) + alignment_distance(
+            projected[self.num_shallow :], deep
+        )
+        return loss * medium.mean.shape[-1] if self.channel_reduction == 'sum' else loss

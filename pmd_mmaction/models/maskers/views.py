@@ -1,0 +1,92 @@
+"""The named views of an iteration, drawn from one ranking of the patches."""
+
+from typing import Mapping
+
+import torch
+from torch import Tensor
+
+from pmd_mmaction.functional import checks, visible_count
+from pmd_mmaction.models.maskers.base import Masker
+from pmd_mmaction.models.maskers.view import View
+
+
+class Views:
+    """Draws the student's view, wider ones that contain it, and the patches to decode.
+
+    Args:
+        masker: ranks the patches.
+        num_masks: masks per clip K; their visible sets are disjoint while they fit.
+        wider: name to a mask ratio below the student's.
+        decode: ranks the masked patches; those ranked first are decoded. None: all are.
+        decode_ratio: share of the masked patches that are not decoded.
+    """
+
+    def __init__(
+        self,
+        masker: Masker,
+        num_masks: int = 1,
+        wider: Mapping[str, float] | None = None,
+        decode: Masker | None = None,
+        decode_ratio: float = 0.0,
+    ) -> None:
+        checks.require_whole(self, num_masks=num_masks)
+        for name, ratio in (wider or {}).items():
+            checks.require_number(self, above=0, below=1, **{f'mask_ratio of {name}': ratio})
+        checks.require_number(self, at_least=0, below=1, decode_ratio=decode_ratio)
+        self.masker = masker
+        self.num_masks = num_masks
+        self.wider = dict(wider or {})
+        self.decode = decode
+        self.decode_ratio = decode_ratio
+
+    def check_ratio(self, mask_ratio: float) -> None:
+        """Refuses a ratio of the student's that one of the views cannot have.
+
+        Raises:
+            ValueError: naming the ratio, and the view.
+        """
+        self.masker.check_ratio(mask_ratio)
+        for name, ratio in self.wider.items():
+            self.masker.check_ratio(ratio)
+            if ratio > mask_ratio:
+                raise ValueError(
+                    f'the view {name!r} has mask_ratio {ratio}, above {mask_ratio} of the student, '
+                    'whose patches it must contain: lower it'
+                )
+
+    def draw(
+        self,
+        batch: int,
+        mask_ratio: float,
+        generator: torch.Generator,
+        auxiliary_ratio: float | None = None,
+    ) -> dict[str, View]:
+        """Draws the views of B clips.
+
+        Args:
+            batch: number of clips B.
+            mask_ratio: the student's share of masked patches.
+            generator: source of randomness; its device is the result's.
+            auxiliary_ratio: that of the auxiliary teacher's own view; None: it sees what the
+                student sees.
+
+        Returns:
+            ``'student'``, ``'auxiliary'`` and the wider views, ``B * num_masks`` rows each.
+        """
+        order = self.masker.order(batch, generator)
+        order = self.masker.disjoint_orders(order, self.num_masks, mask_ratio)
+        student = self.masker.view(order, mask_ratio)
+        views = {name: self.masker.view(order, ratio) for name, ratio in self.wider.items()}
+        if self.decode is not None:
+            student = student._replace(masked=self._decoded(student.masked, generator))
+        views |= dict(student=student, auxiliary=student)
+        if auxiliary_ratio is not None:
+            views['auxiliary'] = self.masker.view(order, auxiliary_ratio)
+        return views
+
+    def _decoded(self, masked: Tensor, generator: torch.Generator) -> Tensor:
+        """``(R, M)`` masked patches to the ``(R, M')`` that are decoded, in ascending order."""
+        ranks = self.decode.rank(masked.shape[0], generator).flatten(1).gather(1, masked)
+        kept = visible_count(masked.shape[1], self.decode_ratio)
+        first = ranks.argsort(dim=1, stable=True)[:, :kept].sort(dim=1).values
+        return masked.gather(1, first)

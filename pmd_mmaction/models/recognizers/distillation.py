@@ -1,0 +1,186 @@
+"""Masked distillation: one training iteration, composed of views, teachers and terms."""
+
+from typing import Any, Mapping, Sequence
+
+from mmaction.registry import MODELS
+from mmengine.model import ModuleDict
+from torch import Tensor
+
+from pmd_mmaction.functional import GroupStatistics, checks
+from pmd_mmaction.models.maskers import View, places
+from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
+from pmd_mmaction.models.recognizers.history import PatchLosses
+from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
+from pmd_mmaction.models.teachers import LayerGroup
+from pmd_mmaction.models.terms import History, Step
+from pmd_mmaction.models.terms.psd import TEACHER_DTYPES
+
+Groups = dict[str, dict[str, tuple[GroupStatistics, ...]]]
+
+
+@MODELS.register_module()
+class MaskedDistillation(CurriculumRecognizer):
+    """A masked student that learns from any number of teachers by any number of terms.
+
+    Computes what the terms ask for and nothing else: teachers that no term needs are not run,
+    layers that none reads are not kept, and a decoder exists where a term reads predictions.
+
+    Args:
+        backbone: the student's encoder, a :class:`MaskedVisionTransformer`.
+        masker: a :class:`Masker`.
+        teachers: name to a :class:`FeatureTeacher`; the name stands in the log.
+        terms: a :class:`Term` each.
+        decoder: one :class:`FeatureDecoder` is built from this for each teacher.
+        views: name to ``dict(mask_ratio=...)`` for wider views that contain the student's, which
+            teachers may see; ``decode=dict(type=..., mask_ratio=...)``, a :class:`Masker`, leaves
+            that share of the student's masked patches undecoded (VideoMAE V2).
+        mask_ratio: share of masked patches; None: ``ProgressivePhaseHook`` sets it.
+        num_masks: masks per clip, which share one pass of the teachers.
+        teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
+            auxiliary one included unless its term says otherwise, run in it, and their weights
+            are kept in it; None: as the rest of the model.
+        data_preprocessor: as everywhere in MMAction2.
+
+    Raises:
+        ValueError: for parts that do not fit together.
+    """
+
+    TEACHER_ARGUMENTS: dict[str, str] = {}  # what a subclass calls a teacher in its config
+
+    def __init__(
+        self,
+        backbone: dict,
+        masker: dict,
+        teachers: Mapping[str, dict],
+        terms: Sequence[dict],
+        decoder: dict | None = None,
+        views: Mapping[str, dict] | None = None,
+        mask_ratio: float | None = None,
+        num_masks: int = 1,
+        teacher_dtype: str | None = None,
+        data_preprocessor: dict | None = None,
+    ) -> None:
+        super().__init__(backbone, masker, views, num_masks, mask_ratio, data_preprocessor)
+        checks.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
+        self.teacher_dtype = teacher_dtype
+        self.teachers = build_teachers(self, teachers)
+        self.decoders = ModuleDict()
+        self.terms = build_terms(self, terms)
+        if self._nested and self.views.decode is not None:
+            raise ValueError(
+                "aux_mask='nested' needs predictions at all masked patches: leave out views.decode, "
+                "or use aux_mask='same'"
+            )
+        for name in self._taught(term for term in self.terms.values() if term.decodes):
+            self.decoders[name] = build_part(
+                self,
+                'decoder',
+                decoder,
+                in_dims=self.backbone.embed_dims,
+                out_dims=self.teachers[name].embed_dims,
+                token_grid=self.backbone.token_grid,
+            )
+        self._run_teachers = self._taught(self.terms.values())
+        self._student_layers = sorted({i for t in self.terms.values() for i in t.student_layers})
+        for teacher in self.teachers.values():
+            teacher.compute_in(teacher_dtype)
+
+    def _taught(self, terms: Any) -> list[str]:
+        """Names of the teachers from which these terms learn, in the order of the config."""
+        wanted = {name for term in terms for name in term.teachers or self.teachers}
+        return [name for name in self.teachers if name in wanted]
+
+    def loss(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """One training iteration: the weighted terms of the total loss.
+
+        Args:
+            inputs: ``(B, clips, C, T, H, W)`` normalised clips.
+            data_samples: B data samples; with DARE each needs ``sample_idx``.
+
+        Returns:
+            Log key to scalar float32, each already multiplied by its lambda.
+
+        Raises:
+            RuntimeError: if no phase is set, or DARE has no difficulty table.
+            ValueError: if a data sample lacks ``sample_idx``, or the clips are of another size.
+        """
+        clips = inputs.flatten(0, 1)
+        views = self.draw_views(clips)
+        sample_idx, history = self.read_history(data_samples, inputs.shape[1], clips.device)
+        losses, smoothed = self.distill(clips, views, history)
+        if smoothed is not None:
+            masks = [index for index in sample_idx for _ in range(self.views.num_masks)]
+            self._outbox = PatchLosses(masks, views['student'].masked, smoothed.detach())
+        return losses
+
+    def distill(
+        self, clips: Tensor, views: Mapping[str, View], history: History | None = None
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """The maths of one iteration: tensors in, tensors out, no state.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` normalised clips.
+            views: result of :meth:`draw_views`, R masks.
+            history: of the clips' patches; None without DARE.
+
+        Returns:
+            The weighted losses, and ``(R, K, M)`` new smoothed losses (None without DARE).
+        """
+        student = views['student']
+        targets, groups = self.teach(clips, views)
+        encoded = self.backbone.encode(clips, student.visible, self._student_layers)
+        step = Step(
+            views=views,
+            targets=targets,
+            groups=groups,
+            layers=dict(zip(self._student_layers, encoded.layers)),
+            decoded={name: d(encoded.tokens, *student) for name, d in self.decoders.items()},
+            auxiliary=self._auxiliary(clips, views),
+            history=history,
+        )
+        losses: dict[str, Tensor] = {}
+        for term in self.terms.values():
+            losses |= term(step)
+        return losses, None if self.dare is None else self.dare.smoothed(step)
+
+    def teach(self, clips: Tensor, views: Mapping[str, View]) -> tuple[dict[str, Tensor], Groups]:
+        """Features of the teachers, and for each term the statistics of the layers it reads.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` normalised clips.
+            views: result of :meth:`draw_views`.
+
+        Returns:
+            ``Step.targets`` and ``Step.groups``.
+        """
+        targets: dict[str, Tensor] = {}
+        groups: Groups = {name: {} for name in self.terms}
+        for name in self._run_teachers:
+            teacher = self.teachers[name]
+            seen = None if teacher.view is None else views[teacher.view].visible
+            wanted = {
+                key: [
+                    LayerGroup(layers, self._within(term.token_index(views), seen))
+                    for layers in term.teacher_groups(teacher.depth)
+                ]
+                for key, term in self.terms.items()
+                if name in (term.teachers or self.teachers)
+            }
+            requests = [group for request in wanted.values() for group in request]
+            taught = teacher(clips, requests, seen)
+            targets[name], answers = taught.features, iter(taught.groups)
+            for key, request in wanted.items():
+                groups[key][name] = tuple(next(answers) for _ in request)
+        return targets, groups
+
+    def _within(self, index: Tensor | None, seen: Tensor | None) -> Tensor | None:
+        """Patches as places among those that a teacher sees."""
+        if index is None or seen is None:
+            return index
+        return places(index, seen, self.backbone.num_patches)
+
+    def _auxiliary(self, clips: Tensor, views: Mapping[str, View]) -> dict[str, Tensor] | None:
+        """What the student of the previous phase decodes; None in the first phase."""
+        if self.auxiliary_teacher is None or not self.needs_auxiliary_teacher:
+            return None
+        return self.auxiliary_teacher(clips, *views['auxiliary'])

@@ -1,0 +1,17 @@
+from pmd_mmaction.models.terms.base import BaseTerm
+from pmd_mmaction.models.terms.clfa import CLFATerm
+from pmd_mmaction.models.terms.dare import DARETerm
+from pmd_mmaction.models.terms.psd import PSDTerm
+from pmd_mmaction.models.terms.step import History, Step
+from pmd_mmaction.models.terms.term import PatchTerm, Term
+
+__all__ = [
+    'BaseTerm',
+    'CLFATerm',
+    'DARETerm',
+    'History',
+    'PSDTerm',
+    'PatchTerm',
+    'Step',
+    'Term',
+]

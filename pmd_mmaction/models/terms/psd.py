@@ -1,0 +1,73 @@
+"""Progressive Student Distillation: the student of the previous phase teaches (paper, PSD)."""
+
+import torch
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from pmd_mmaction.functional import checks, gather_tokens, masked_mean, patch_distance
+from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
+from pmd_mmaction.models.maskers import places
+from pmd_mmaction.models.terms.step import Step
+from pmd_mmaction.models.terms.term import Term
+
+AUX_MASKS = ('same', 'nested')
+TEACHER_DTYPES = (None, 'bfloat16', 'float16')
+
+
+@MODELS.register_module()
+class PSDTerm(Term):
+    """``L_pg``: the squared distance to the decoded features of the auxiliary teacher.
+
+    It is 0 in the first phase, which has no auxiliary teacher.
+
+    Args:
+        loss_weight: lambda_pg.
+        aux_mask: ``'same'``: the auxiliary teacher sees the student's visible patches.
+            ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
+            contain the student's, and the loss runs over its own masked patches.
+        aux_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of the auxiliary teacher run in
+            it, as with the recognizer's ``teacher_dtype``, which None stands for.
+        channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
+        **term: arguments of :class:`Term`.
+    """
+
+    name = 'pg'
+    decodes = True
+    needs_auxiliary = True
+
+    def __init__(
+        self,
+        loss_weight: float = 0.05,
+        aux_mask: str = 'same',
+        aux_dtype: str | None = None,
+        channel_reduction: str = 'mean',
+        **term,
+    ) -> None:
+        super().__init__(loss_weight, **term)
+        checks.require_one_of(self, TEACHER_DTYPES, aux_dtype=aux_dtype)
+        checks.require_one_of(self, AUX_MASKS, aux_mask=aux_mask)
+        checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
+        self.aux_mask = aux_mask
+        self.aux_dtype = aux_dtype
+        self.channel_reduction = channel_reduction
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """``loss_pg_<teacher>``."""
+        if step.auxiliary is None:
+            zero = torch.zeros((), device=step.student.masked.device)
+            return {f'loss_{self.name}_{name}': zero for name in step.decoded}
+        losses = {}
+        for name, decoded in step.decoded.items():
+            taught = step.auxiliary[name]
+            if step.views['auxiliary'] is not step.student:
+                decoded = gather_tokens(decoded, self._places(step))
+            patch_loss = patch_distance(decoded, taught, 'l2', self.channel_reduction)
+            losses[f'loss_{self.name}_{name}'] = self.loss_weight * masked_mean(patch_loss)
+        return losses
+
+    @staticmethod
+    def _places(step: Step) -> Tensor:
+        """``(R, M')``: where the auxiliary teacher's masked patches stand in the student's."""
+        student = step.student
+        num_patches = student.visible.shape[1] + student.masked.shape[1]
+        return places(step.views['auxiliary'].masked, student.masked, num_patches)

@@ -1,0 +1,62 @@
+"""What one training iteration computes once, for all terms of the loss."""
+
+from dataclasses import dataclass, field
+from typing import Mapping, NamedTuple
+
+from torch import Tensor
+
+from pmd_mmaction.functional import GroupStatistics, patch_distance
+from pmd_mmaction.models.maskers import View
+
+
+class History(NamedTuple):
+    """Smoothed losses of the batch's videos, read from the difficulty table.
+
+    Attributes:
+        last: ``(B, K, N)`` float32, the newest of K teachers; 0 where never masked.
+        stage: ``(B, K, N)`` float32, those at the end of the previous stage; None in a phase's
+            first stage.
+    """
+
+    last: Tensor
+    stage: Tensor | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """The tensors of an iteration of R masks of B clips.
+
+    Attributes:
+        views: name to view; ``'student'`` is always there.
+        targets: teacher name to its ``(B, N, D)`` features of all patches.
+        groups: name of a term to teacher name to the statistics that the term asked for.
+        layers: student layer (from 0) to its ``(R, V, D)`` tokens, as the terms asked for.
+        decoded: teacher name to ``(R, M, D)`` predictions at the student's masked patches.
+        auxiliary: teacher name to ``(R, M', D)`` predictions of the auxiliary teacher at the
+            masked patches of the view ``'auxiliary'``; None in the first phase.
+        history: of the patches; None without DARE.
+    """
+
+    views: Mapping[str, View]
+    targets: Mapping[str, Tensor]
+    groups: Mapping[str, Mapping[str, tuple[GroupStatistics, ...]]]
+    layers: Mapping[int, Tensor]
+    decoded: Mapping[str, Tensor]
+    auxiliary: Mapping[str, Tensor] | None = None
+    history: History | None = None
+    _patch_losses: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def student(self) -> View:
+        """The patches that the student sees and decodes."""
+        return self.views['student']
+
+    def patch_loss(self, teacher: str, distance: str, channel_reduction: str) -> Tensor:
+        """``(R, M)`` losses of the masked patches, computed once for all terms that use them."""
+        key = teacher, distance, channel_reduction
+        if key not in self._patch_losses:
+            target = self.student.at_masked(self.targets[teacher])
+            self._patch_losses[key] = patch_distance(
+                self.decoded[teacher], target, distance, channel_reduction
+            )
+        return self._patch_losses[key]

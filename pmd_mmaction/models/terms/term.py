@@ -1,0 +1,105 @@
+"""What a term of the total loss is."""
+
+from typing import Mapping, Sequence
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from pmd_mmaction.functional import checks
+from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
+from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.terms.step import Step
+
+
+class Term(BaseModule):
+    """One term of the total loss: the tensors of a step in, named losses out.
+
+    A term holds no state but its parameters. What it needs it declares by the attributes below,
+    and the recognizer computes that and nothing else. Arguments named ``student_dims``,
+    ``student_depth``, ``num_patches`` and ``teacher_dims`` (name to width) are filled in by the
+    recognizer where a subclass has them.
+
+    Args:
+        loss_weight: factor of the term, at least 0.
+        name: of the term in the log, ``loss_<name>_<teacher>``; None: that of the class.
+        teachers: names of the teachers it learns from; None: all.
+        init_cfg: mmengine initialisation of the term's own layers.
+
+    Attributes:
+        name: see above.
+        decodes: whether it reads predictions at masked patches.
+        needs_auxiliary: whether it reads those of the auxiliary teacher.
+        student_layers: layers of the student (from 0) that it reads.
+    """
+
+    name: str
+    decodes = False
+    needs_auxiliary = False
+    student_layers: tuple[int, ...] = ()
+
+    def __init__(
+        self,
+        loss_weight: float = 1.0,
+        name: str | None = None,
+        teachers: Sequence[str] | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        if init_cfg is not None:
+            checks.require_configs(self, init_cfg=init_cfg)
+        super().__init__(init_cfg)
+        checks.require_number(self, at_least=0, loss_weight=loss_weight)
+        if name is not None:
+            checks.require_text(self, name=name)
+            self.name = name
+        if teachers is not None:
+            checks.require_texts(self, teachers=teachers)
+        self.loss_weight = loss_weight
+        self.teachers = teachers
+
+    def teacher_groups(self, depth: int) -> tuple[range, ...]:
+        """Groups of teacher layers (from 0) whose statistics it reads.
+
+        Args:
+            depth: layers of the teacher.
+
+        Raises:
+            ValueError: if a teacher of this depth does not have them.
+        """
+        return ()
+
+    def token_index(self, views: Mapping[str, View]) -> Tensor | None:
+        """``(R, L)`` patches at which it reads the statistics; None: all that the teacher sees."""
+        return None
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """Log key to scalar float32, each already multiplied by ``loss_weight``.
+
+        Keys begin with ``loss_``: MMEngine sums these.
+        """
+        raise NotImplementedError
+
+
+class PatchTerm(Term):
+    """A term made of a loss per masked patch and teacher.
+
+    Args:
+        distance: ``'l2'`` or ``'smooth_l1'`` (MVD).
+        channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
+        **term: arguments of :class:`Term`.
+    """
+
+    decodes = True
+
+    def __init__(self, distance: str = 'l2', channel_reduction: str = 'mean', **term) -> None:
+        super().__init__(**term)
+        checks.require_one_of(self, DISTANCES, distance=distance)
+        checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
+        self.distance = distance
+        self.channel_reduction = channel_reduction
+
+    def patch_losses(self, step: Step) -> dict[str, Tensor]:
+        """Teacher name to the ``(R, M)`` losses of the masked patches."""
+        return {
+            name: step.patch_loss(name, self.distance, self.channel_reduction)
+            for name in (self.teachers or step.decoded)
+        }

@@ -1,0 +1,250 @@
+"""Any number of teachers, terms, views and masks; nothing is computed that no term needs."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+from pmd_mmaction.functional import Phase
+from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.terms import History, Term
+
+LAYERS = (1, 4)
+
+
+@MODELS.register_module(force=True)
+class DirectTerm(Term):
+    """Student layers against teacher layers at the student's visible patches."""
+
+    name = 'direct'
+    student_layers = LAYERS
+
+    def teacher_groups(self, depth):
+        return (range(1, 2), range(depth - 1, depth))
+
+    def token_index(self, views):
+        return views['student'].visible
+
+    def forward(self, step):
+        losses = {}
+        for teacher, groups in step.groups[self.name].items():
+            pairs = zip((step.layers[i] for i in LAYERS), groups)
+            error = sum((z[..., :20] - g.mean[..., :20]).square().mean() for z, g in pairs)
+            losses[f'loss_{self.name}_{teacher}'] = self.loss_weight * error
+        return losses
+
+
+@pytest.fixture
+def make(sizes, mmaction_scope, randomize):
+    def make(**changes):
+        cfg = dict(
+            type='MaskedDistillation',
+            backbone=dict(type='MaskedVisionTransformer', use_mean_pooling=False, **sizes.student),
+            masker=dict(type='TubeMasker'),
+            decoder=dict(type='FeatureDecoder', embed_dims=28, num_heads=2, depth=1),
+            teachers=dict(
+                a=dict(type='VideoMAETeacher', **sizes.video_teacher),
+                b=dict(type='TimmImageTeacher', **sizes.image_teacher),
+                c=dict(type='VideoMAETeacher', **sizes.video_teacher),
+            ),
+            terms=[dict(type='BaseTerm')],
+            mask_ratio=0.75,
+        )
+        torch.manual_seed(0)
+        model = MODELS.build({**cfg, **changes})
+        for seed, teacher in enumerate(model.teachers.values()):
+            randomize(teacher.network, seed, std=0.2)
+        return randomize(model)
+
+    return make
+
+
+def counted(model):
+    """Names of the teachers that are run from now on."""
+    ran = []
+    for name, teacher in model.teachers.items():
+        teacher.register_forward_pre_hook(lambda *_, name=name: ran.append(name))
+    return ran
+
+
+def test_each_teacher_and_term_has_its_loss(make, random_clips):
+    terms = [
+        dict(type='BaseTerm', teachers=['a', 'b']),
+        dict(type='BaseTerm', name='smooth', distance='smooth_l1', teachers=['a']),
+        dict(type='CLFATerm', teachers=['c']),
+    ]
+    model = make(terms=terms)
+    ran = counted(model)
+    losses = model.loss(random_clips()[:, None], [])
+    assert set(losses) == {'loss_base_a', 'loss_base_b', 'loss_smooth_a', 'loss_al_c'}
+    assert ran == ['a', 'b', 'c']
+    assert list(model.decoders) == ['a', 'b']
+
+
+def test_teachers_that_no_term_needs_are_not_run(make, random_clips):
+    model = make(terms=[dict(type='BaseTerm', teachers=['b'])])
+    ran = counted(model)
+    model.loss(random_clips()[:, None], [])
+    assert ran == ['b'] and list(model.decoders) == ['b']
+
+
+def test_layers_that_no_term_needs_are_not_kept(make, random_clips, monkeypatch):
+    seen = []
+
+    def note(self, step):
+        seen.append((list(step.layers), step.groups))
+        return {}
+
+    for terms, expected in (([], []), ([dict(type='DirectTerm')], list(LAYERS))):
+        model = make(terms=[dict(type='BaseTerm'), *terms])
+        monkeypatch.setattr(type(model.terms['base']), 'forward', note)
+        model.loss(random_clips()[:, None], [])
+        layers, groups = seen.pop()
+        assert layers == expected
+        assert all(stats == () for stats in groups['base'].values())
+
+
+def test_a_term_from_outside_reads_layers_of_student_and_teachers(make, random_clips):
+    model, clips = make(terms=[dict(type='DirectTerm', loss_weight=2.0)]), random_clips()
+    assert not model.decoders
+    model.seed_masks(0)
+    losses = model.loss(clips[:, None], [])
+    model.seed_masks(0)
+    visible = model.draw_views(clips)['student'].visible
+    student = model.backbone.encode(clips, visible, LAYERS).layers
+    layers = [x for x in model.teachers['a'].iter_layers(clips)]
+    expected = 0
+    for z, t in zip(student, (layers[1], layers[-1])):
+        t = torch.nn.functional.layer_norm(t, t.shape[-1:])
+        t = torch.stack([row[index] for row, index in zip(t, visible)])
+        expected += 2 * (z[..., :20] - t[..., :20]).square().mean()
+    torch.testing.assert_close(losses['loss_direct_a'], expected, rtol=1e-4, atol=1e-4)
+
+
+# --- views ---
+
+
+def test_a_teacher_may_see_a_wider_view_only(make, random_clips, sizes):
+    narrow = dict(type='VideoMAETeacher', view='teacher', **sizes.video_teacher)
+    model = make(
+        teachers=dict(a=narrow),
+        terms=[dict(type='DirectTerm')],
+        views=dict(teacher=dict(mask_ratio=0.5)),
+    )
+    clips, seen = random_clips(), []
+    network = model.teachers['a'].network
+    network.blocks[0].register_forward_pre_hook(lambda m, x: seen.append(x[0].shape[1]))
+    model.seed_masks(0)
+    losses = model.loss(clips[:, None], [])
+    assert seen == [16]  # of 32
+    model.seed_masks(0)
+    views = model.draw_views(clips)
+    visible, wide = views['student'].visible, views['teacher'].visible
+    assert all(set(v.tolist()) < set(w.tolist()) for v, w in zip(visible, wide))
+    student = model.backbone.encode(clips, visible, LAYERS).layers
+    layers = list(network.iter_layers(clips, wide))
+    expected = 0
+    for z, t in zip(student, (layers[1], layers[-1])):
+        t = torch.nn.functional.layer_norm(t, t.shape[-1:])
+        for b in range(2):
+            rows = [wide[b].tolist().index(p) for p in visible[b].tolist()]
+            expected += (z[b, :, :20] - t[b, rows, :20]).square().mean() / 2
+    torch.testing.assert_close(losses['loss_direct_a'], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('decode', ['RunningCellMasker', 'CubeMasker'])
+def test_a_part_of_the_masked_patches_is_decoded(make, random_clips, decode):
+    model = make(views=dict(decode=dict(type=decode, mask_ratio=0.5)))
+    clips = random_clips()
+    model.seed_masks(0)
+    views = model.draw_views(clips)
+    model.seed_masks(0)
+    losses = model.loss(clips[:, None], [])
+    whole = make()
+    whole.load_state_dict(model.state_dict())
+    whole.seed_masks(0)
+    masked = whole.draw_views(clips)['student'].masked
+    part = views['student'].masked
+    assert part.shape == (2, 12) and (part.diff(dim=1) > 0).all()
+    assert all(set(p.tolist()) < set(m.tolist()) for p, m in zip(part, masked))
+    again, _ = whole.distill(clips, dict(student=View(views['student'].visible, part)))
+    torch.testing.assert_close(again, losses)
+
+
+# --- several masks of a clip ---
+
+ALL = [dict(type=f'{name}Term') for name in ('Base', 'PSD', 'DARE', 'CLFA')]
+
+
+@pytest.mark.parametrize('aux_mask', ['same', 'nested'])
+def test_masks_of_a_clip_equal_passes_of_their_own(make, random_clips, randomize, aux_mask):
+    masks, clips = 2, random_clips(3)
+    terms = [*ALL[:1], dict(type='PSDTerm', aux_mask=aux_mask), *ALL[2:]]
+    model = make(terms=terms, num_masks=masks)
+    model.promote_student()
+    randomize(model.backbone, 5, std=0.1)
+    model.set_phase(Phase(1, 0.75, 1, 2), previous_ratio=0.5)
+    history = History(*torch.rand(2, 3, 3, 32))
+    model.seed_masks(0)
+    views = model.draw_views(clips)
+    assert views['student'].visible.shape == (6, 8)
+    ran = counted(model)
+    losses, smoothed = model.distill(clips, views, history)
+    assert ran == ['a', 'b', 'c']  # one pass for all masks
+    sum(losses.values()).backward()
+    together = [p.grad.clone() for p in model.parameters()]
+
+    model.zero_grad()
+    for k in range(masks):
+        own = {name: View(*(index[k::masks] for index in view)) for name, view in views.items()}
+        if aux_mask == 'same':
+            own['auxiliary'] = own['student']
+        alone, alone_smoothed = model.distill(clips, own, history)
+        torch.testing.assert_close(alone_smoothed, smoothed[k::masks], rtol=1e-4, atol=1e-5)
+        (sum(alone.values()) / masks).backward()
+    for p, grad in zip(model.parameters(), together):
+        scale = grad.abs().max().item()
+        torch.testing.assert_close(p.grad, grad, rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_the_outbox_names_the_video_of_each_mask(make, random_clips, make_samples, fake_history):
+    model = make(terms=ALL, num_masks=3)
+    model.attach_difficulty(fake_history(torch.zeros(4, 3, 32)))
+    model.loss(random_clips(2)[:, None], make_samples(3, 1))
+    outbox = model.pop_patch_losses()
+    assert outbox.sample_idx == [3, 3, 3, 1, 1, 1]
+    assert outbox.masked_index.shape == (6, 24) and outbox.smoothed.shape == (6, 3, 24)
+
+
+# --- what does not fit together ---
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(teachers={}), 'at least one teacher'),
+        (dict(terms=[dict(type='BaseTerm'), dict(type='BaseTerm')]), "two terms .* 'base'"),
+        (dict(terms=[dict(type='BaseTerm', teachers=['d'])]), r"\['d'\]; the teachers are"),
+        (dict(terms=[dict(type='TubeMasker')]), "'TubeMasker' in terms is not a Term"),
+        (dict(views=dict(student=dict(mask_ratio=0.5))), "views gives 'student'"),
+        (dict(views=dict(wide=dict(mask_ratio=0.9))), "view 'wide' has mask_ratio 0.9, above 0.75"),
+        (dict(num_masks=0), 'num_masks is 0'),
+        (
+            dict(
+                views=dict(decode=dict(type='CubeMasker')),
+                terms=[dict(type='PSDTerm', aux_mask='nested')],
+            ),
+            "aux_mask='nested' needs predictions",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(make, changes, message):
+    with pytest.raises(ValueError, match=message):
+        make(**changes)
+
+
+def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes):
+    narrow = dict(type='VideoMAETeacher', view='wide', **sizes.video_teacher)
+    with pytest.raises(ValueError, match=r"the teacher a sees only the view 'wide'"):
+        make(teachers=dict(a=narrow), views=dict(wide=dict(mask_ratio=0.5)))
+    with pytest.raises(ValueError, match=r"teachers\.a sees the view 'wide'; views has \[\]"):
+        make(teachers=dict(a=narrow))

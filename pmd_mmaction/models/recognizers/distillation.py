@@ -68,8 +68,8 @@ class MaskedDistillation(CurriculumRecognizer):
         self.terms = build_terms(self, terms)
         if self._nested and self.views.decode is not None:
             raise ValueError(
-                "aux_mask='nested' needs predictions at all masked patches: leave out views.decode, "
-                "or use aux_mask='same'"
+                "aux_mask='nested' needs predictions at all masked patches: leave out "
+                "views.decode, or use aux_mask='same'"
             )
         for name in self._taught(term for term in self.terms.values() if term.decodes):
             self.decoders[name] = build_part(

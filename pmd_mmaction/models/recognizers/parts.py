@@ -166,7 +166,8 @@ def _check_size(name: str, teacher: FeatureTeacher, student: nn.Module) -> None:
         if tuple(theirs) != tuple(ours):
             raise ValueError(
                 f'{name} has {what} of {tuple(theirs)}, the student of {tuple(ours)}: set '
-                'img_size, patch_size, num_frames and tubelet_size so that they agree'
+                'img_size, patch_size, num_frames and tubelet_size so that they agree, or '
+                'frame_size of a TimmImageTeacher with another patch size'
             )
 
 

@@ -1,7 +1,7 @@
 """What all teachers share: a network that nothing in training can touch."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, Collection, Iterator, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -122,8 +122,19 @@ class FeatureTeacher(FrozenTeacher):
         checks.require_flag(self, last_norm=last_norm)
         self.target_norm = target_norm
 
-    def iter_layers(self, clips: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
-        """Yields the ``(B, N, D)`` tokens after each layer, or ``(R, V, D)`` of the visible."""
+    def iter_layers(
+        self,
+        clips: Tensor,
+        layers: Collection[int] | None = None,
+        visible_index: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer, or ``(R, V, D)`` of the visible.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` float clips.
+            layers: those that are wanted, from 0; None: all.
+            visible_index: ``(R, V)`` int64 patches; None: all.
+        """
         raise NotImplementedError
 
     def final_norm(self, tokens: Tensor) -> Tensor:
@@ -154,8 +165,9 @@ class FeatureTeacher(FrozenTeacher):
         self, clips: Tensor, groups: Sequence[LayerGroup], visible_index: Tensor | None
     ) -> TeacherOutput:
         running = [RunningStatistics() for _ in groups]
+        wanted = sorted({self.depth - 1}.union(*(group.layers for group in groups)))
         tokens = None
-        for index, tokens in enumerate(self.iter_layers(clips, visible_index)):
+        for index, tokens in zip(wanted, self.iter_layers(clips, wanted, visible_index)):
             for (layers, token_index), statistics in zip(groups, running):
                 if index in layers:
                     layer = tokens if token_index is None else gather_tokens(tokens, token_index)

@@ -1,11 +1,13 @@
 """The image teacher: any timm ViT."""
 
-from typing import Iterator, Sequence
+import inspect
+from typing import Collection, Iterator, Sequence
 
 import timm
 import torch
+import torch.nn.functional as F
 from mmaction.registry import MODELS
-from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from timm.models import vision_transformer
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import checks
@@ -23,10 +25,13 @@ class TimmImageTeacher(FeatureTeacher):
     """A frozen timm ViT that looks at one frame of each tubelet and gives the image targets.
 
     Args:
-        model_name: a timm model of the ``VisionTransformer`` family, for example
-            ``'vit_base_patch16_224.mae'``.
+        model_name: a timm ViT of any family with one grid of tokens (``vit_*``, ``deit*``,
+            ``beit*``, ``eva*``, ...), for example ``'vit_base_patch16_224.mae'``.
         num_frames: frames per clip T.
         tubelet_size: frames per token; the teacher sees every first frame of a tubelet.
+        frame_size: side of the clips in pixels where it is not the model's own ``img_size``, to
+            which frames are then resized. So a patch size of 14 gives the 14 x 14 grid of a
+            student with 224 px: ``frame_size=224, model_kwargs=dict(img_size=196)``.
         checkpoint: local weights (.pth or .safetensors; MAE's own files work).
         pretrained: load timm's published weights instead (needs the hub).
         target_norm: ``'layer_norm'`` or ``'none'``.
@@ -47,6 +52,7 @@ class TimmImageTeacher(FeatureTeacher):
         model_name: str,
         num_frames: int = 16,
         tubelet_size: int = 2,
+        frame_size: int | None = None,
         checkpoint: str | None = None,
         pretrained: bool = False,
         target_norm: str = 'layer_norm',
@@ -58,6 +64,8 @@ class TimmImageTeacher(FeatureTeacher):
     ) -> None:
         checks.require_text(self, model_name=model_name)
         checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
+        if frame_size is not None:
+            checks.require_whole(self, frame_size=frame_size)
         checks.require_one_of(self, NORMALIZATIONS, normalization=normalization)
         checks.require_flag(self, pretrained=pretrained)
         if checkpoint is not None:
@@ -69,13 +77,11 @@ class TimmImageTeacher(FeatureTeacher):
         if model_kwargs is not None:
             checks.require_dict(self, model_kwargs=model_kwargs)
         network = _create_model(model_name, pretrained, model_kwargs or {})
-        if not isinstance(network, VisionTransformer):
-            raise ValueError(
-                f'{model_name} is a {type(network).__name__}; the image teacher needs '
-                'a timm VisionTransformer (vit_*, deit_*, ...)'
-            )
+        _check_family(model_name, network)
         if checkpoint is not None:
-            state = checkpoint_filter_fn(read_state_dict(checkpoint), network)
+            family = inspect.getmodule(type(network))
+            adapt = getattr(family, 'checkpoint_filter_fn', vision_transformer.checkpoint_filter_fn)
+            state = adapt(read_state_dict(checkpoint), network)
             load_strictly(network, state, checkpoint, ignored=('head.', 'fc_norm.', 'decoder'))
         super().__init__(network, target_norm, last_norm)
         self.num_frames = num_frames
@@ -85,7 +91,9 @@ class TimmImageTeacher(FeatureTeacher):
         self.embed_dims = network.embed_dim
         embed = network.patch_embed
         self.token_grid = (num_frames // tubelet_size, *embed.grid_size)
-        self.clip_size = (embed.proj.in_channels, num_frames, *embed.img_size)
+        self.resize_to = None if frame_size is None else tuple(embed.img_size)
+        frame = embed.img_size if frame_size is None else (frame_size, frame_size)
+        self.clip_size = (embed.proj.in_channels, num_frames, *frame)
         # what the recognizer's data preprocessor has to agree with
         self.data_mean = data_mean if normalization == 'timm' else None
         self.data_std = data_std if normalization == 'timm' else None
@@ -105,26 +113,57 @@ class TimmImageTeacher(FeatureTeacher):
         self.register_buffer('scale', torch.tensor(scale).view(-1, 1, 1), persistent=False)
         self.register_buffer('shift', torch.tensor(shift).view(-1, 1, 1), persistent=False)
 
-    def iter_layers(self, clips: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
-        """Yields the ``(B, N, D)`` tokens after each layer, without class or register tokens."""
-        net = self.network
-        batch = clips.shape[0]
+    def iter_layers(
+        self,
+        clips: Tensor,
+        layers: Collection[int] | None = None,
+        visible_index: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Yields the ``(B, N, D)`` tokens after each layer, without class or register tokens.
+
+        Raises:
+            ValueError: for visible patches: it sees full frames only.
+        """
+        if visible_index is not None:
+            raise ValueError('TimmImageTeacher sees full frames; leave out its view')
         # All frames of all clips as one batch of images.
         images = clips[:, :, :: self.tubelet_size].transpose(1, 2).flatten(0, 1)
         if not self.same_normalization:
             images = images * self.scale + self.shift
-        x = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(images))))
-        for block in net.blocks:
-            x = block(x)
-            yield self._on_grid(x, batch)
-        # The last norm acts per token, so it commutes with dropping the prefix tokens.
-
-    def _on_grid(self, x: Tensor, batch: int) -> Tensor:
-        return x[:, self.network.num_prefix_tokens :].unflatten(0, (batch, -1)).flatten(1, 2)
+        if self.resize_to is not None:
+            images = F.interpolate(images, self.resize_to, mode='bilinear', antialias=True)
+        found = self.network.forward_intermediates(
+            images,
+            indices=list(range(self.depth) if layers is None else layers),
+            stop_early=True,
+            output_fmt='NLC',
+            intermediates_only=True,
+        )
+        while found:  # each is freed when the next is asked for
+            yield found.pop(0).unflatten(0, (len(clips), -1)).flatten(1, 2)
 
     def final_norm(self, tokens: Tensor) -> Tensor:
-        """timm's last norm (identity in models that pool first)."""
+        """timm's last norm (``ln_post`` in CLIP, identity in models that pool first).
+
+        It acts per token, so it commutes with dropping the class token.
+        """
         return self.network.norm(tokens)
+
+
+def _check_family(model_name: str, network: nn.Module) -> None:
+    """Refuses networks whose tokens do not stay on one grid of patches."""
+    embed = getattr(network, 'patch_embed', None)
+    if not (
+        hasattr(network, 'forward_intermediates')
+        and hasattr(network, 'num_prefix_tokens')
+        and isinstance(getattr(network, 'blocks', None), nn.Module)
+        and hasattr(embed, 'grid_size')
+        and hasattr(embed, 'proj')
+    ):
+        raise ValueError(
+            f'{model_name} is a {type(network).__name__}, whose tokens do not stay on one grid of '
+            'patches; the image teacher needs a plain timm ViT (vit_*, deit*, beit*, eva*, ...)'
+        )
 
 
 def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.Module:

@@ -1,7 +1,7 @@
 """The video teacher: a VideoMAE encoder."""
 
 from inspect import signature
-from typing import Iterator
+from typing import Collection, Iterator
 
 from mmaction.registry import MODELS
 from torch import Tensor
@@ -67,9 +67,16 @@ class VideoMAETeacher(FeatureTeacher):
         self.token_grid = network.token_grid
         self.clip_size = network.clip_size
 
-    def iter_layers(self, clips: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
+    def iter_layers(
+        self,
+        clips: Tensor,
+        layers: Collection[int] | None = None,
+        visible_index: Tensor | None = None,
+    ) -> Iterator[Tensor]:
         """Yields the ``(B, N, D)`` tokens after each layer, or ``(R, V, D)`` of the visible."""
-        return self.network.iter_layers(clips, visible_index)
+        for index, tokens in enumerate(self.network.iter_layers(clips, visible_index)):
+            if layers is None or index in layers:
+                yield tokens
 
     def final_norm(self, tokens: Tensor) -> Tensor:
         """The pre-trained encoder's last norm; identity for a fine-tuned one."""

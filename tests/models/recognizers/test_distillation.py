@@ -111,7 +111,7 @@ def test_a_term_from_outside_reads_layers_of_student_and_teachers(make, random_c
     model.seed_masks(0)
     visible = model.draw_views(clips)['student'].visible
     student = model.backbone.encode(clips, visible, LAYERS).layers
-    layers = [x for x in model.teachers['a'].iter_layers(clips)]
+    layers = list(model.teachers['a'].iter_layers(clips))
     expected = 0
     for z, t in zip(student, (layers[1], layers[-1])):
         t = torch.nn.functional.layer_norm(t, t.shape[-1:])

@@ -18,6 +18,7 @@ from pmd_mmaction.dare import (
 from pmd_mmaction.functional import PhaseSchedule, checks, stage_of
 from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.protocols import Curriculum
 from pmd_mmaction.hooks.shared_table import create_shared_table
 
 REGIONS = ('patch_index',)
@@ -204,8 +205,8 @@ def _phase_schedule(runner) -> PhaseSchedule:
         ValueError: if there is none.
     """
     for hook in runner.hooks:
-        if isinstance(schedule := getattr(hook, 'schedule', None), PhaseSchedule):
-            return schedule
+        if isinstance(hook, Curriculum):
+            return hook.phases
     raise ValueError(
         'DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside phases'
     )

@@ -10,7 +10,9 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.functional import Phase, PhaseSchedule, checks
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
 from pmd_mmaction.hooks.phase_file import PhaseFile, read_phase_file, write_phase_file
+from pmd_mmaction.hooks.phase_schedulers import check_schedule, phase_schedulers
 from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.protocols import OpenEndedLoop
 from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
 from pmd_mmaction.hooks.training_plan import check_plan
 
@@ -23,11 +25,16 @@ class ProgressivePhaseHook(Hook):
     ``<work_dir>/phase_K_student.pth`` and, with PSD, becomes the auxiliary teacher of phase
     K + 1; a resumed run reads it back from that file.
 
+    The length of the run follows from the phases, where ``train_cfg`` of a
+    :class:`ResumableTrainLoop` does not give ``max_epochs``.
+
     Args:
-        phases: one ``dict(mask_ratio=..., epochs=...)`` per phase.
+        phases: one ``dict(mask_ratio=..., epochs=...)`` or pair ``(mask_ratio, epochs)`` per phase,
+            so that ``--cfg-options default_hooks.curriculum.phases='[(0.75,50),(0.9,50)]'`` works.
+        schedule: arguments of :func:`~pmd_mmaction.hooks.phase_schedulers.phase_schedulers`, which
+            then makes the schedulers; None: the config's ``param_scheduler``.
         restart: at a boundary, clear the optimiser's state and go back to the initial
-            learning rate. The config's ``param_scheduler`` then holds schedulers for each
-            phase.
+            learning rate; each phase then has schedulers of its own.
         allow_decreasing: accept mask ratios that fall.
         prev_student: ``phase_K_student.pth`` of an earlier run: the student starts from it,
             it is the auxiliary teacher of the first phase given here, and that phase counts
@@ -41,7 +48,8 @@ class ProgressivePhaseHook(Hook):
 
     def __init__(
         self,
-        phases: Sequence[dict],
+        phases: Sequence[dict | tuple[float, int]],
+        schedule: dict | None = None,
         restart: bool = True,
         allow_decreasing: bool = False,
         prev_student: str | None = None,
@@ -52,14 +60,19 @@ class ProgressivePhaseHook(Hook):
                 'dict(mask_ratio=..., epochs=...)'
             )
         keys = ('mask_ratio', 'epochs')
+        pairs = []
         for index, phase in enumerate(phases):
+            if isinstance(phase, (list, tuple)) and len(phase) == 2:
+                phase = dict(zip(keys, phase))
             checks.require_keys(self, keys, keys, **{f'phase {index + 1}': phase})
+            pairs.append((phase['mask_ratio'], phase['epochs']))
+        if schedule is not None:
+            check_schedule(self, schedule)
         checks.require_flag(self, restart=restart, allow_decreasing=allow_decreasing)
         if prev_student is not None:
             checks.require_text(self, prev_student=prev_student)
-        self.schedule = PhaseSchedule(
-            [(p['mask_ratio'], p['epochs']) for p in phases], allow_decreasing
-        )
+        self.phases = PhaseSchedule(pairs, allow_decreasing)
+        self.schedule = schedule
         self.restart = restart
         self.allow_decreasing = allow_decreasing
         self.prev_student = prev_student
@@ -71,13 +84,32 @@ class ProgressivePhaseHook(Hook):
 
     # ------------------------------------------------------------------ start
 
+    def before_run(self, runner) -> None:
+        """Makes the schedulers and the length of the run from the phases.
+
+        Raises:
+            ValueError: if the config gives schedulers too.
+        """
+        if isinstance(runner.train_loop, OpenEndedLoop):
+            runner.train_loop.take_epochs(self.phases.total_epochs)
+        if self.schedule is None:
+            return
+        if runner.param_schedulers is not None:
+            raise ValueError(
+                'ProgressivePhaseHook makes the schedulers (schedule=...), but the config has '
+                'param_scheduler too: set param_scheduler=None, or schedule=None in the hook'
+            )
+        runner.param_schedulers = runner.build_param_scheduler(
+            phase_schedulers(self.phases, self.restart, **self.schedule)
+        )
+
     def before_train(self, runner) -> None:
         """Checks the plan against the Runner, brings the auxiliary teacher back on resume."""
         self._check_plan(runner)
         model = plain_model(runner)
         if self.prev_student is not None:
             self._start_from_previous(runner, model)
-        phase = self.schedule.at(runner.epoch)
+        phase = self.phases.at(runner.epoch)
         begun = runner.iter > phase.begin * len(runner.train_dataloader)
         if begun and phase.index > 0 and model.needs_auxiliary_teacher:
             self._promote_from_file(
@@ -100,9 +132,9 @@ class ProgressivePhaseHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Sets the phase of this epoch; at a boundary promotes the student first."""
-        model, phase = plain_model(runner), self.schedule.at(runner.epoch)
+        model, phase = plain_model(runner), self.phases.at(runner.epoch)
         if phase.index > 0 and runner.iter == phase.begin * len(runner.train_dataloader):
-            self._finish_phase(runner, self.schedule.phases[phase.index - 1])
+            self._finish_phase(runner, self.phases.phases[phase.index - 1])
             if model.needs_auxiliary_teacher:
                 model.promote_student()
         model.set_phase(phase, self._previous_ratio(phase))
@@ -114,20 +146,20 @@ class ProgressivePhaseHook(Hook):
     ) -> None:
         """Restarts the optimiser after the last iteration of a phase but the last."""
         last = batch_idx == len(runner.train_dataloader) - 1
-        phase = self.schedule.at(runner.epoch)
+        phase = self.phases.at(runner.epoch)
         if (
             self.restart
             and last
             and runner.epoch == phase.end - 1
-            and phase.end < self.schedule.total_epochs
+            and phase.end < self.phases.total_epochs
         ):
             restart_optimizer(runner.optim_wrapper)
             runner.logger.info(f'Phase {self._number(phase)} is over: optimiser restarted')
 
     def after_train(self, runner) -> None:
         """Writes the last student, the result of the whole curriculum."""
-        if runner.epoch >= self.schedule.total_epochs:
-            self._finish_phase(runner, self.schedule.phases[-1])
+        if runner.epoch >= self.phases.total_epochs:
+            self._finish_phase(runner, self.phases.phases[-1])
 
     # ------------------------------------------------------------------ details
 
@@ -149,7 +181,7 @@ class ProgressivePhaseHook(Hook):
 
     def _previous_ratio(self, phase: Phase) -> float | None:
         if phase.index > 0:
-            return self.schedule.phases[phase.index - 1].mask_ratio
+            return self.phases.phases[phase.index - 1].mask_ratio
         return self._ratio_before
 
     def _finish_phase(self, runner, phase: Phase) -> None:
@@ -181,11 +213,11 @@ class ProgressivePhaseHook(Hook):
 
     def _start_from_previous(self, runner, model) -> None:
         """Continues the curriculum of another run."""
-        resumed = runner.iter > 0 and self.schedule.at(runner.epoch).index == 0
+        resumed = runner.iter > 0 and self.phases.at(runner.epoch).index == 0
         content = self._promote_from_file(
             model, Path(self.prev_student), self._expected_sha256 if resumed else None
         )
-        first = self.schedule.phases[0]
+        first = self.phases.phases[0]
         if content.mask_ratio > first.mask_ratio and not self.allow_decreasing:
             raise ValueError(
                 f'prev_student was trained at mask ratio {content.mask_ratio}, above '
@@ -205,15 +237,15 @@ class ProgressivePhaseHook(Hook):
 
     def _check_plan(self, runner) -> None:
         """Refuses what would only show after days."""
-        check_plan(runner, self.schedule)
+        check_plan(runner, self.phases)
         model = plain_model(runner)
-        for phase in self.schedule.phases:
+        for phase in self.phases.phases:
             # refuses a ratio that the token grid cannot give
             model.set_phase(phase, self._previous_ratio(phase))
         if self.restart:
-            starts = [phase.begin for phase in self.schedule.phases]
+            starts = [phase.begin for phase in self.phases.phases]
             check_restartable(runner, starts[1:])
-            check_coverage(runner, starts, self.schedule.total_epochs)
+            check_coverage(runner, starts, self.phases.total_epochs)
 
     def _log_plan(self, runner) -> None:
         """Prints the batch arithmetic and the phases."""
@@ -228,7 +260,7 @@ class ProgressivePhaseHook(Hook):
             f'{rate:.3g}, {len(loader)} iterations per epoch'
             + (f', {repeats} clips of each video in every epoch' if repeats > 1 else '')
         )
-        for phase in self.schedule.phases:
+        for phase in self.phases.phases:
             teacher = 'no auxiliary teacher'
             if self._number(phase) > 1 and plain_model(runner).needs_auxiliary_teacher:
                 teacher = f'auxiliary teacher: student of phase {self._number(phase) - 1}'

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from pmd_mmaction.functional import checks
@@ -22,7 +23,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     Args:
         runner: the Runner.
         dataloader: of the training, or its config.
-        max_epochs: epochs of the training.
+        max_epochs: epochs of the training; None: those of the phases (``ProgressivePhaseHook``).
         val_begin: first epoch (from 1) after which there may be a validation.
         val_interval: epochs between two validations.
         dynamic_intervals: pairs of an epoch and the interval from there on.
@@ -39,14 +40,16 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self,
         runner,
         dataloader: DataLoader | dict,
-        max_epochs: int,
+        max_epochs: int | None = None,
         val_begin: int = 1,
         val_interval: int = 1,
         dynamic_intervals: list[tuple[int, int]] | None = None,
         worker_timeout: float = 600,
     ) -> None:
         checks.require_number(self, at_least=0, worker_timeout=worker_timeout)
-        checks.require_whole(self, max_epochs=max_epochs, val_interval=val_interval)
+        checks.require_whole(self, val_interval=val_interval)
+        if max_epochs is not None:
+            checks.require_whole(self, max_epochs=max_epochs)
         checks.require_whole(self, 0, val_begin=val_begin)
         pairs = dynamic_intervals or ()
         if not isinstance(pairs, (list, tuple)) or any(len(pair) != 2 for pair in pairs):
@@ -54,9 +57,32 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 f'ResumableTrainLoop: dynamic_intervals is {pairs!r}; it must be a list of pairs '
                 '(epoch, interval)'
             )
-        super().__init__(runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals)
+        self._length_known = max_epochs is not None
+        super().__init__(
+            runner, dataloader, max_epochs or 1, val_begin, val_interval, dynamic_intervals
+        )
         if self.dataloader.num_workers > 0 and not self.dataloader.timeout:
             self.dataloader.timeout = worker_timeout
+
+    def take_epochs(self, epochs: int) -> None:
+        """Sets the length of the run unless the config gives it; hooks call this in before_run."""
+        if not self._length_known:
+            self._length_known = True
+            self._max_epochs = epochs
+            self._max_iters = epochs * len(self.dataloader)
+
+    def run(self) -> nn.Module:
+        """Trains to the end.
+
+        Raises:
+            ValueError: if nobody said how long.
+        """
+        if not self._length_known:
+            raise ValueError(
+                'how long to train is not said: set train_cfg.max_epochs, or add a '
+                'ProgressivePhaseHook, whose phases have a length'
+            )
+        return super().run()
 
     def run_epoch(self) -> None:
         """Runs an epoch, or what is left of it."""

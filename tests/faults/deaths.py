@@ -97,7 +97,7 @@ def install(clock: Clock) -> None:
     _around(DAREHook, '_once', lambda *_: clock.visit('stage boundary'))
 
     def boundary(hook, runner):
-        begins = [phase.begin * len(runner.train_dataloader) for phase in hook.schedule.phases[1:]]
+        begins = [phase.begin * len(runner.train_dataloader) for phase in hook.phases.phases[1:]]
         return clock.visit('phase boundary', runner.iter in begins)
 
     _around(ProgressivePhaseHook, 'before_train_epoch', boundary)

@@ -38,11 +38,11 @@ COMPONENTS = {
     ('hooks/progressive_phase_hook.py', 'hooks/test_progressive_phase_hook.py'): [
         ('promotion: in every epoch', 'phase.index > 0 and runner.iter == phase.begin * len(runner.train_dataloader)', 'phase.index > 0'),
         ('promotion: in the first phase too', 'if phase.index > 0 and runner.iter ==', 'if runner.iter =='),
-        ('phase file: of the phase that begins', 'self.schedule.phases[phase.index - 1])', 'self.schedule.phases[phase.index])'),
-        ('ratio of the phase before: of this one', 'self.schedule.phases[phase.index - 1].mask_ratio', 'self.schedule.phases[phase.index].mask_ratio'),
+        ('phase file: of the phase that begins', 'self.phases.phases[phase.index - 1])', 'self.phases.phases[phase.index])'),
+        ('ratio of the phase before: of this one', 'self.phases.phases[phase.index - 1].mask_ratio', 'self.phases.phases[phase.index].mask_ratio'),
         ('number of a phase: from 0', 'self.phases_before + phase.index + 1', 'self.phases_before + phase.index'),
-        ('end of the run: one epoch early', 'runner.epoch >= self.schedule.total_epochs', 'runner.epoch >= self.schedule.total_epochs - 1'),
-        ('end of the run: the first student', 'self.schedule.phases[-1])', 'self.schedule.phases[0])'),
+        ('end of the run: one epoch early', 'runner.epoch >= self.phases.total_epochs', 'runner.epoch >= self.phases.total_epochs - 1'),
+        ('end of the run: the first student', 'self.phases.phases[-1])', 'self.phases.phases[0])'),
     ],
     ('hooks/restart.py', 'hooks/test_restart.py'): [
         ('restart: moments kept', 'optim_wrapper.optimizer.state.clear()', 'pass'),

@@ -93,7 +93,9 @@ def test_a_grid_that_is_not_the_students_names_the_remedy(make_recognizer, sizes
         make_recognizer(image_teacher=cfg)
 
 
-@pytest.mark.parametrize('name', ['swin_tiny_patch4_window7_224', 'hiera_tiny_224', 'convnext_tiny'])
+@pytest.mark.parametrize(
+    'name', ['swin_tiny_patch4_window7_224', 'hiera_tiny_224', 'convnext_tiny']
+)
 def test_networks_without_one_grid_of_tokens_are_refused(name):
     with pytest.raises(ValueError, match=f'{name} is a .*plain timm ViT'):
         TimmImageTeacher(name)

@@ -194,7 +194,10 @@ COMPONENTS = {
         ('feature: first clip only', 'inputs.shape[:2]).mean(1)', 'inputs.shape[:2])[:, 0]'),
     ],
     ('models/recognizers/masked_autoencoder.py', 'models/recognizers/test_masked_autoencoder.py'): [
-        ('MAE: pixels of other patches', 'gather_tokens(target, masked)', 'target[:, : masked.shape[1]]'),
+        ('MAE: pixels of other patches', 'gather_tokens(patches, masked_index)', 'patches[:, : masked_index.shape[1]]'),
+        ('MAE: pixels up to 255', 'pixels / 255', 'pixels'),
+        ('MAE: pixels of the normalised clip', 'if mean is not None:', 'if False:'),
+        ('MAE: mean not undone', ' + mean.view(-1, 1, 1, 1)', ''),
         ('MAE: raw pixels', 'if self.normalize_target:', 'if False:'),
         ('MAE: epsilon ignored', 'self.backbone.in_channels, self.normalize_eps)', 'self.backbone.in_channels)'),
     ],

@@ -100,6 +100,7 @@ EQUATIONS = {
         ('pixel target: variance', 'x.std(-1', 'x.var(-1'),
         ('pixel target: epsilon subtracted', '+ eps)', '- eps)'),
         ('pixel target: no epsilon', ' + eps)', ')'),
+        ('pixel target: rounding of flat patches', 'x = x - x[..., :1]', 'x = x'),
         ('pixel target: all channels together', '(channels, -1))', '(1, -1))'),
     ],
     ('functional/positions.py', 'functional/test_positions.py'): [

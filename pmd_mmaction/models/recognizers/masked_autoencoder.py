@@ -24,14 +24,20 @@ class MaskedAutoencoder(MaskedRecognizer):
     ones, normalised per patch and channel. Trains a teacher for an own domain, resolution or
     size where no public checkpoint exists.
 
+    Loss and gradients equal those of VideoMAE's code, but for patches of exactly one colour
+    (black bars): their target is 0 here, the rounding error of their mean there. A row of the
+    prediction holds one channel after the other; in VideoMAE channels run fastest.
+
     Args:
         backbone: a :class:`MaskedVisionTransformer`.
         decoder: a :class:`FeatureDecoder`.
         masker: a :class:`Masker`.
         mask_ratio: share of masked patches in (0, 1).
-        normalize_target: predict pixels normalised per patch and channel.
-        normalize_eps: added to a patch's standard deviation, in units of the normalised clip.
-        data_preprocessor: as everywhere in MMAction2.
+        normalize_target: predict pixels normalised per patch and channel; False: pixels in
+            [0, 1].
+        normalize_eps: added to a patch's standard deviation, where pixels are in [0, 1].
+        data_preprocessor: as everywhere in MMAction2; the target is made of the pixels before
+            its ``mean`` and ``std``, which are grey levels of 0 to 255.
 
     Raises:
         ValueError: for an argument that makes no sense; if ``mask_ratio`` leaves no visible or no
@@ -80,11 +86,26 @@ class MaskedAutoencoder(MaskedRecognizer):
         ranks = self.masker.rank(clips.shape[0], self.mask_generator(clips.device))
         mask = self.masker.mask(ranks, self.mask_ratio)
         visible, masked = split_mask(mask, self.masker.num_visible(self.mask_ratio))
-        target = patchify(clips, self.backbone.tubelet_size, self.backbone.patch_size)
-        if self.normalize_target:
-            target = normalize_pixels(target, self.backbone.in_channels, self.normalize_eps)
         tokens = self.backbone.encode(clips, visible).tokens
         prediction = self.decoder(tokens, visible, masked)
-        return dict(
-            loss_pixel=masked_mean(patch_distance(prediction, gather_tokens(target, masked)))
-        )
+        return dict(loss_pixel=masked_mean(patch_distance(prediction, self.target(clips, masked))))
+
+    def target(self, clips: Tensor, masked_index: Tensor) -> Tensor:
+        """What the decoder predicts.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` normalised clips.
+            masked_index: ``(B, M)`` int64 patch indices.
+
+        Returns:
+            ``(B, M, C * P)`` float32 pixels of the masked patches, channel after channel.
+        """
+        pixels = clips.float()
+        mean, std = (getattr(self.data_preprocessor, name, None) for name in ('mean', 'std'))
+        if mean is not None:
+            pixels = pixels * std.view(-1, 1, 1, 1) + mean.view(-1, 1, 1, 1)
+        patches = patchify(pixels / 255, self.backbone.tubelet_size, self.backbone.patch_size)
+        patches = gather_tokens(patches, masked_index)
+        if self.normalize_target:
+            return normalize_pixels(patches, self.backbone.in_channels, self.normalize_eps)
+        return patches

@@ -9,6 +9,7 @@ from pmd_mmaction.functional.alignment import (
 )
 from pmd_mmaction.functional.difficulty import (
     difficulty_loss,
+    masked_weights,
     region_weights,
     smooth_difficulty,
     uniform_weights,
@@ -37,6 +38,7 @@ __all__ = [
     'gather_tokens',
     'layer_groups',
     'masked_mean',
+    'masked_weights',
     'normalize_pixels',
     'normalize_target',
     'patch_distance',

@@ -9,8 +9,8 @@ from pmd_mmaction.functional import (
     checks,
     difficulty_loss,
     masked_mean,
+    masked_weights,
     patch_distance,
-    region_weights,
     smooth_difficulty,
     uniform_weights,
 )
@@ -216,17 +216,16 @@ class PMDRecognizer(ProgressiveRecognizer):
         self, patch_losses: dict[str, Tensor], view: MaskedView, last: Tensor, stage: Tensor | None
     ) -> tuple[dict[str, Tensor], Tensor]:
         """``L_df`` of each teacher and the ``(B, K, M)`` smoothed losses behind it."""
+        dare, masked = self.dare, view.masked_index
         losses, all_smoothed = {}, []
         for k, (name, patch_loss) in enumerate(patch_losses.items()):
-            smoothed = smooth_difficulty(
-                patch_loss, last[:, k].gather(1, view.masked_index), self.dare.alpha
-            )
-            if stage is None or not self.dare.weighting:
+            smoothed = smooth_difficulty(patch_loss, last[:, k].gather(1, masked), dare.alpha)
+            if stage is None or not dare.weighting:
                 weights = uniform_weights(smoothed, smoothed.shape[1])
             else:
-                weights = region_weights(stage[:, k], self.dare.tau).gather(1, view.masked_index)
-            losses[f'loss_df_{name}'] = self.dare.loss_weight * difficulty_loss(
-                weights, smoothed, self.dare.difficulty_scale
+                weights = masked_weights(stage[:, k], masked, dare.tau, dare.difficulty_scale)
+            losses[f'loss_df_{name}'] = dare.loss_weight * difficulty_loss(
+                weights, smoothed, dare.difficulty_scale
             )
             all_smoothed.append(smoothed)
         return losses, torch.stack(all_smoothed, 1)

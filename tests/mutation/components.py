@@ -115,7 +115,7 @@ COMPONENTS = {
         ('CLFA: other tokens', "visible_index if self.align_tokens == 'visible'", "visible_index if self.align_tokens != 'visible'"),
     ],
     ('models/necks/clfa.py', 'models/recognizers/test_pmd.py'): [
-        ('default: lambda_al', 'loss_weight: float = 1.0', 'loss_weight: float = 0.1'),
+        ('default: lambda_al', 'loss_weight: LossWeight = 1.0', 'loss_weight: LossWeight = 0.1'),
     ],
     ('models/necks/completion.py', 'models/necks/test_completion.py'): [
         ('completion: queries without position', 'self.query_token + gather_tokens(positions, masked_index)', 'self.query_token.expand(*masked_index.shape, -1)'),
@@ -145,20 +145,27 @@ COMPONENTS = {
         ('nested masks: decoded patches of other places', 'gather_tokens(decoded, self.aux_slot)', 'decoded[:, : self.aux_slot.shape[1]]'),
     ],
     ('models/recognizers/terms.py', 'models/recognizers/test_terms.py'): [
-        ('default: lambda_base', "loss_weight: float = 1.0\n    distance", "loss_weight: float = 2.0\n    distance"),
-        ('default: lambda_pg', 'loss_weight: float = 0.05', 'loss_weight: float = 0.5'),
-        ('default: lambda_df', "loss_weight: float = 1.0\n    alpha", "loss_weight: float = 0.1\n    alpha"),
+        ('default: lambda_base', "loss_weight: LossWeight = 1.0\n    distance", "loss_weight: LossWeight = 2.0\n    distance"),
+        ('default: lambda_pg', 'loss_weight: LossWeight = 0.05', 'loss_weight: LossWeight = 0.5'),
+        ('default: lambda_df', "loss_weight: LossWeight = 1.0\n    alpha", "loss_weight: LossWeight = 0.1\n    alpha"),
         ('default: alpha', 'alpha: float = 0.95', 'alpha: float = 0.05'),
         ('default: tau', 'tau: float = 0.5', 'tau: float = 2.0'),
         ('tau: 0 allowed', 'above=0, tau', 'at_least=0, tau'),
         ('alpha: 0 allowed', 'above=0, at_most=1, alpha', 'at_least=0, at_most=1, alpha'),
         ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
     ],
+    ('models/loss_weight.py', 'models/recognizers/test_pmd.py'): [
+        ('lambda: of the other teacher', 'if short == teacher', 'if short != teacher'),
+    ],
+    ('models/loss_weight.py', 'models/test_loss_weight.py'): [
+        ('lambda: a teacher may be left out', '() if teachers is None else names', '()'),
+        ('lambda: of a teacher that is not there', 'teachers is None or short in teachers', 'True'),
+    ],
     ('models/recognizers/pmd.py', 'models/recognizers/test_pmd.py'): [
-        ('total: no lambda_base', 'self.base.loss_weight * masked_mean', 'masked_mean'),
-        ('total: no lambda_pg', 'self.psd.loss_weight\n', '1.0\n'),
-        ('total: no lambda_df', 'dare.loss_weight * difficulty_loss', 'difficulty_loss'),
-        ('total: no lambda_al', 'self.neck.loss_weight * value', 'value'),
+        ('total: no lambda_base', 'weight_of(self.base.loss_weight, name) * masked_mean', 'masked_mean'),
+        ('total: no lambda_pg', 'weight_of(self.psd.loss_weight, name)\n', '1.0\n'),
+        ('total: no lambda_df', 'weight_of(dare.loss_weight, name) * difficulty_loss', 'difficulty_loss'),
+        ('total: no lambda_al', 'weight_of(self.neck.loss_weight, name) * value', 'value'),
         ('targets of the visible patches', 'view.masked(target.features)', 'target.features[:, : view.masked_index.shape[1]]'),
     ],
     ('models/recognizers/pmd.py', 'models/recognizers/test_dare.py'): [

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, checks, layer_groups
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.loss_weight import LossWeight, check_loss_weight
 from pmd_mmaction.models.necks.completion import MaskedTokenCompletion
 
 ALIGN_TOKENS = ('visible', 'masked')
@@ -27,7 +28,7 @@ class CLFANeck(BaseModule):
             ``group_sizes``. The recognizer fills it in.
         num_patches: N of the full clip. The recognizer fills it in.
         teacher_dims: teacher name to width. The recognizer fills it in.
-        loss_weight: lambda_al.
+        loss_weight: lambda_al, or ``dict(image=..., video=...)``.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
@@ -46,7 +47,7 @@ class CLFANeck(BaseModule):
         student_depth: int,
         num_patches: int,
         teacher_dims: Mapping[str, int],
-        loss_weight: float = 1.0,
+        loss_weight: LossWeight = 1.0,
         align_tokens: str = 'visible',
         channel_reduction: str = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
@@ -63,7 +64,7 @@ class CLFANeck(BaseModule):
                 f'CLFANeck: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
             )
         checks.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
-        checks.require_number(self, at_least=0, loss_weight=loss_weight)
+        check_loss_weight(self, loss_weight, teacher_dims)
         checks.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
         checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.group_sizes = group_sizes

@@ -14,6 +14,7 @@ from pmd_mmaction.functional import (
     smooth_difficulty,
     uniform_weights,
 )
+from pmd_mmaction.models.loss_weight import check_loss_weight, weight_of
 from pmd_mmaction.models.recognizers.history import PatchLosses
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers
 from pmd_mmaction.models.recognizers.progressive import ProgressiveRecognizer
@@ -77,6 +78,9 @@ class PMDRecognizer(ProgressiveRecognizer):
         )
         for teacher in self.teachers.values():
             _set_precision(teacher, teacher_dtype)
+        for name in ('base', 'psd', 'dare'):
+            if getattr(self, name) is not None:
+                check_loss_weight(name, getattr(self, name).loss_weight, self.teachers)
         student = self.backbone
         dims = {name: teacher.embed_dims for name, teacher in self.teachers.items()}
         # mmengine's ModuleDict, since PyTorch's does not pass init_weights() on
@@ -162,8 +166,8 @@ class PMDRecognizer(ProgressiveRecognizer):
         losses, smoothed = {}, None
         if self.base is not None:
             losses |= {
-                f'loss_base_{name}': self.base.loss_weight * masked_mean(patch_loss)
-                for name, patch_loss in patch_losses.items()
+                f'loss_base_{name}': weight_of(self.base.loss_weight, name) * masked_mean(loss)
+                for name, loss in patch_losses.items()
             }
         if self.psd is not None:
             losses |= self._progressive_losses(clips, view, decoded)
@@ -178,7 +182,8 @@ class PMDRecognizer(ProgressiveRecognizer):
                 view.masked_index,
             )
             losses |= {
-                f'loss_al_{name}': self.neck.loss_weight * value for name, value in aligned.items()
+                f'loss_al_{name}': weight_of(self.neck.loss_weight, name) * value
+                for name, value in aligned.items()
             }
         return losses, smoothed
 
@@ -207,7 +212,7 @@ class PMDRecognizer(ProgressiveRecognizer):
         taught = self.auxiliary_teacher(clips, view.aux_visible_index, view.aux_masked_index)
         reduction = (self.base or BaseTerm()).channel_reduction
         return {
-            f'loss_pg_{name}': self.psd.loss_weight
+            f'loss_pg_{name}': weight_of(self.psd.loss_weight, name)
             * masked_mean(patch_distance(view.aux_masked(x), taught[name], 'l2', reduction))
             for name, x in decoded.items()
         }
@@ -224,7 +229,7 @@ class PMDRecognizer(ProgressiveRecognizer):
                 weights = uniform_weights(smoothed, smoothed.shape[1])
             else:
                 weights = masked_weights(stage[:, k], masked, dare.tau, dare.difficulty_scale)
-            losses[f'loss_df_{name}'] = dare.loss_weight * difficulty_loss(
+            losses[f'loss_df_{name}'] = weight_of(dare.loss_weight, name) * difficulty_loss(
                 weights, smoothed, dare.difficulty_scale
             )
             all_smoothed.append(smoothed)

@@ -6,6 +6,7 @@ from typing import Mapping, TypeVar
 from pmd_mmaction.functional import checks
 from pmd_mmaction.functional.difficulty import DIFFICULTY_SCALES
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
+from pmd_mmaction.models.loss_weight import LossWeight, check_loss_weight
 
 AUX_MASKS = ('same', 'nested')
 TEACHER_DTYPES = (None, 'bfloat16', 'float16')
@@ -36,17 +37,17 @@ class BaseTerm:
     """Distillation from the image and the video teacher.
 
     Attributes:
-        loss_weight: lambda_base.
+        loss_weight: lambda_base, or ``dict(image=..., video=...)``.
         distance: ``'l2'`` or ``'smooth_l1'`` (MVD).
         channel_reduction: ``'mean'`` or ``'sum'``; also used by PSD and DARE.
     """
 
-    loss_weight: float = 1.0
+    loss_weight: LossWeight = 1.0
     distance: str = 'l2'
     channel_reduction: str = 'mean'
 
     def __post_init__(self) -> None:
-        checks.require_number('base', at_least=0, loss_weight=self.loss_weight)
+        check_loss_weight('base', self.loss_weight)
         checks.require_one_of('base', DISTANCES, distance=self.distance)
         checks.require_one_of('base', CHANNEL_REDUCTIONS, channel_reduction=self.channel_reduction)
 
@@ -56,7 +57,7 @@ class PSDTerm:
     """Progressive student distillation.
 
     Attributes:
-        loss_weight: lambda_pg.
+        loss_weight: lambda_pg, or ``dict(image=..., video=...)``.
         aux_mask: ``'same'``: the auxiliary teacher sees the student's visible patches.
             ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
             contain the student's, and the loss runs over its own masked patches.
@@ -64,12 +65,12 @@ class PSDTerm:
             it, as with the recognizer's ``teacher_dtype``, which None stands for.
     """
 
-    loss_weight: float = 0.05
+    loss_weight: LossWeight = 0.05
     aux_mask: str = 'same'
     aux_dtype: str | None = None
 
     def __post_init__(self) -> None:
-        checks.require_number('psd', at_least=0, loss_weight=self.loss_weight)
+        check_loss_weight('psd', self.loss_weight)
         checks.require_one_of('psd', AUX_MASKS, aux_mask=self.aux_mask)
         checks.require_one_of('psd', TEACHER_DTYPES, aux_dtype=self.aux_dtype)
 
@@ -79,21 +80,21 @@ class DARETerm:
     """Difficulty-aware region enhancement.
 
     Attributes:
-        loss_weight: lambda_df.
+        loss_weight: lambda_df, or ``dict(image=..., video=...)``.
         alpha: weight of the new loss in the smoothed one, in (0, 1]; 1 is no smoothing.
         tau: temperature of the region weights, > 0.
         difficulty_scale: ``'balanced'`` or ``'paper'``.
         weighting: False keeps uniform weights (the paper's "SPL only" row).
     """
 
-    loss_weight: float = 1.0
+    loss_weight: LossWeight = 1.0
     alpha: float = 0.95
     tau: float = 0.5
     difficulty_scale: str = 'balanced'
     weighting: bool = True
 
     def __post_init__(self) -> None:
-        checks.require_number('dare', at_least=0, loss_weight=self.loss_weight)
+        check_loss_weight('dare', self.loss_weight)
         checks.require_number('dare', above=0, at_most=1, alpha=self.alpha)
         checks.require_number('dare', above=0, tau=self.tau)
         checks.require_one_of('dare', DIFFICULTY_SCALES, difficulty_scale=self.difficulty_scale)

@@ -3,7 +3,8 @@ default_scope = 'mmaction'
 custom_imports = dict(imports=['pmd_mmaction'], allow_failed_imports=False)
 
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
+    # Losses stay on the device until the log reads them.
+    runtime_info=dict(type='LossInfoHook'),
     timer=dict(type='IterTimerHook'),
     data_time=dict(type='DataTimeHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),

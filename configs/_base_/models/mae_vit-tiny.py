@@ -2,7 +2,7 @@
 model = dict(
     type='MaskedAutoencoder',
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
+        type='ClipPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         format_shape='NCTHW',

@@ -5,6 +5,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import Phase
+from pmd_mmaction.functional.transfer import send
 from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.terms import DARETerm, PSDTerm, make_term
@@ -169,5 +170,4 @@ class ProgressiveRecognizer(MaskedRecognizer):
             int(sample.sample_idx) for sample in data_samples for _ in range(clips_per_video)
         ]
         last, stage = self._difficulty.read(sample_idx)
-        to_device = dict(device=device, non_blocking=True)
-        return sample_idx, last.to(**to_device), None if stage is None else stage.to(**to_device)
+        return sample_idx, send(last, device), None if stage is None else send(stage, device)

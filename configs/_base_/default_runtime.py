@@ -23,6 +23,8 @@ default_hooks = dict(
 
 env_cfg = dict(
     cudnn_benchmark=False,
+    # float32 products and convolutions on a GPU round their factors to TF32 (docs/reliability.md)
+    tf32=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # Seconds until the other ranks give up on one that is gone; saving has to fit in.
     dist_cfg=dict(backend='nccl', timeout=1800),

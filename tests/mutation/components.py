@@ -5,11 +5,19 @@
 
 COMPONENTS = {
     ('hooks/finite_guard.py', 'hooks/test_finite_guard.py'): [
-        ('gradients: measured after clipping by value', 'self._norm = _gradient_norm(parameters)', 'pass'),
-        ('gradients: the norm of the step before', 'self._found, None, None', 'self._found, None, self._norm'),
-        ('gradients: an infinite norm is logged', 'self._norm if self._norm.isfinite() else None', 'self._norm'),
+        ('gradients: measured after clipping by value', '            norm = _gradient_norm(parameters)\n            self._clip_func(parameters, **kwargs)', '            self._clip_func(parameters, **kwargs)\n            norm = _gradient_norm(parameters)'),
+        ('gradients: the verdict of the step before', 'self._found, None, False', 'self._found, self._found, self._clipped'),
+        ('gradients: an infinite norm is logged', 'norm if by_norm and math.isfinite(norm) else None', 'norm if by_norm else None'),
         ('gradients: their largest', 'get_total_norm(gradients)', "get_total_norm(gradients, float('inf'))"),
         ('guard: keeps clipping', 'self.optim_wrapper.clip_func = self._clip_func', 'pass'),
+    ],
+    ('hooks/finite_guard.py', 'hooks/test_finite_guard_amp.py'): [
+        ('scale: judged with it', 'if scale is None:', 'if True:'),
+        ('scale: taken off twice', 'optimizer.grad_scale = None', 'pass'),
+        ('scale: every skip lowers it', '(now < before) & (now >= 1)', 'now >= 1'),
+        ('scale: lowered without end', '(now < before) & (now >= 1)', 'now < before'),
+        ('scale: the one after the step', 'before, self._scale = self._scale, self._dynamic_scale()', 'before = self._scale = self._dynamic_scale()'),
+        ('float16: the norm overflows', 'torch.linalg.vector_norm(x, dtype=torch.float32)', 'torch.linalg.vector_norm(x)'),
     ],
     ('hooks/log_history_hook.py', 'hooks/test_log_history_hook.py'): [
         ('history: unbounded', 'history.max_length = self._kept', 'pass'),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import gc
 import os
 import sys
-from pathlib import Path
 
 import torch
 from mmaction.registry import RUNNERS

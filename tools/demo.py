@@ -4,6 +4,11 @@ Every step is an ordinary command of this repository and is printed before it ru
 result exists is skipped; one that was interrupted is resumed.
 """
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import json
 import re
@@ -11,7 +16,6 @@ import shlex
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table

@@ -17,7 +17,10 @@ tools="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 PYTHONPATH="$(dirname "$tools")${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONPATH
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
+python=${PYTHON:-$(command -v python || command -v python3 || echo python)}
+"$python" "$tools/environment.py" --help >/dev/null  # says so outside the environment
+
+exec "$python" -m torch.distributed.run \
   --nnodes="${NNODES:-1}" \
   --node_rank="${NODE_RANK:-0}" \
   --master_addr="${MASTER_ADDR:-127.0.0.1}" \

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import hashlib
 import json
@@ -9,7 +14,6 @@ import pickle
 import shutil
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch

@@ -1,8 +1,12 @@
 """Fits the linear head of a recognizer on frozen features and tests it with the Runner."""
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import json
-from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import hashlib
 import io
@@ -9,7 +14,6 @@ import pickle
 import sys
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
 import torch
 from torch import Tensor

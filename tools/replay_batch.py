@@ -6,11 +6,15 @@ drawn as they were. Exit code 0 if something is not finite again, 1 if everythin
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import pickle
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 from mmaction.registry import MODELS

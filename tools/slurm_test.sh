@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Evaluates as a Slurm job with one task per GPU.
 #   tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [options of tools/test.py]
-# Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS, MASTER_PORT, PYTHON.
+# Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (workers + 1), SRUN_ARGS, MASTER_PORT, PYTHON.
 set -euo pipefail
 
 if [[ $# -lt 4 ]]; then
@@ -23,6 +23,8 @@ gpus=${GPUS:-8}
 gpus_per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 # Jobs on one machine must not meet at the same port.
 export MASTER_PORT="${MASTER_PORT:-$((12000 + RANDOM % 20000))}"
+python=${PYTHON:-$(command -v python || command -v python3 || echo python)}
+cpus=${CPUS_PER_TASK:-$("$python" "$tools/environment.py" test "$config" "$@")}
 # Several options in one variable: splitting at blanks is wanted here and nowhere else.
 read -r -a srun_args <<<"${SRUN_ARGS:-}"
 
@@ -31,7 +33,7 @@ exec srun -p "$partition" \
   --gres="gpu:$gpus_per_node" \
   --ntasks="$gpus" \
   --ntasks-per-node="$gpus_per_node" \
-  --cpus-per-task="${CPUS_PER_TASK:-5}" \
+  --cpus-per-task="$cpus" \
   --kill-on-bad-exit=1 \
   ${srun_args[@]+"${srun_args[@]}"} \
-  "${PYTHON:-python}" -u "$tools/test.py" "$config" "$checkpoint" --launcher slurm "$@"
+  "$python" -u "$tools/test.py" "$config" "$checkpoint" --launcher slurm "$@"

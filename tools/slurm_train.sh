@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains as a Slurm job with one task per GPU.
 #   tools/slurm_train.sh PARTITION JOB_NAME CONFIG [options of tools/train.py]
-# Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (5), SRUN_ARGS, MASTER_PORT, PYTHON.
+# Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (workers + 1), SRUN_ARGS, MASTER_PORT, PYTHON.
 # SRUN_ARGS=--signal=USR1@120 saves two minutes before the time limit; docs/reliability.md has a batch
 # script that is queued again (sbatch --requeue).
 set -euo pipefail
@@ -24,6 +24,8 @@ gpus=${GPUS:-8}
 gpus_per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 # Jobs on one machine must not meet at the same port.
 export MASTER_PORT="${MASTER_PORT:-$((12000 + RANDOM % 20000))}"
+python=${PYTHON:-$(command -v python || command -v python3 || echo python)}
+cpus=${CPUS_PER_TASK:-$("$python" "$tools/environment.py" train "$config" "$@")}
 # Several options in one variable: splitting at blanks is wanted here and nowhere else.
 read -r -a srun_args <<<"${SRUN_ARGS:-}"
 
@@ -32,7 +34,7 @@ exec srun -p "$partition" \
   --gres="gpu:$gpus_per_node" \
   --ntasks="$gpus" \
   --ntasks-per-node="$gpus_per_node" \
-  --cpus-per-task="${CPUS_PER_TASK:-5}" \
+  --cpus-per-task="$cpus" \
   --kill-on-bad-exit=1 \
   ${srun_args[@]+"${srun_args[@]}"} \
-  "${PYTHON:-python}" -u "$tools/train.py" "$config" --launcher slurm "$@"
+  "$python" -u "$tools/train.py" "$config" --launcher slurm "$@"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import os
-from pathlib import Path
 
 from mmaction.registry import RUNNERS
 from mmengine.config import Config, DictAction

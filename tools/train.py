@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
 import argparse
 import gc
 import os
 import sys
-from pathlib import Path
 
 import torch
 from mmaction.registry import RUNNERS
@@ -121,7 +125,10 @@ def _use_amp(cfg: Config) -> None:
             'and choose the precision in the config.'
         )
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    # bfloat16 has the range of float32: a scale that grows until gradients overflow never ends
+    scale = 1.0 if cfg.optim_wrapper.get('dtype') == 'bfloat16' else 'dynamic'
+    if cfg.optim_wrapper.get('loss_scale', 'dynamic') == 'dynamic':
+        cfg.optim_wrapper.loss_scale = scale
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:

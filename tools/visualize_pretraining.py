@@ -1,7 +1,11 @@
 """Draws masks, difficulty maps and curves of a PMD pre-training run."""
 
-import argparse
+import runpy
 from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
+
+import argparse
 
 import matplotlib
 import numpy as np

@@ -3,7 +3,8 @@ default_scope = 'mmaction'
 custom_imports = dict(imports=['pmd_mmaction'], allow_failed_imports=False)
 
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
+    # Losses stay on the device until the log reads them.
+    runtime_info=dict(type='LossInfoHook'),
     timer=dict(type='IterTimerHook'),
     data_time=dict(type='DataTimeHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
@@ -22,6 +23,8 @@ default_hooks = dict(
 
 env_cfg = dict(
     cudnn_benchmark=False,
+    # float32 products and convolutions on a GPU round their factors to TF32 (docs/reliability.md)
+    tf32=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     # Seconds until the other ranks give up on one that is gone; saving has to fit in.
     dist_cfg=dict(backend='nccl', timeout=1800),

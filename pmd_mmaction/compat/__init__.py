@@ -34,7 +34,16 @@ _repaired: set[str] = set()
 
 def _repairs() -> tuple[Repair, ...]:
     # Imported late: these modules need the stack, whose absence `requirements` reports better.
-    from pmd_mmaction.compat import checkpoint, cpu_launch, download, imports, multimodal
+    from pmd_mmaction.compat import (
+        checkpoint,
+        cpu_launch,
+        download,
+        imports,
+        loss_scale,
+        multimodal,
+        optimizer_state,
+        tf32,
+    )
 
     return (
         Repair(
@@ -84,6 +93,24 @@ def _repairs() -> tuple[Repair, ...]:
             'the mmengine DDPStrategy gives a model on the CPU the id of a GPU',
             cpu_launch.strategy_needs_gpu,
             cpu_launch.repair_strategy,
+        ),
+        Repair(
+            'bfloat16-scale',
+            'the mmengine AmpOptimWrapper scales the loss in bfloat16, and the scale never ends',
+            loss_scale.bfloat16_is_scaled,
+            loss_scale.repair_scaling,
+        ),
+        Repair(
+            'optimizer-state',
+            'a resumed optimizer counts its steps on the GPU, which waits for each of them',
+            optimizer_state.steps_stay_where_they_were_read,
+            optimizer_state.repair_loading,
+        ),
+        Repair(
+            'tf32',
+            'mmengine has no switch for TF32, and reads over what it does not know in env_cfg',
+            tf32.switch_is_missing,
+            tf32.repair_setup,
         ),
     )
 

@@ -21,10 +21,12 @@ def pack_rows(
     """Rows of some clips from the losses of their masked patches.
 
     Values beyond the range of the table's dtype (65504 for float16) become its limit; those that
-    are not finite become infinite, for `infinite_rows` to find.
+    are not finite become infinite, for `infinite_rows` to find. Looks at shapes only, so that
+    nobody waits for the device: whose patches do not come from a mask calls `check_patches` first.
 
     Args:
-        masked_index: Masked patches of each clip, (B, M), integer, in [0, patches).
+        masked_index: Masked patches of each clip, (B, M), integer, in [0, patches), each at most
+            once in its row.
         smoothed: Their smoothed losses, (B, teachers, M), floating, on the same device.
         layout: Of the table.
 
@@ -33,11 +35,10 @@ def pack_rows(
 
     Raises:
         TypeError: If the patches are not integers.
-        ValueError: If a shape is wrong or a row names a patch twice.
-        IndexError: If a patch lies outside of the table.
+        ValueError: If a shape is wrong.
     """
     batch = len(smoothed)
-    _check_patches(masked_index, batch, layout.num_patches)
+    _check_form(masked_index, batch)
     masked = masked_index.shape[1]
     expected = (batch, layout.num_teachers, masked)
     if smoothed.shape != expected:
@@ -50,10 +51,32 @@ def pack_rows(
     values = smoothed.detach().clamp(-limit, limit).to(dtype)
     values = values.masked_fill(~smoothed.isfinite(), torch.inf)
     rows = values.new_full((batch, *layout.shape[1:]), torch.nan)
-    rows.scatter_(2, masked_index[:, None].expand(expected).long(), values)
-    if batch and (rows[:, 0].isnan().sum(1) != layout.num_patches - masked).any():
+    return rows.scatter_(2, masked_index[:, None].expand(expected).long(), values)
+
+
+def check_patches(masked_index: torch.Tensor, batch: int, num_patches: int) -> None:
+    """Refuses patches that a table has not, and those named twice; reads them from the device.
+
+    Args:
+        masked_index: Masked patches of each clip, (B, M), integer.
+        batch: B.
+        num_patches: Of the table.
+
+    Raises:
+        TypeError: If the patches are not integers.
+        IndexError: If a patch lies outside of the table.
+        ValueError: If the shape is wrong or a row names a patch twice.
+    """
+    _check_form(masked_index, batch)
+    outside = (masked_index < 0) | (masked_index >= num_patches)
+    if outside.any():
+        raise IndexError(
+            f'masked_index {masked_index[outside][0].item()} is outside of the difficulty table, '
+            f'which has {num_patches} patches (0 to {num_patches - 1}). Create the table with the '
+            'number of patches of the student.'
+        )
+    if (masked_index.sort(1).values.diff() == 0).any():
         raise ValueError('masked_index names a patch twice in one row; each patch is masked once')
-    return rows
 
 
 def infinite_rows(rows: torch.Tensor) -> torch.Tensor:
@@ -61,19 +84,22 @@ def infinite_rows(rows: torch.Tensor) -> torch.Tensor:
     return rows.isinf().flatten(1).any(1)
 
 
-def check_finite(videos: Sequence[int] | torch.Tensor, infinite: torch.Tensor) -> None:
+def check_finite(
+    videos: Sequence[int] | np.ndarray | torch.Tensor, infinite: np.ndarray | torch.Tensor
+) -> None:
     """Refuses a batch with infinite rows.
 
     Args:
         videos: Sample index of each row, length B.
-        infinite: Which rows are, (B,) bool, see `infinite_rows`.
+        infinite: Which rows are, (B,) bool, on the host, see `infinite_rows`.
 
     Raises:
         ValueError: Naming the first such video.
     """
-    if infinite.any():
+    bad = np.flatnonzero(infinite)
+    if len(bad):
         raise ValueError(
-            f'the smoothed loss of video {int(videos[int(infinite.nonzero()[0])])} is not finite; '
+            f'the smoothed loss of video {int(videos[bad[0]])} is not finite; '
             'nothing was written. The training has diverged or the clip is broken: look at it, '
             'lower the learning rate or clip the gradients.'
         )
@@ -102,18 +128,11 @@ def merge_copies(videos: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.n
     return unique, mean.astype(rows.dtype)
 
 
-def _check_patches(masked_index: torch.Tensor, batch: int, num_patches: int) -> None:
-    """Raises unless these are patches of a table, (B, M)."""
+def _check_form(masked_index: torch.Tensor, batch: int) -> None:
+    """Raises unless these are integers, (B, M)."""
     dtype = masked_index.dtype
     if dtype == torch.bool or dtype.is_floating_point or dtype.is_complex:
         raise TypeError(f'masked_index must be integers, got {str(dtype).removeprefix("torch.")}')
     if masked_index.ndim != 2 or len(masked_index) != batch:
         shape = tuple(masked_index.shape)
         raise ValueError(f'masked_index must have shape ({batch}, M), got {shape}')
-    outside = (masked_index < 0) | (masked_index >= num_patches)
-    if outside.any():
-        raise IndexError(
-            f'masked_index {masked_index[outside][0].item()} is outside of the difficulty table, '
-            f'which has {num_patches} patches (0 to {num_patches - 1}). Create the table with the '
-            'number of patches of the student.'
-        )

@@ -12,7 +12,13 @@ import torch
 
 from pmd_mmaction.dare import scratch
 from pmd_mmaction.dare.layout import TableLayout
-from pmd_mmaction.dare.rows import check_finite, infinite_rows, merge_copies, pack_rows
+from pmd_mmaction.dare.rows import (
+    check_finite,
+    check_patches,
+    infinite_rows,
+    merge_copies,
+    pack_rows,
+)
 from pmd_mmaction.dare.video_rows import video_rows
 
 CHUNK_BYTES = 16 * 2**20
@@ -163,14 +169,16 @@ class DifficultyTable:
             ValueError: If a shape is wrong, a row names a patch twice or a value is not finite. The
                 table is unchanged after any error.
         """
+        masked_index, smoothed = masked_index.cpu(), smoothed.cpu()
+        check_patches(masked_index, len(smoothed), self.layout.num_patches)
         rows = pack_rows(masked_index, smoothed, self.layout)
         check_finite(sample_idx, infinite_rows(rows))
         self.write_rows(sample_idx, rows)
 
     def write_rows(
         self,
-        sample_idx: Sequence[int] | torch.Tensor,
-        rows: torch.Tensor,
+        sample_idx: Sequence[int] | np.ndarray | torch.Tensor,
+        rows: np.ndarray | torch.Tensor,
         place: int = 0,
         sharers: int = 1,
     ) -> None:
@@ -183,7 +191,7 @@ class DifficultyTable:
 
         Args:
             sample_idx: Sample index of each clip, length B, in [0, videos).
-            rows: Result of `pack_rows`, (B, teachers, patches) in the table's dtype, on any device,
+            rows: Result of `pack_rows`, (B, teachers, patches) in the table's dtype, on the host,
                 none infinite (`check_finite`).
             place: Of this process among those that divide the batch, in [0, sharers).
             sharers: Number of these processes.
@@ -196,10 +204,10 @@ class DifficultyTable:
         expected = (len(videos), *self.shape[1:])
         if rows.shape != expected:
             raise ValueError(f'rows must have shape {expected}, got {tuple(rows.shape)}')
-        mine = np.flatnonzero(videos % sharers == place)
-        if len(mine) < len(videos):  # before the copy from the device
-            rows = rows[torch.from_numpy(mine).to(rows.device)]
-        self._merge(*merge_copies(videos[mine], rows.cpu().numpy()))
+        rows, mine = np.asarray(rows), videos % sharers == place
+        if not mine.all():
+            videos, rows = videos[mine], rows[mine]
+        self._merge(*merge_copies(videos, rows))
 
     def _merge(self, videos: np.ndarray, rows: np.ndarray) -> None:
         """Stores rows of different videos where they are not NaN."""

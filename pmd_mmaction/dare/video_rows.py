@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 
-def video_rows(sample_idx: Sequence[int] | torch.Tensor, num_videos: int) -> np.ndarray:
+def video_rows(
+    sample_idx: Sequence[int] | np.ndarray | torch.Tensor, num_videos: int
+) -> np.ndarray:
     """Sample indexes as rows of the table.
 
     Args:

@@ -9,11 +9,12 @@ from pmd_mmaction.functional.alignment import (
 )
 from pmd_mmaction.functional.difficulty import (
     difficulty_loss,
+    masked_weights,
     region_weights,
     smooth_difficulty,
     uniform_weights,
 )
-from pmd_mmaction.functional.masking import gather_tokens, split_mask, visible_count
+from pmd_mmaction.functional.masking import gather_tokens, gather_values, split_mask, visible_count
 from pmd_mmaction.functional.patch_loss import masked_mean, normalize_target, patch_distance
 from pmd_mmaction.functional.phases import Phase, PhaseSchedule, stage_of
 from pmd_mmaction.functional.pixels import normalize_pixels, patchify
@@ -35,8 +36,10 @@ __all__ = [
     'derive_seed',
     'difficulty_loss',
     'gather_tokens',
+    'gather_values',
     'layer_groups',
     'masked_mean',
+    'masked_weights',
     'normalize_pixels',
     'normalize_target',
     'patch_distance',

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from pmd_mmaction.functional.masking import gather_values
+
 DIFFICULTY_SCALES = ('balanced', 'paper')
 
 
@@ -25,18 +27,43 @@ def smooth_difficulty(patch_loss: Tensor, last: Tensor, alpha: float) -> Tensor:
 def region_weights(difficulty: Tensor, tau: float) -> Tensor:
     """``w_{s,p} = exp(Lhat_{s-1,p} / tau) / sum_k exp(Lhat_{s-1,k} / tau)``.
 
-    The sum runs over all N patches of the video; patches never masked count with 0.
+    The sum runs over the patches that are given; one that was never masked counts with 0.
 
     Args:
         difficulty: ``(..., N)`` smoothed losses at the end of the previous stage.
         tau: temperature, > 0.
 
     Returns:
-        ``(..., N)`` weights in (0, 1) that sum to 1 over the last axis.
+        ``(..., N)`` weights in [0, 1] that sum to 1 over the last axis.
     """
     difficulty = difficulty.detach().float()
     # The largest is taken off before the division, which could overflow for large losses.
     return ((difficulty - difficulty.amax(-1, keepdim=True)) / tau).softmax(-1)
+
+
+def masked_weights(
+    difficulty: Tensor, masked_index: Tensor, tau: float, scale: str = 'balanced'
+) -> Tensor:
+    """The :func:`region_weights` of the masked patches, in a phase's later stages.
+
+    Args:
+        difficulty: ``(B, N)`` smoothed losses of all patches at the end of the previous stage.
+        masked_index: ``(B * K, M)`` int64 masked patches of this iteration, of K masks per clip.
+        tau: temperature, > 0.
+        scale: ``'balanced'``: the sum over k runs over the masked patches, so that their weights
+            sum to 1 as the ``1/N_M`` of the first stage do. ``'paper'``: over all N patches of
+            the video. The ratio of two masked patches' weights is the same.
+
+    Returns:
+        ``(B * K, M)`` float32 weights.
+
+    Raises:
+        ValueError: for an unknown ``scale``.
+    """
+    _check_scale(scale)
+    if scale == 'balanced':
+        return region_weights(gather_values(difficulty, masked_index), tau)
+    return gather_values(region_weights(difficulty, tau), masked_index)
 
 
 def uniform_weights(like: Tensor, num_masked: int) -> Tensor:
@@ -58,8 +85,9 @@ def difficulty_loss(weights: Tensor, smoothed: Tensor, scale: str = 'balanced') 
     Args:
         weights: ``(B, M)`` weights of the masked patches.
         smoothed: ``(B, M)`` smoothed losses of the masked patches.
-        scale: ``'paper'`` is the equation by the letter. ``'balanced'`` multiplies it by
-            N_M, so that uniform weights give the plain mean (docs/interpretation.md).
+        scale: ``'paper'`` is the equation by the letter. ``'balanced'`` multiplies it by N_M:
+            with weights that sum to 1 over the masked patches (:func:`masked_weights`) it is
+            their weighted mean, and uniform ones give the plain mean (docs/interpretation.md).
 
     Returns:
         Scalar.
@@ -67,9 +95,13 @@ def difficulty_loss(weights: Tensor, smoothed: Tensor, scale: str = 'balanced') 
     Raises:
         ValueError: for an unknown ``scale``.
     """
+    _check_scale(scale)
     weighted = (weights * smoothed).sum(-1)
     if scale == 'balanced':
         return weighted.mean()
-    if scale == 'paper':
-        return weighted.mean() / smoothed.shape[-1]
-    raise ValueError(f'difficulty_scale is {scale!r}; it must be one of {DIFFICULTY_SCALES}')
+    return weighted.mean() / smoothed.shape[-1]
+
+
+def _check_scale(scale: str) -> None:
+    if scale not in DIFFICULTY_SCALES:
+        raise ValueError(f'difficulty_scale is {scale!r}; it must be one of {DIFFICULTY_SCALES}')

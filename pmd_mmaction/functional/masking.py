@@ -41,7 +41,10 @@ def gather_tokens(tokens: Tensor, index: Tensor) -> Tensor:
     Returns:
         ``(B * K, L, D)``.
     """
-    flat = index.reshape(
-        tokens.shape[0], -1, 1
-    )  # all masks of a clip at once: no copy of its tokens
+    flat = index.reshape(len(tokens), -1, 1)  # all masks of a clip: its tokens are not copied
     return tokens.gather(1, flat.expand(-1, -1, tokens.shape[-1])).reshape(*index.shape, -1)
+
+
+def gather_values(values: Tensor, index: Tensor) -> Tensor:
+    """Picks one number per patch, ``(B, N)`` to ``(B * K, L)``; see :func:`gather_tokens`."""
+    return values.gather(1, index.reshape(len(values), -1)).reshape(index.shape)

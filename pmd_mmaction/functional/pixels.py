@@ -25,15 +25,20 @@ def patchify(clips: Tensor, tubelet: int, patch: int) -> Tensor:
 def normalize_pixels(patches: Tensor, channels: int, eps: float = 1e-6) -> Tensor:
     """Zero mean and unit variance for each patch and channel (VideoMAE's target).
 
+    ``(x - mean) / (std + eps)`` with the unbiased variance over the P pixels. A patch of one
+    colour gives exactly 0. In VideoMAE's own code the mean of its equal pixels may be rounded;
+    what is left of the difference, over an ``eps`` of its size, is then the target.
+
     Args:
-        patches: ``(B, N, channels * P)`` rows of :func:`patchify`.
+        patches: ``(B, N, channels * P)`` rows of :func:`patchify`, pixels in [0, 1].
         channels: image channels C.
-        eps: added to the standard deviation; a larger one keeps the compression noise of
-            flat patches small.
+        eps: added to the standard deviation, in the units of ``patches``; a larger one keeps the
+            compression noise of flat patches small.
 
     Returns:
         The normalised rows, same shape.
     """
     x = patches.unflatten(-1, (channels, -1))
+    x = x - x[..., :1]  # equal pixels become zeros, whose mean is not rounded
     x = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + eps)
     return x.flatten(-2)

@@ -6,6 +6,7 @@ from pmd_mmaction.hooks.compile_hook import CompileHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.data_time_hook import DataTimeHook
 from pmd_mmaction.hooks.log_history_hook import LogHistoryHook
+from pmd_mmaction.hooks.loss_info_hook import LossInfoHook
 from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.preemption_hook import PreemptionHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
@@ -20,6 +21,7 @@ __all__ = [
     'DAREHook',
     'DataTimeHook',
     'LogHistoryHook',
+    'LossInfoHook',
     'NonFiniteHook',
     'PreemptionHook',
     'ProgressivePhaseHook',

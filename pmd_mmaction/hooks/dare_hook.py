@@ -45,8 +45,8 @@ class DifficultyReader:
 class DAREHook(Hook):
     """Keeps the smoothed losses of every (video, patch) and turns them over at stage ends.
 
-    After each iteration the new smoothed losses of all ranks go into a table, one per node. At
-    the end of a stage its values become the base of the next stage's weights; at the end of a
+    After each iteration the new smoothed losses of all ranks go into a table, one per node, in
+    which they arrive before the next iteration reads. At the end of a stage its values become the base of the next stage's weights; at the end of a
     phase it starts from zero. The table is saved beside each checkpoint, which names it with
     its digest.
 
@@ -132,6 +132,7 @@ class DAREHook(Hook):
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """What the recognizer reads of these videos."""
+        self._share.bring_up(sample_idx)
         return self._reader.read(sample_idx)
 
     # ------------------------------------------------------------------ training
@@ -144,10 +145,17 @@ class DAREHook(Hook):
         first_stage = stage_of(runner.epoch, phase, self.stage_epochs) == 0
         self._reader.uniform = first_stage and (self.reset_per_phase or phase.index == 0)
 
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Brings up to date what the recognizer is about to read."""
+        if self.table is not None:
+            samples = data_batch['data_samples']
+            # The recognizer refuses a sample without an index.
+            self._share.bring_up([sample.get('sample_idx', -1) for sample in samples])
+
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Writes the smoothed losses of all ranks into the table."""
+        """Sends the smoothed losses of all ranks on their way into the table."""
         if self.table is None:
             return
         losses = plain_model(runner).pop_patch_losses()
@@ -157,8 +165,11 @@ class DAREHook(Hook):
 
     def after_train_epoch(self, runner) -> None:
         """Turns the table over where the next epoch begins a stage or a phase."""
+        if self.table is None:
+            return
+        self._share.complete()
         following = runner.epoch + 1
-        if self.table is None or following >= self._schedule.total_epochs:
+        if following >= self._schedule.total_epochs:
             return
         phase = self._schedule.at(following)
         if following == phase.begin:
@@ -179,6 +190,7 @@ class DAREHook(Hook):
         """Saves the table and names it in the checkpoint (the main process calls this)."""
         if self.table is None:
             return
+        self._share.complete()  # inside an epoch
         meta, directory = checkpoint['meta'], _checkpoint_dir(runner)
         directory.mkdir(parents=True, exist_ok=True)  # at the first checkpoint
         name = table_name(meta['epoch'], meta['iter'])

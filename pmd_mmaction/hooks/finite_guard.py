@@ -1,5 +1,6 @@
 """No optimiser step from losses or gradients that are not finite."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -17,8 +18,8 @@ class Verdict(NamedTuple):
         skipped: whether a step was due and was not made.
         reason: ``'loss'`` or ``'gradient'`` if skipped, else None. With gradient accumulation
             the loss may be that of an earlier iteration of the same step.
-        seeks_scale: whether it was skipped because a dynamic loss scale above 1 let fp16
-            gradients overflow, which says nothing about the batch.
+        seeks_scale: whether the skip lowered a dynamic loss scale, which is still 1 or more: it
+            was too large for float16 gradients, which says nothing about the batch.
     """
 
     finite_loss: bool
@@ -39,9 +40,10 @@ class FiniteGuard:
     A step is skipped by taking the gradients away: every optimiser of PyTorch leaves a
     parameter without gradient, and its moments, alone. So the guard works with any optimiser
     wrapper, mixed precision and gradient accumulation included. Gradients are looked at before
-    they are clipped, since clipping by value makes infinite ones finite. It costs the norm of the
-    gradients, or nothing where clipping computes it anyway, one all-reduce of two numbers and one
-    host synchronisation per iteration.
+    they are clipped, since clipping by value makes infinite ones finite, and without the scale of
+    the loss. It costs the norm of the gradients, or nothing where clipping computes it anyway, one
+    all-reduce of two numbers and one host synchronisation per iteration; a skipped step in float16
+    costs another.
 
     Gradients whose norm overflows (1.8e19 in float32) count as not finite: clipping by norm would
     make them all 0, and Adam would square them.
@@ -54,10 +56,12 @@ class FiniteGuard:
     def __init__(self, model: nn.Module, optim_wrapper: OptimWrapper) -> None:
         self.optim_wrapper = optim_wrapper
         self._parameter = next(model.parameters())
+        self._places = {parameter: i for i, parameter in enumerate(model.parameters())}
         self._loss: Tensor | None = None  # of this iteration
-        self._norm: Tensor | None = None  # of the gradients, if they were clipped
-        self._found: tuple[bool, bool] | None = None  # what the optimiser's hook saw
+        self._found: tuple[bool, bool] | None = None  # whether loss and gradients are not finite
+        self._clipped = False  # the gradients of the coming step, which were judged before
         self._poisoned = False  # the accumulated gradients hold a loss that was not finite
+        self._scale = self._dynamic_scale()  # of the loss, before this iteration
         self._handles = (
             model.register_forward_hook(self._see_losses, with_kwargs=True),
             optim_wrapper.optimizer.register_step_pre_hook(self._before_step),
@@ -76,20 +80,21 @@ class FiniteGuard:
     def close_iteration(self) -> Verdict:
         """Judges the iteration that is over; every rank calls this once per iteration."""
         due = self.optim_wrapper.should_update()
-        found, self._found, self._norm = self._found, None, None
+        found, self._found, self._clipped = self._found, None, False
         if found is None:  # gradients are accumulated, or GradScaler made no step
-            found = (self._agree(0.0)[0], due)
+            found = (self._agree(None)[0], due)
         bad_loss, bad_gradient = found
         poisoned = self._poisoned or bad_loss
         self._poisoned = poisoned and not due
         self._loss = None
         skipped = due and (poisoned or bad_gradient)
+        before, self._scale = self._scale, self._dynamic_scale()
         return Verdict(
             finite_loss=not bad_loss,
             updated=due and not skipped,
             skipped=skipped,
             reason=('loss' if poisoned else 'gradient') if skipped else None,
-            seeks_scale=skipped and not poisoned and self._seeks_scale(),
+            seeks_scale=skipped and not poisoned and _is_lowered(before, self._scale),
         )
 
     def _see_losses(self, model: nn.Module, args: tuple, kwargs: dict, output) -> None:
@@ -100,41 +105,74 @@ class FiniteGuard:
         flat = [x for value in values for x in (value if isinstance(value, list) else [value])]
         self._loss = torch.stack([x.detach().float().mean() for x in flat]).sum()
 
-    def _clip(self, parameters: list[Tensor], **kwargs) -> Tensor | None:
+    def _clip(self, parameters: list[Tensor], **kwargs) -> float | None:
         """Clips; the norm, for the log, or None where there is none or it is not finite."""
-        if self._clip_func is not nn.utils.clip_grad_norm_:
-            self._norm = _gradient_norm(parameters)
-            return self._clip_func(parameters, **kwargs)
-        # An error of PyTorch's would come before the step can be skipped.
-        self._norm = self._clip_func(parameters, **kwargs | dict(error_if_nonfinite=False))
-        return self._norm if self._norm.isfinite() else None
+        # Sums of another order round differently: a norm must not depend on parameter groups.
+        parameters = sorted(parameters, key=lambda x: self._places.get(x, -1))
+        by_norm = self._clip_func is nn.utils.clip_grad_norm_
+        if by_norm:
+            # An error of PyTorch's would come before the step can be skipped.
+            norm = self._clip_func(parameters, **kwargs | dict(error_if_nonfinite=False))
+        else:
+            norm = _gradient_norm(parameters)
+            self._clip_func(parameters, **kwargs)
+        *found, norm = self._agree(norm)
+        self._found, self._clipped = tuple(found), True
+        return norm if by_norm and math.isfinite(norm) else None
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
         """Takes the gradients away if they, or the losses behind them, are not finite."""
         parameters = [p for group in optimizer.param_groups for p in group['params']]
-        norm = _gradient_norm(parameters) if self._norm is None else self._norm
-        self._found = self._agree(norm)
+        if not self._clipped:
+            self._found = self._agree(_unscaled_norm(optimizer, parameters))[:2]
+        self._clipped = False
         if self._poisoned or any(self._found):
             for parameter in parameters:
                 parameter.grad = None
 
-    def _agree(self, norm: Tensor | float) -> tuple[bool, bool]:
-        """Whether the loss and the norm of the gradients are not finite on some rank."""
-        device = self._parameter.device
-        loss = 0.0 if self._loss is None else self._loss  # a train_step without forward()
-        values = torch.stack([torch.as_tensor(x, device=device).float() for x in (loss, norm)])
-        bad = (~values.isfinite()).int()
+    def _agree(self, norm: Tensor | None) -> tuple[bool, bool, float]:
+        """Whether loss and norm of the gradients are not finite on some rank, and the norm here."""
+        zero = torch.zeros((), device=self._parameter.device)
+        # None is a train_step without forward(), or gradients that nobody asks for
+        values = [zero if x is None else x.to(zero) for x in (self._loss, norm)]
+        values = torch.stack(values)
+        bad = (~values.isfinite()).float()
         all_reduce(bad, 'max')
-        bad_loss, bad_gradient = bad.tolist()
-        return bool(bad_loss), bool(bad_gradient)
+        bad_loss, bad_gradient, norm = torch.cat([bad, values[1:]]).tolist()
+        return bool(bad_loss), bool(bad_gradient), norm
 
-    def _seeks_scale(self) -> bool:
-        """Whether a dynamic loss scale can still be lowered."""
+    def _dynamic_scale(self) -> Tensor | None:
+        """The scale of the loss, on the device, or None if it is fixed or there is none."""
         scaler = getattr(self.optim_wrapper, 'loss_scaler', None)
         fixed = getattr(self.optim_wrapper, '_scale_update_param', None) is not None
-        return scaler is not None and not fixed and scaler.get_scale() >= 1
+        if scaler is None or fixed or not scaler.is_enabled():
+            return None
+        return scaler.scale(torch.ones((), device=self._parameter.device))
+
+
+def _is_lowered(before: Tensor | None, now: Tensor | None) -> bool:
+    """Whether a dynamic scale became smaller and can become smaller still."""
+    return now is not None and bool((now < before) & (now >= 1))
+
+
+def _unscaled_norm(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> Tensor:
+    """Norm of the gradients without the scale of the loss, which is taken off them."""
+    scale = getattr(optimizer, 'grad_scale', None)
+    if scale is None:
+        return _gradient_norm(parameters)
+    # GradScaler leaves the division to a fused optimizer; before it, a norm may overflow.
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if any(gradient.dtype == torch.float16 for gradient in gradients):
+        return _gradient_norm(parameters) / scale  # divided, they would underflow
+    if gradients:
+        torch._foreach_mul_(gradients, scale.double().reciprocal().float())
+    optimizer.grad_scale = None
+    return _gradient_norm(parameters)
 
 
 def _gradient_norm(parameters: list[Tensor]) -> Tensor:
     gradients = [p.grad for p in parameters if p.grad is not None]
+    if any(gradient.dtype == torch.float16 for gradient in gradients):
+        norms = [torch.linalg.vector_norm(x, dtype=torch.float32) for x in gradients]
+        return torch.linalg.vector_norm(torch.stack(norms))
     return nn.utils.get_total_norm(gradients)

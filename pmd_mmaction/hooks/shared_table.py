@@ -1,25 +1,39 @@
 """One difficulty table per node, shared by its ranks, and what they send to each other for it.
 
-Order of events, for a video that one rank shows in iteration t and any rank in iteration t + 1:
+The rows of iteration t travel while the ranks go on: `write` gathers them on the device and asks
+for a copy in pinned memory, `bring_up` waits for it at the start of iteration t + 1, when it has
+long arrived, and stores them. There is no barrier; the gathers order the ranks:
 
-1. Every rank reads its rows, computes, and enters the gather of iteration t.
-2. A rank leaves the gather when all have entered it: nobody reads old rows any more. It writes its
-   share of the batch. A video belongs to one share, by its index, so its row has one writer, which
-   sees all copies of it that were in the batch, whichever rank showed them.
-3. The barrier at the end of `write`: all shares are written before anybody reads rows again.
+1. Every rank holds the rows of all ranks, and can store any of them. A row of iteration t comes out
+   with the same bytes whoever stores it, and however often: its patches are the mean over all
+   copies of the video in that iteration, the others stay as they are.
+2. Each rank calls, in this order: `bring_up(videos of t)`, its reads of iteration t, the gather of t.
+   In `bring_up` it stores its share of the rows of t - 1 (a video belongs to one rank of the node,
+   by its index), and those of the videos that it is about to read.
+3. A rank that has the rows of t knows that all have entered the gather of t: all have stored their
+   shares of t - 1, and nobody reads for iteration t any more. So nobody stores rows of t while
+   somebody still reads for t.
+4. What a rank reads for t + 1 is therefore the newest: rows of t - 1 and before are in the table
+   by 3, rows of t it stores itself by 2. A neighbour that stores the same row at that moment
+   writes the bytes that are there already by 1; rows of t + 1 nobody has before this rank joins
+   their gather, after its reads.
 
-So the values of iteration t are what iteration t + 1 reads, however close copies of a video lie: in
-one batch (repeated augmentation), in consecutive batches, in the padding of an epoch's last batch,
-or at the seam of two epochs. Saving needs no further barrier: after `write` the table is complete,
-and no other rank can write before the saving rank joins the next gather.
+This holds however close copies of a video lie: in one batch (repeated augmentation), in consecutive
+batches, in the padding of an epoch's last batch, or at the seam of two epochs. An iteration without
+a gather (its losses were not finite, on every rank) changes nothing: the rows before it are kept.
+
+`complete` stores all rows that are on their way. Each rank alone then finds the whole table in the
+state of the last iteration, so that saving needs no word from the others; a change of the whole
+table (stage ends) has a barrier before it, since late stores would spoil it, and one after it.
 """
 
 import tempfile
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
 
+import numpy as np
 import torch
 from mmengine.dist import (
     all_gather,
@@ -32,9 +46,10 @@ from mmengine.dist import (
 from torch import Tensor
 
 from pmd_mmaction.dare import DifficultyTable, check_finite, infinite_rows, pack_rows
+from pmd_mmaction.functional.transfer import HostCopy, send
 
 
-@dataclass(frozen=True)
+@dataclass
 class TableShare:
     """A rank's part in the table of its node.
 
@@ -47,6 +62,8 @@ class TableShare:
     table: DifficultyTable
     place: int = 0
     sharers: int = 1
+    _coming: HostCopy | None = field(default=None, init=False, repr=False)
+    _arrived: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False, repr=False)
 
     @property
     def owner(self) -> bool:
@@ -54,7 +71,7 @@ class TableShare:
         return self.place == 0
 
     def write(self, sample_idx: Sequence[int], masked_index: Tensor, smoothed: Tensor) -> None:
-        """Writes the smoothed losses of all ranks. Collective; on return the table is complete.
+        """Sends the smoothed losses of all ranks on their way. Collective; nobody waits.
 
         Args:
             sample_idx: the B videos of this rank.
@@ -62,16 +79,46 @@ class TableShare:
             smoothed: ``(B, K, M)`` their smoothed losses.
 
         Raises:
-            ValueError: on every rank, if a value of any rank is not finite.
+            ValueError: as `bring_up`, which it calls for an iteration that read nothing.
         """
+        self.bring_up()
         rows = pack_rows(masked_index, smoothed, self.table.layout)
         # Each rank looks at its own rows only, and tells the others which are bad.
-        clips = torch.stack([torch.tensor(sample_idx, device=rows.device), infinite_rows(rows)], 1)
-        clips, rows = (torch.cat(all_gather(part)) for part in (clips, rows))
-        videos, infinite = clips.cpu().unbind(1)
-        check_finite(videos, infinite)
-        self.table.write_rows(videos, rows, self.place, self.sharers)
-        barrier()
+        videos = send(torch.tensor(sample_idx), rows.device)
+        clips = torch.stack([videos, infinite_rows(rows)], 1)
+        self._coming = HostCopy(*(torch.cat(all_gather(part)) for part in (clips, rows)))
+
+    def bring_up(self, sample_idx: Sequence[int] = ()) -> None:
+        """Stores this rank's share of the last rows, and all rows of some videos.
+
+        Args:
+            sample_idx: the videos that this rank reads next.
+
+        Raises:
+            ValueError: on every rank, if a value of any rank was not finite; none is stored.
+        """
+        if self._coming is not None:
+            coming, self._coming, self._arrived = self._coming, None, None
+            clips, rows = coming.wait()
+            videos, infinite = clips.T
+            check_finite(videos, infinite)
+            self._arrived = videos, rows
+            self.table.write_rows(videos, rows, self.place, self.sharers)
+        if self._arrived is not None and self.sharers > 1:
+            videos, rows = self._arrived
+            needed = np.isin(videos, sample_idx)
+            self.table.write_rows(videos[needed], rows[needed])
+
+    def complete(self) -> None:
+        """Stores all rows that are on their way: this rank finds the table complete.
+
+        Raises:
+            ValueError: as `bring_up`.
+        """
+        self.bring_up()
+        if self._arrived is not None and self.sharers > 1:
+            self.table.write_rows(*self._arrived)
+        self._arrived = None
 
 
 def create_shared_table(

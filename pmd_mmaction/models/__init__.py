@@ -1,6 +1,7 @@
 """Models: backbone -> decoders and neck, supervised by frozen teachers."""
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
+from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
 from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
 from pmd_mmaction.models.maskers import CubeMasker, RunningCellMasker, TubeMasker
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, PMDRecognizer
@@ -9,6 +10,7 @@ from pmd_mmaction.models.terms import CLFATerm
 
 __all__ = [
     'CLFATerm',
+    'ClipPreprocessor',
     'CubeMasker',
     'FeatureDecoder',
     'Float32TimeSformerHead',

@@ -59,6 +59,11 @@ GOOD = {
         ),
     ),
     'base': (MODELS, dict(type='BaseTerm')),
+    'pixel_teacher': (
+        MODELS,
+        dict(type='PixelTeacher', token_grid=(2, 4, 4), clip_size=(3, 4, 16, 16)),
+    ),
+    'pixel': (MODELS, dict(type='PixelTerm')),
     'psd': (MODELS, dict(type='PSDTerm')),
     'dare': (MODELS, dict(type='DARETerm')),
     'tube': (MODELS, dict(type='TubeMasker', token_grid=(2, 4, 4))),

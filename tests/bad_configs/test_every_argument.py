@@ -16,7 +16,10 @@ REGISTRIES = (DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
 # Arguments behind ``**``: where their names are.
 BEHIND = {
     'SafeCheckpointHook': lambda: set(signature(CheckpointHook).parameters),
-    **{name: lambda: set(argument_names(PatchTerm)) for name in ('BaseTerm', 'DARETerm')},
+    **{
+        name: lambda: set(argument_names(PatchTerm))
+        for name in ('BaseTerm', 'DARETerm', 'PixelTerm')
+    },
     **{name: lambda: set(argument_names(Term)) for name in ('PSDTerm', 'CLFATerm')},
     'VideoMAETeacher': lambda: set(signature(MaskedVisionTransformer).parameters),
     'PathListDataset': lambda: set(PathListDataset.OPTIONS),

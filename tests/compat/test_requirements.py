@@ -57,6 +57,9 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'cpu-init',
         'cpu-ddp',
         'cpu-strategy',
+        'bfloat16-scale',
+        'optimizer-state',
+        'tf32',
     ]
     assert all(item.repaired for item in before if item.present)
 

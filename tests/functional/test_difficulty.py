@@ -10,6 +10,7 @@ from torch.autograd import gradcheck
 
 from pmd_mmaction.functional import (
     difficulty_loss,
+    masked_weights,
     region_weights,
     smooth_difficulty,
     uniform_weights,
@@ -106,6 +107,35 @@ def test_first_stage_weights_are_one_over_the_masked_patches():
     assert torch.equal(uniform_weights(rand(2, 4), 5), torch.full((2, 4), 0.2))
 
 
+@pytest.mark.parametrize('scale', ['balanced', 'paper'])
+def test_weights_of_the_masked_patches_equal_the_loop(scale):
+    difficulty, tau = rand(2, 9), 0.5
+    difficulty[:, 4] = 0  # never masked before, but now
+    masked = torch.tensor([[1, 4, 7, 8], [0, 2, 4, 5]])
+    weights = masked_weights(difficulty, masked, tau, scale)
+    for b in range(2):
+        every = loop_weights(difficulty[b], tau)
+        share = math.fsum(every[p] for p in masked[b]) if scale == 'balanced' else 1
+        expected = [every[p] / share for p in masked[b]]
+        assert weights[b].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_scales_keep_the_ratios_of_the_weights():
+    difficulty, masked = rand(3, 20), torch.rand(3, 20).argsort(1)[:, :7]
+    ratio = masked_weights(difficulty, masked, 0.5) / masked_weights(
+        difficulty, masked, 0.5, 'paper'
+    )
+    torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio))
+    assert (ratio > 1).all()
+
+
+def test_one_visible_patch_of_huge_difficulty_leaves_the_others_their_weights():
+    """Its exponential is all of the sum over N; the masked ones' is 0 beside it."""
+    difficulty = torch.tensor([[1e4, 1.0, 1.5, 0.0]])
+    weights = masked_weights(difficulty, torch.tensor([[1, 2, 3]]), 0.5)
+    assert weights[0].tolist() == pytest.approx(loop_weights([1.0, 1.5, 0.0], 0.5), rel=1e-5)
+
+
 # --- loss ---
 
 
@@ -132,6 +162,20 @@ def test_balanced_uniform_weights_give_the_plain_mean():
     assert loss.item() == pytest.approx(smoothed.mean().item(), rel=1e-6)
 
 
+@pytest.mark.parametrize('ratio', [0.75, 0.8, 0.85, 0.9])
+@pytest.mark.parametrize('difficulty', [0.0, 0.7, 1e4])
+def test_balanced_uniform_difficulty_gives_the_plain_mean_in_every_stage(ratio, difficulty):
+    patches, masked = 1568, 8 * int(ratio * 196)
+    index = torch.rand(2, patches).argsort(1)[:, :masked]
+    smoothed = rand(2, masked)
+    first = difficulty_loss(uniform_weights(smoothed, masked), smoothed)
+    later = difficulty_loss(
+        masked_weights(torch.full((2, patches), difficulty), index, 0.5), smoothed
+    )
+    assert first.item() == pytest.approx(smoothed.mean().item(), rel=1e-6)
+    assert later.item() == pytest.approx(smoothed.mean().item(), rel=1e-6)
+
+
 def test_difficulty_loss_passes_gradcheck_through_the_smoothing():
     weights, last = rand(2, 3), rand(2, 3, seed=1)
     assert gradcheck(
@@ -143,3 +187,5 @@ def test_difficulty_loss_passes_gradcheck_through_the_smoothing():
 def test_unknown_scale_is_named():
     with pytest.raises(ValueError, match="difficulty_scale is 'big'"):
         difficulty_loss(rand(1, 1), rand(1, 1), 'big')
+    with pytest.raises(ValueError, match="difficulty_scale is 'big'"):
+        masked_weights(rand(1, 1), torch.zeros(1, 1, dtype=torch.int64), 0.5, 'big')

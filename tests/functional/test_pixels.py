@@ -51,8 +51,11 @@ def test_normalize_pixels_per_patch_and_channel():
                 assert result[b, p, own].tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_patch_of_one_colour_becomes_zero():
-    assert torch.equal(normalize_pixels(torch.full((1, 1, 12), 3.0), 3), torch.zeros(1, 1, 12))
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_a_patch_of_one_colour_becomes_zero(dtype):
+    greys = (torch.arange(256) / 255).to(dtype).view(1, -1, 1)
+    for pixels in (7, 384, 512):
+        assert not normalize_pixels(greys.expand(-1, -1, 3 * pixels), 3).any()
 
 
 def test_a_larger_eps_damps_flat_patches():

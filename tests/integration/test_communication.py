@@ -115,9 +115,10 @@ def test_buckets_leave_while_the_backward_pass_goes_on(recorded):
         assert len([e for e in iteration.backward if e[2] > launched[0]]) > 50
 
 
-def test_the_table_costs_two_gathers_and_a_barrier(recorded):
-    for iteration in recorded[2]:
+def test_the_table_costs_two_gathers_and_no_barrier(recorded):
+    for number, iteration in enumerate(recorded[2]):
         gathered = [shapes[0] for _, shapes, *_ in iteration.sent('all_gather')]
         # Object gathers of other hooks are one-dimensional.
         assert [shape for shape in gathered if len(shape) > 1] == [[3, 2], [3, 2, tiny.PATCHES]]
-        assert iteration.sent('barrier')
+        if number % 2 == 0:  # the others end an epoch, which has barriers of its own
+            assert not iteration.sent('barrier')

@@ -5,11 +5,19 @@
 
 COMPONENTS = {
     ('hooks/finite_guard.py', 'hooks/test_finite_guard.py'): [
-        ('gradients: measured after clipping by value', 'self._norm = _gradient_norm(parameters)', 'pass'),
-        ('gradients: the norm of the step before', 'self._found, None, None', 'self._found, None, self._norm'),
-        ('gradients: an infinite norm is logged', 'self._norm if self._norm.isfinite() else None', 'self._norm'),
+        ('gradients: measured after clipping by value', '            norm = _gradient_norm(parameters)\n            self._clip_func(parameters, **kwargs)', '            self._clip_func(parameters, **kwargs)\n            norm = _gradient_norm(parameters)'),
+        ('gradients: the verdict of the step before', 'self._found, None, False', 'self._found, self._found, self._clipped'),
+        ('gradients: an infinite norm is logged', 'norm if by_norm and math.isfinite(norm) else None', 'norm if by_norm else None'),
         ('gradients: their largest', 'get_total_norm(gradients)', "get_total_norm(gradients, float('inf'))"),
         ('guard: keeps clipping', 'self.optim_wrapper.clip_func = self._clip_func', 'pass'),
+    ],
+    ('hooks/finite_guard.py', 'hooks/test_finite_guard_amp.py'): [
+        ('scale: judged with it', 'if scale is None:', 'if True:'),
+        ('scale: taken off twice', 'optimizer.grad_scale = None', 'pass'),
+        ('scale: every skip lowers it', '(now < before) & (now >= 1)', 'now >= 1'),
+        ('scale: lowered without end', '(now < before) & (now >= 1)', 'now < before'),
+        ('scale: the one after the step', 'before, self._scale = self._scale, self._dynamic_scale()', 'before = self._scale = self._dynamic_scale()'),
+        ('float16: the norm overflows', 'torch.linalg.vector_norm(x, dtype=torch.float32)', 'torch.linalg.vector_norm(x)'),
     ],
     ('hooks/log_history_hook.py', 'hooks/test_log_history_hook.py'): [
         ('history: unbounded', 'history.max_length = self._kept', 'pass'),
@@ -87,7 +95,8 @@ COMPONENTS = {
     ('models/maskers/base.py', 'models/maskers/test_maskers.py'): [
         ('mask: True is visible', 'order[..., :visible], False', 'order[..., visible:], False'),
         ('mask: one more', 'order[..., :visible]', 'order[..., : visible + 1]'),
-        ('mask: highest ranks visible', 'ranks.argsort(dim=-1, stable=True)', 'ranks.argsort(dim=-1, descending=True)'),
+        ('mask: highest ranks visible', 'argsort(dim=-1, stable=True)', 'argsort(dim=-1, descending=True)'),
+        ('several masks: the same one', 'order.roll(-k * visible, -1)', 'order.roll(-k, -1)'),
         ('visible patches: of one group', 'return groups * visible_count', 'return visible_count'),
     ],
     ('models/maskers/tube.py', 'models/maskers/test_maskers.py'): [
@@ -103,7 +112,7 @@ COMPONENTS = {
         ('running cell: no random start', 'time[:, None] + start)', 'time[:, None] + 0 * start)'),
         ('running cell: no random choice', 'return turn + tie', 'return turn + 0 * tie'),
     ],
-    ('models/necks/clfa.py', 'models/necks/test_clfa.py'): [
+    ('models/terms/clfa.py', 'models/terms/test_clfa.py'): [
         ('CLFA: shallow to deep', 'projected[: self.num_shallow], medium)', 'projected[: self.num_shallow], deep)'),
         ('CLFA: medium to medium', 'projected[self.num_shallow :], deep', 'projected[self.num_shallow :], medium'),
         ('CLFA: difference of the distances', 'medium) + alignment_distance', 'medium) - alignment_distance'),
@@ -112,18 +121,15 @@ COMPONENTS = {
         ('CLFA: shared projections', 'ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)', 'ModuleList([nn.Linear(student_dims, dims)] * len(self.student_layers))'),
         ('CLFA: sum divides', '* medium.mean.shape[-1]', '/ medium.mean.shape[-1]'),
         ('CLFA: targets shallow and medium', '_, medium, deep = layer_groups(depth,', 'medium, deep, _ = layer_groups(depth,'),
-        ('CLFA: other tokens', "visible_index if self.align_tokens == 'visible'", "visible_index if self.align_tokens != 'visible'"),
+        ('CLFA: other tokens', "student.visible if self.align_tokens == 'visible'", "student.visible if self.align_tokens != 'visible'"),
     ],
-    ('models/necks/clfa.py', 'models/recognizers/test_pmd.py'): [
-        ('default: lambda_al', 'loss_weight: float = 1.0', 'loss_weight: float = 0.1'),
-    ],
-    ('models/necks/completion.py', 'models/necks/test_completion.py'): [
+    ('models/terms/completion.py', 'models/terms/test_completion.py'): [
         ('completion: queries without position', 'self.query_token + gather_tokens(positions, masked_index)', 'self.query_token.expand(*masked_index.shape, -1)'),
         ('completion: keys without position', ' + gather_tokens(positions, visible_index)', ''),
         ('completion: raw tokens', 'keys = self.norm(tokens) +', 'keys = tokens +'),
     ],
     ('models/teachers/frozen.py', 'models/teachers/test_videomae.py'): [
-        ('teacher: group one layer late', 'if index in group', 'if index - 1 in group'),
+        ('teacher: group one layer late', 'if index in layers', 'if index - 1 in layers'),
         ('teacher: group raw', 'statistics.add(normalize_target(layer, self.target_norm))', 'statistics.add(layer)'),
         ('teacher: target raw', 'features = normalize_target(features, self.target_norm)', 'features = features'),
         ('teacher: last norm reversed', 'if self.last_norm else tokens', 'if not self.last_norm else tokens'),
@@ -133,73 +139,112 @@ COMPONENTS = {
         ('image teacher: the other frame', ':: self.tubelet_size]', '1 :: self.tubelet_size]'),
         ('image teacher: scale', 'std / (255 * own_std)', '(255 * own_std) / std'),
         ('image teacher: sign of the shift', '(mean - 255 * own_mean)', '(mean + 255 * own_mean)'),
-        ('image teacher: class token kept', 'self.network.num_prefix_tokens :]', 'self.network.num_prefix_tokens - 1 : -1]'),
+        ('image teacher: stops one layer late', 'range(self.depth) if layers is None else layers', 'range(self.depth)'),
     ],
     ('models/teachers/auxiliary.py', 'models/recognizers/test_progressive.py'): [
         ('auxiliary teacher: the student itself', 'copy.deepcopy(nn.ModuleDict(dict(backbone=backbone, decoders=decoders)))', 'nn.ModuleDict(dict(backbone=backbone, decoders=decoders))'),
     ],
-    ('models/recognizers/views.py', 'models/recognizers/test_views.py'): [
-        ('nested masks: place one late', 'mask.cumsum(1) - 1', 'mask.cumsum(1).clamp_max(masked.shape[1] - 1)'),
-        ('nested masks: a mask of their own', 'aux_mask = masker.mask(ranks,', 'aux_mask = masker.mask(masker.rank(batch, generator),'),
-        ('nested masks: ratio of the student', 'masker.mask(ranks, aux_ratio)', 'masker.mask(ranks, mask_ratio)'),
-        ('nested masks: decoded patches of other places', 'gather_tokens(decoded, self.aux_slot)', 'decoded[:, : self.aux_slot.shape[1]]'),
+    ('models/maskers/view.py', 'models/maskers/test_view.py'): [
+        ('places: of the patch itself', 'table.gather(1, index)', 'index'),
     ],
-    ('models/recognizers/terms.py', 'models/recognizers/test_terms.py'): [
-        ('default: lambda_base', "loss_weight: float = 1.0\n    distance", "loss_weight: float = 2.0\n    distance"),
-        ('default: lambda_pg', 'loss_weight: float = 0.05', 'loss_weight: float = 0.5'),
-        ('default: lambda_df', "loss_weight: float = 1.0\n    alpha", "loss_weight: float = 0.1\n    alpha"),
+    ('models/maskers/views.py', 'models/recognizers/test_distillation.py'): [
+        ('decoded part: the last ranks', '[:, :kept].sort', '[:, -kept:].flip(1)[:, : kept - 1].sort'),
+        ('wider view: ratio of the student', 'self.masker.view(order, ratio)', 'self.masker.view(order, mask_ratio)'),
+        ('several masks: one', 'self.masker.disjoint_orders(order, self.num_masks, mask_ratio)', 'order'),
+    ],
+    ('models/maskers/views.py', 'models/recognizers/test_psd.py'): [
+        ('nested masks: ratio of the student', 'self.masker.view(order, auxiliary_ratio)', 'self.masker.view(order, mask_ratio)'),
+        ('nested masks: none', 'if auxiliary_ratio is not None', 'if False'),
+    ],
+    ('models/terms/psd.py', 'models/terms/test_terms.py'): [
+        ('default: lambda_pg', 'loss_weight: LossWeight = 0.05', 'loss_weight: LossWeight = 0.5'),
+    ],
+    ('models/terms/term.py', 'models/terms/test_terms.py'): [
+        ('default: lambdas', 'loss_weight: LossWeight = 1.0', 'loss_weight: LossWeight = 0.1'),
+    ],
+    ('models/terms/term.py', 'models/recognizers/test_pmd.py'): [
+        ('lambda: of any teacher', 'self.loss_weight[teacher]', 'next(iter(self.loss_weight.values()))'),
+    ],
+    ('models/terms/dare.py', 'models/terms/test_terms.py'): [
         ('default: alpha', 'alpha: float = 0.95', 'alpha: float = 0.05'),
         ('default: tau', 'tau: float = 0.5', 'tau: float = 2.0'),
         ('tau: 0 allowed', 'above=0, tau', 'at_least=0, tau'),
         ('alpha: 0 allowed', 'above=0, at_most=1, alpha', 'at_least=0, at_most=1, alpha'),
         ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
     ],
-    ('models/recognizers/pmd.py', 'models/recognizers/test_pmd.py'): [
-        ('total: no lambda_base', 'self.base.loss_weight * masked_mean', 'masked_mean'),
-        ('total: no lambda_pg', 'self.psd.loss_weight\n', '1.0\n'),
-        ('total: no lambda_df', 'self.dare.loss_weight * difficulty_loss', 'difficulty_loss'),
-        ('total: no lambda_al', 'self.neck.loss_weight * value', 'value'),
-        ('targets of the visible patches', 'view.masked(target.features)', 'target.features[:, : view.masked_index.shape[1]]'),
+    ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
+        ('lambda: a teacher may be left out', 'checks.require_keys(term, names, names, loss', 'checks.require_keys(term, names, (), loss'),
     ],
-    ('models/recognizers/pmd.py', 'models/recognizers/test_dare.py'): [
-        ('smoothing: 1 - alpha', 'self.dare.alpha\n', '1 - self.dare.alpha\n'),
-        ('smoothing: history of another teacher', 'last[:, k].gather', 'last[:, 0].gather'),
-        ('smoothing: history of other patches', 'last[:, k].gather(1, view.masked_index)', 'last[:, k, : view.masked_index.shape[1]]'),
+    ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
+        ('total: no lambda_base', 'self.weight(name) * masked_mean', 'masked_mean'),
+    ],
+    ('models/terms/clfa.py', 'models/recognizers/test_pmd.py'): [
+        ('total: no lambda_al', 'self.weight(name) * self.distance', 'self.distance'),
+    ],
+    ('models/terms/step.py', 'models/recognizers/test_pmd.py'): [
+        ('targets of the visible patches', 'self.student.at_masked(self.targets[teacher])', 'self.targets[teacher][:, : self.student.masked.shape[1]]'),
+    ],
+    ('models/terms/dare.py', 'models/recognizers/test_pmd.py'): [
+        ('total: no lambda_df', 'self.weight(name) * loss', 'loss'),
+    ],
+    ('models/terms/dare.py', 'models/recognizers/test_dare.py'): [
+        ('smoothing: 1 - alpha', 'last, self.alpha)', 'last, 1 - self.alpha)'),
+        ('smoothing: history of another teacher', 'step.history.last[:, k]', 'step.history.last[:, 0]'),
+        ('smoothing: history of other patches', 'gather_values(step.history.last[:, k], masked)', 'step.history.last[:, k, : masked.shape[1]]'),
         ('weights: of another teacher', 'stage[:, k]', 'stage[:, 0]'),
-        ('weights: of the last epoch, not stage', 'region_weights(stage[:, k]', 'region_weights(last[:, k]'),
-        ('weights: softmax over the masked patches', 'region_weights(stage[:, k], self.dare.tau).gather(1, view.masked_index)', 'region_weights(stage[:, k].gather(1, view.masked_index), self.dare.tau)'),
-        ('weights: uniform in all stages', 'if stage is None or not self.dare.weighting', 'if True'),
-        ('weights: weighting=False ignored', 'if stage is None or not self.dare.weighting', 'if stage is None'),
-        ('uniform weights: 1/B', 'uniform_weights(smoothed, smoothed.shape[1])', 'uniform_weights(smoothed, smoothed.shape[0])'),
-        ('region loss: scale ignored', ', self.dare.difficulty_scale\n', '\n'),
-        ('outbox: the loss, not the smoothed one', 'all_smoothed.append(smoothed)', 'all_smoothed.append(patch_loss)'),
+        ('weights: of the last epoch, not stage', 'masked_weights(stage[:, k]', 'masked_weights(step.history.last[:, k]'),
+        ('weights: scale ignored', 'self.tau, self.difficulty_scale)', 'self.tau)'),
+        ('weights: uniform in all stages', 'if stage is None or not self.weighting', 'if True'),
+        ('weights: weighting=False ignored', 'if stage is None or not self.weighting', 'if stage is None'),
+        ('uniform weights: 1/B', 'uniform_weights(like, like.shape[1])', 'uniform_weights(like, like.shape[0])'),
+        ('region loss: scale ignored', 'smoothed[k], self.difficulty_scale)', 'smoothed[k])'),
+        ('outbox: the loss, not the smoothed one', 'smoothed.append(smooth_difficulty(loss, last, self.alpha))', 'smoothed.append(loss)'),
+    ],
+    ('models/recognizers/distillation.py', 'models/recognizers/test_dare.py'): [
         ('outbox: with its graph', 'smoothed.detach())', 'smoothed)'),
     ],
-    ('models/recognizers/pmd.py', 'models/recognizers/test_psd.py'): [
-        ('PSD: distance of base', "taught[name], 'l2', reduction", "taught[name], 'smooth_l1', reduction"),
-        ('PSD: auxiliary teacher sees the student\'s patches when nested', 'self.auxiliary_teacher(clips, view.aux_visible_index', 'self.auxiliary_teacher(clips, view.visible_index'),
+    ('models/recognizers/distillation.py', 'models/recognizers/test_distillation.py'): [
+        ('teachers: all are run', 'for name in self._run_teachers', 'for name in self.teachers'),
+        ('teachers: patches as they are numbered in the clip', 'return places(index, seen, self.backbone.num_patches)', 'return index % seen.shape[1]'),
+        ('masks of a clip: videos in turn', 'for index in sample_idx for _ in range(self.views.num_masks)', 'for _ in range(self.views.num_masks) for index in sample_idx'),
     ],
-    ('models/recognizers/progressive.py', 'models/recognizers/test_psd.py'): [
-        ('nested: the ratio of this phase', 'self.previous_ratio if nested', 'self.phase.mask_ratio if nested'),
+    ('models/terms/psd.py', 'models/recognizers/test_pmd.py'): [
+        ('total: no lambda_pg', 'self.weight(name) * masked_mean', 'masked_mean'),
     ],
-    ('models/recognizers/progressive.py', 'models/recognizers/test_progressive.py'): [
+    ('models/terms/psd.py', 'models/recognizers/test_psd.py'): [
+        ('PSD: distance of base', "taught, 'l2', self", "taught, 'smooth_l1', self"),
+        ('nested masks: decoded patches of other places', 'gather_tokens(decoded, self._places(step))', 'decoded[:, : taught.shape[1]]'),
+    ],
+    ('models/recognizers/distillation.py', 'models/recognizers/test_psd.py'): [
+        ('PSD: auxiliary teacher sees the student\'s patches when nested', "*views['auxiliary'])", "*views['student'])"),
+    ],
+    ('models/recognizers/curriculum.py', 'models/recognizers/test_psd.py'): [
+        ('nested: the ratio of this phase', 'own = self.previous_ratio if', 'own = self.phase.mask_ratio if'),
+    ],
+    ('models/recognizers/curriculum.py', 'models/recognizers/test_progressive.py'): [
         ('promotion: the present student, not that of the file', 'teacher.network.load_state_dict(state_dict)', 'pass'),
     ],
-    ('models/recognizers/progressive.py', 'models/recognizers/test_dare.py'): [
+    ('models/recognizers/curriculum.py', 'models/recognizers/test_dare.py'): [
         ('clips of a video: rows of other videos', 'for sample in data_samples for _ in range(clips_per_video)', 'for _ in range(clips_per_video) for sample in data_samples'),
-        ('difficulty table: for one teacher', 'len(self.teachers), self', '1, self'),
+        ('difficulty table: for one teacher', 'len(dare.teachers or self.teachers)', '1'),
     ],
     ('models/recognizers/masked.py', 'models/recognizers/test_masked.py'): [
         ('feature: sum over the tokens', 'tokens.mean(1).unflatten', 'tokens.sum(1).unflatten'),
         ('feature: first clip only', 'inputs.shape[:2]).mean(1)', 'inputs.shape[:2])[:, 0]'),
     ],
-    ('models/recognizers/masked_autoencoder.py', 'models/recognizers/test_masked_autoencoder.py'): [
-        ('MAE: pixels of other patches', 'gather_tokens(target, masked)', 'target[:, : masked.shape[1]]'),
-        ('MAE: raw pixels', 'if self.normalize_target:', 'if False:'),
-        ('MAE: epsilon ignored', 'self.backbone.in_channels, self.normalize_eps)', 'self.backbone.in_channels)'),
+    ('models/teachers/pixel.py', 'models/recognizers/test_masked_autoencoder.py'): [
+        ('MAE: pixels up to 255', ' + self.mean) / 255', ' + self.mean)'),
+        ('MAE: mean not undone', ' + self.mean)', ')'),
+        ('MAE: deviation not undone', ' * self.std', ''),
+        ('MAE: raw pixels', 'if self.normalize:', 'if False:'),
+        ('MAE: epsilon ignored', 'self.clip_size[0], self.normalize_eps)', 'self.clip_size[0])'),
+    ],
+    ('models/initialization.py', 'models/test_initialization.py'): [
+        ('mask token: cut at two', ', a=-TOKEN_STD, b=TOKEN_STD', ''),
+        ('linear layers: normal', "distribution='uniform'", "distribution='normal'"),
     ],
     ('models/backbones/masked_vit.py', 'models/backbones/test_masked_vit.py'): [
-        ('encoder: positions of other patches', 'positions = gather_tokens(positions, visible_index)', 'positions = positions[:, : visible_index.shape[1]]'),
+        ('encoder: positions of other patches', 'positions = gather_tokens(positions.expand(len(visible_index), -1, -1), visible_index)', 'positions = positions[:, : visible_index.shape[1]]'),
         ('encoder: positions subtracted', 'kernel.bias) + positions', 'kernel.bias) - positions'),
         ('encoder: layer one late', 'if index in layers', 'if index - 1 in layers'),
         ('encoder: no last norm', 'EncoderOutput(self.norm(tokens)', 'EncoderOutput(tokens'),

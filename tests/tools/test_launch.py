@@ -92,6 +92,18 @@ def test_amp_changes_the_wrapper(monkeypatch):
         _train(dict(optim_wrapper=dict(type='ApexOptimWrapper')), '--amp')
 
 
+@pytest.mark.parametrize(
+    'wrapper', [dict(), dict(loss_scale='dynamic'), dict(type='AmpOptimWrapper')]
+)
+def test_amp_in_bfloat16_has_no_scale(monkeypatch, wrapper):
+    monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
+    options = ['--amp', '--cfg-options', 'optim_wrapper.dtype=bfloat16']
+    cfg = _train(dict(optim_wrapper=wrapper), *options)
+    assert (cfg.optim_wrapper.type, cfg.optim_wrapper.loss_scale) == ('AmpOptimWrapper', 1.0)
+    cfg = _train(dict(optim_wrapper=wrapper | dict(loss_scale=8.0)), *options)
+    assert cfg.optim_wrapper.loss_scale == 8.0  # said in numbers
+
+
 def test_amp_without_a_gpu_is_explained(monkeypatch):
     monkeypatch.setattr(train, 'get_device', lambda: 'cpu')
     with pytest.raises(SystemExit, match='needs a GPU.*Leave the option out'):

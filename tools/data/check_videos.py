@@ -7,6 +7,11 @@ when all is checked.
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
+
 import argparse
 import csv
 import io
@@ -15,7 +20,6 @@ import sys
 from collections import Counter
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table

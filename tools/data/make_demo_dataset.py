@@ -11,13 +11,17 @@ backgrounds that no training clip shows.
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
+
 import argparse
 import importlib.util
 import json
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 
 import av
 import cv2

@@ -6,6 +6,11 @@ What could not be copied is listed in resize_failures.csv in the target folder.
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
+runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
+
 import argparse
 import csv
 import io
@@ -13,7 +18,6 @@ import json
 import os
 import sys
 from functools import partial
-from pathlib import Path
 
 from tqdm import tqdm
 

@@ -26,7 +26,9 @@ train_dataloader = dict(
     batch_size=64,
     num_workers=8,
     persistent_workers=True,
+    # one pinned tensor per batch, ready to be sent
     pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(

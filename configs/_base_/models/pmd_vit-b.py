@@ -5,7 +5,7 @@ vit_b = dict(embed_dims=768, depth=12, num_heads=12, **grid)
 model = dict(
     type='PMDRecognizer',
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
+        type='ClipPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         format_shape='NCTHW',

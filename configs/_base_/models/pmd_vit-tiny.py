@@ -6,7 +6,7 @@ vit_tiny = dict(embed_dims=96, depth=6, num_heads=3, position='sincos_3d', **gri
 model = dict(
     type='PMDRecognizer',
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
+        type='ClipPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         format_shape='NCTHW',

@@ -2,7 +2,6 @@
 
 from typing import Iterator, NamedTuple, Sequence
 
-import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
@@ -11,7 +10,7 @@ from torch import Tensor
 from pmd_mmaction.functional import checks, gather_tokens, patchify, sincos_3d, sinusoid_1d
 from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
 from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
-from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 from pmd_mmaction.models.norm import LAYER_NORM, token_norm
 
 POSITIONS = (*FIXED_POSITIONS, 'learnable')
@@ -58,7 +57,10 @@ class MaskedVisionTransformer(VisionTransformer):
         return_feat_map: the plain ``forward`` returns ``(B, D, T', H', W')``.
         position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` (MVD) or ``'learnable'``.
         activation_checkpointing: recompute each layer in the backward pass.
-        init_cfg: mmengine initialisation; None means Xavier, as VideoMAE and MVD pre-train.
+        init_cfg: mmengine initialisation; None means Xavier for the linear layers. The patch
+            embedding keeps PyTorch's default (Kaiming uniform with ``a = sqrt(5)``, a bias that
+            is not zero) and learnable positions are cut at +-0.02, all as VideoMAE and MVD
+            pre-train.
 
     Raises:
         ValueError: naming the argument that makes no sense, such as sizes that do not divide.
@@ -139,7 +141,6 @@ class MaskedVisionTransformer(VisionTransformer):
             return_feat_map=return_feat_map,
             init_cfg=VIT_INIT if init_cfg is None else init_cfg,
         )
-        self._own_init = init_cfg is None
         self.in_channels = in_channels
         self.depth = depth
         self.num_frames = num_frames
@@ -156,20 +157,10 @@ class MaskedVisionTransformer(VisionTransformer):
         # The parent made a table for a square grid; redo it where ours differs.
         if position == 'sincos_3d':
             self.pos_embed = sincos_3d(self.token_grid, self.embed_dims)
+        elif position == 'learnable':
+            self.pos_embed = draw_tokens(1, self.num_patches, self.embed_dims)
         elif self.pos_embed.shape[1] != self.num_patches:
-            if position == 'learnable':
-                table = torch.empty(1, self.num_patches, self.embed_dims)
-                self.pos_embed = torch.nn.Parameter(torch.nn.init.trunc_normal_(table, std=0.02))
-            else:
-                self.pos_embed = sinusoid_1d(self.num_patches, self.embed_dims)
-
-    def init_weights(self) -> None:
-        """Initialises the layers; by default the patch embedding too, as MAE does."""
-        super().init_weights()
-        if self._own_init:
-            kernel = self.patch_embed.projection
-            torch.nn.init.xavier_uniform_(kernel.weight.data.flatten(1))
-            torch.nn.init.zeros_(kernel.bias)
+            self.pos_embed = sinusoid_1d(self.num_patches, self.embed_dims)
 
     @property
     def num_patches(self) -> int:

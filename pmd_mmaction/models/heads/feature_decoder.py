@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pmd_mmaction.functional import checks, gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
-from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 from pmd_mmaction.models.norm import token_norm
 
 
@@ -28,7 +28,8 @@ class FeatureDecoder(BaseModule):
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
         position: ``'sinusoid_1d'`` (VideoMAE) or ``'sincos_3d'`` (MVD).
         norm_cfg: norm layer.
-        init_cfg: mmengine initialisation; None means Xavier, as the backbone.
+        init_cfg: mmengine initialisation; None means Xavier, as the backbone. The mask token is
+            drawn with standard deviation 0.02 and cut at +-0.02, as in VideoMAE and MVD.
 
     Raises:
         ValueError: naming the argument that makes no sense.
@@ -61,7 +62,7 @@ class FeatureDecoder(BaseModule):
         checks.require_one_of(self, POSITIONS, position=position)
         norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=False)
-        self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
+        self.mask_token = draw_tokens(1, 1, embed_dims)
         self.register_buffer(
             'positions', position_table(position, token_grid, embed_dims), persistent=False
         )
@@ -71,11 +72,6 @@ class FeatureDecoder(BaseModule):
         )
         self.norm = norm
         self.head = nn.Linear(embed_dims, out_dims)
-
-    def init_weights(self) -> None:
-        """Initialises the layers and draws the mask token."""
-        super().init_weights()
-        nn.init.trunc_normal_(self.mask_token, std=0.02)
 
     def forward(self, tokens: Tensor, visible_index: Tensor, masked_index: Tensor) -> Tensor:
         """Decodes the masked patches.

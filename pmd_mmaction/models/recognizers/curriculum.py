@@ -7,6 +7,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import Phase
+from pmd_mmaction.functional.transfer import send
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
@@ -92,14 +93,11 @@ class CurriculumRecognizer(MaskedRecognizer):
     @property
     def difficulty_spec(self) -> DifficultySpec | None:
         """What the difficulty table must hold; None if DARE is off."""
-        if self.dare is None:
+        dare = self.dare
+        if dare is None:
             return None
-        return DifficultySpec(
-            len(self.dare.teachers or self.teachers),
-            self.backbone.num_patches,
-            self.dare.alpha,
-            self.dare.weighting,
-        )
+        teachers = len(dare.teachers or self.teachers)
+        return DifficultySpec(teachers, self.backbone.num_patches, dare.alpha, dare.weighting)
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
         """Gives the recognizer read access to the difficulty table."""
@@ -196,6 +194,5 @@ class CurriculumRecognizer(MaskedRecognizer):
             int(sample.sample_idx) for sample in data_samples for _ in range(clips_per_video)
         ]
         last, stage = self._difficulty.read(sample_idx)
-        to_device = dict(device=device, non_blocking=True)
-        stage = None if stage is None else stage.to(**to_device)
-        return sample_idx, History(last.to(**to_device), stage)
+        stage = None if stage is None else send(stage, device)
+        return sample_idx, History(send(last, device), stage)

@@ -4,7 +4,7 @@ from typing import Any, Mapping, Sequence
 
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
-from torch import nn
+from torch import Tensor, nn
 
 from pmd_mmaction.functional import checks
 from pmd_mmaction.models.maskers import Views
@@ -34,8 +34,20 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
     return MODELS.build(cfg, default_args=known)
 
 
-def build_term(where: object, cfg: dict, **known: Any) -> Term:
-    """Builds a term; it gets those of the known arguments that its class has.
+def build_named(where: object, name: str, cfg: object, known: Mapping[str, Any]) -> nn.Module:
+    """Builds a part, which gets those of the known arguments that its class has.
+
+    Raises:
+        ValueError: as :func:`build_part`.
+    """
+    checks.require_config(where, **{name: cfg})
+    kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+    names = checks.argument_names(kind) if isinstance(kind, type) else ()
+    return build_part(where, name, cfg, **{k: v for k, v in known.items() if k in names})
+
+
+def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
+    """Builds a term.
 
     Raises:
         TypeError: for an argument that the class does not have.
@@ -44,11 +56,10 @@ def build_term(where: object, cfg: dict, **known: Any) -> Term:
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
     if not (isinstance(kind, type) and issubclass(kind, Term)):
         raise ValueError(f'{type(where).__name__}: {cfg["type"]!r} in terms is not a Term')
-    names = checks.argument_names(kind)
-    own = [name for name in names if name not in known]
+    own = [name for name in checks.argument_names(kind) if name not in known]
     given = {key: value for key, value in cfg.items() if key != 'type' and key not in known}
     checks.require_keys(where, own, **{kind.__name__: given})
-    return build_part(where, kind.__name__, cfg, **{k: v for k, v in known.items() if k in names})
+    return build_named(where, kind.__name__, cfg, known)
 
 
 def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -> Views:
@@ -93,10 +104,15 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
             than the student.
     """
     checks.require_dict(model, teachers=configs)
+    known = dict(token_grid=model.backbone.token_grid, clip_size=model.backbone.clip_size)
+    for key in ('mean', 'std'):
+        used = getattr(model.data_preprocessor, key, None)
+        if used is not None and not used.is_meta:  # a tensor without content
+            known[key] = used.flatten().tolist()
     teachers = ModuleDict()
     for name, cfg in configs.items():
         argument = model.TEACHER_ARGUMENTS.get(name, f'teachers.{name}')
-        teacher = build_part(model, argument, cfg)
+        teacher = build_named(model, argument, cfg, known)
         if not isinstance(teacher, FeatureTeacher):
             raise ValueError(
                 f'{argument} is a {type(teacher).__name__}; it must be a TimmImageTeacher, a '
@@ -135,7 +151,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
     checks.require_configs(model, terms=configs)
     terms = ModuleDict()
     for cfg in configs:
-        term = build_term(model, cfg, **known)
+        term = build_term(model, cfg, known)
         if term.name in terms:
             raise ValueError(
                 f'{type(model).__name__}: two terms are called {term.name!r}; give one of them '
@@ -146,6 +162,9 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
             raise ValueError(
                 f'{type(term).__name__} learns from {absent}; the teachers are {list(teachers)}'
             )
+        if term.weighted_by_name:
+            names = list(term.teachers or teachers)
+            checks.require_keys(term, names, names, loss_weight=term.loss_weight)
         for name in term.teachers or teachers:
             term.teacher_groups(teachers[name].depth)  # refuses a depth without groups now
             if term.decodes and teachers[name].view is not None:
@@ -156,6 +175,22 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
                 )
         terms[term.name] = term
     return terms
+
+
+def load_old_keys(model: nn.Module, old: str, new: str) -> None:
+    """Lets a model load checkpoints in which a part had another name.
+
+    Args:
+        model: the model.
+        old: the prefix of the keys in these checkpoints.
+        new: the prefix now.
+    """
+
+    def rename(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+        for key in [key for key in state if key.startswith(prefix + old)]:
+            state[prefix + new + key.removeprefix(prefix + old)] = state.pop(key)
+
+    model.register_load_state_dict_pre_hook(rename)
 
 
 def _check_size(name: str, teacher: FeatureTeacher, student: nn.Module) -> None:

@@ -3,14 +3,13 @@
 from typing import Mapping
 
 from mmaction.registry import MODELS
-from mmengine.model.base_module import BaseModule
-from torch import Tensor
 
 from pmd_mmaction.functional import checks
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
+from pmd_mmaction.models.recognizers.parts import load_old_keys
 
-# Keys of checkpoints written before terms were parts of their own.
-OLD_CLFA, CLFA = 'neck.', 'terms.al.'
+# How a config names a teacher in loss_weight, and how the log does.
+WEIGHTS = dict(image='img', video='vid')
 
 
 @MODELS.register_module()
@@ -26,7 +25,8 @@ class PMDRecognizer(MaskedDistillation):
         masker: a :class:`Masker`.
         image_teacher: :class:`TimmImageTeacher`, or None.
         video_teacher: :class:`VideoMAETeacher`, or None.
-        base: arguments of :class:`BaseTerm`.
+        base: arguments of :class:`BaseTerm`; the ``loss_weight`` of a term may be
+            ``dict(image=..., video=...)``.
         psd: arguments of :class:`PSDTerm`.
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFATerm`.
@@ -65,26 +65,34 @@ class PMDRecognizer(MaskedDistillation):
         teachers = {name: cfg for name, cfg in teachers.items() if cfg is not None}
         if not teachers:
             raise ValueError('give image_teacher, video_teacher or both')
+        names = {name: short for name, short in WEIGHTS.items() if short in teachers}
         super().__init__(
             backbone,
             masker,
             teachers,
-            _terms(base, psd, dare, clfa),
+            _terms(base, psd, dare, clfa, names),
             decoder,
             num_masks=num_masks,
             teacher_dtype=teacher_dtype,
             data_preprocessor=data_preprocessor,
         )
-        self.register_load_state_dict_pre_hook(_rename_clfa)
+        load_old_keys(self, 'neck.', 'terms.al.')
 
 
 def _terms(
-    base: Mapping | None, psd: Mapping | None, dare: Mapping | None, clfa: Mapping | None
+    base: Mapping | None,
+    psd: Mapping | None,
+    dare: Mapping | None,
+    clfa: Mapping | None,
+    names: Mapping[str, str],
 ) -> list[dict]:
     """Configs of the terms that are on; the distance of base is that of all."""
     for name, options in dict(base=base, psd=psd, dare=dare).items():
         if options is not None:
             checks.require_dict('PMDRecognizer', **{name: options})
+    if clfa is not None:
+        checks.require_config('PMDRecognizer', clfa=clfa)
+    base, psd, dare, clfa = (_by_log_name(term, names) for term in (base, psd, dare, clfa))
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
     terms: list[dict] = []
@@ -95,12 +103,14 @@ def _terms(
     if dare is not None:
         terms.append(dict(type='DARETerm', **distance, **dare))
     if clfa is not None:
-        checks.require_config('PMDRecognizer', clfa=clfa)
         terms.append(clfa)
     return terms
 
 
-def _rename_clfa(model: BaseModule, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Loads checkpoints in which the layers of CLFA were called ``neck``."""
-    for key in [key for key in state if key.startswith(prefix + OLD_CLFA)]:
-        state[prefix + CLFA + key.removeprefix(prefix + OLD_CLFA)] = state.pop(key)
+def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | None:
+    """A term whose weights for ``image`` and ``video`` go by the teachers' names in the log."""
+    if term is None or not isinstance(term.get('loss_weight'), Mapping):
+        return term
+    weights = term['loss_weight']
+    checks.require_keys('PMDRecognizer', names, names, loss_weight=weights)
+    return {**term, 'loss_weight': {names[name]: weight for name, weight in weights.items()}}

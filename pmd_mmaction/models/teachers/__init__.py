@@ -5,6 +5,7 @@ from pmd_mmaction.models.teachers.frozen import (
     LayerGroup,
     TeacherOutput,
 )
+from pmd_mmaction.models.teachers.pixel import PixelTeacher
 from pmd_mmaction.models.teachers.timm_image import TimmImageTeacher
 from pmd_mmaction.models.teachers.videomae import VideoMAETeacher
 
@@ -13,6 +14,7 @@ __all__ = [
     'FeatureTeacher',
     'FrozenTeacher',
     'LayerGroup',
+    'PixelTeacher',
     'TeacherOutput',
     'TimmImageTeacher',
     'VideoMAETeacher',

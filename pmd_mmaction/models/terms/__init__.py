@@ -1,6 +1,7 @@
 from pmd_mmaction.models.terms.base import BaseTerm
 from pmd_mmaction.models.terms.clfa import CLFATerm
 from pmd_mmaction.models.terms.dare import DARETerm
+from pmd_mmaction.models.terms.pixel import PixelTerm
 from pmd_mmaction.models.terms.psd import PSDTerm
 from pmd_mmaction.models.terms.step import History, Step
 from pmd_mmaction.models.terms.term import PatchTerm, Term
@@ -12,6 +13,7 @@ __all__ = [
     'History',
     'PSDTerm',
     'PatchTerm',
+    'PixelTerm',
     'Step',
     'Term',
 ]

@@ -100,7 +100,7 @@ class CLFATerm(Term):
         if self.completion is not None:
             layers = [self.completion(z, *step.student) for z in layers]
         return {
-            f'loss_{self.name}_{name}': self.loss_weight * self.distance(name, layers, groups)
+            f'loss_{self.name}_{name}': self.weight(name) * self.distance(name, layers, groups)
             for name, groups in step.groups[self.name].items()
         }
 

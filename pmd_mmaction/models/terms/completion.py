@@ -1,13 +1,12 @@
 """Features at masked positions for ``align_tokens='masked'``."""
 
-import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import gather_tokens, sinusoid_1d
-from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 
 
 class MaskedTokenCompletion(BaseModule):
@@ -15,7 +14,8 @@ class MaskedTokenCompletion(BaseModule):
 
     The paper sums CLFA over masked patches, but an encoder that drops them before its first
     layer has no features there. This module, shared by all layers, makes them: queries are a
-    learnt mask token plus position, keys and values are the layer's visible tokens.
+    learnt mask token plus position, keys and values are the layer's visible tokens. The mask
+    token starts as that of :class:`FeatureDecoder`.
 
     Args:
         dims: width D of the student.
@@ -26,17 +26,12 @@ class MaskedTokenCompletion(BaseModule):
     def __init__(self, dims: int, num_patches: int, num_heads: int | None = None) -> None:
         super().__init__(VIT_INIT)
         self.num_heads = num_heads or max(1, dims // 64)
-        self.query_token = nn.Parameter(torch.zeros(1, 1, dims))
+        self.query_token = draw_tokens(1, 1, dims)
         self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
         self.norm = build_norm_layer(dict(type='LN', eps=1e-6), dims)[1]
         self.query = nn.Linear(dims, dims)
         self.key_value = nn.Linear(dims, 2 * dims)
         self.out = nn.Linear(dims, dims)
-
-    def init_weights(self) -> None:
-        """Initialises the layers and draws the query token."""
-        super().init_weights()
-        nn.init.trunc_normal_(self.query_token, std=0.02)
 
     def forward(self, tokens: Tensor, visible_index: Tensor, masked_index: Tensor) -> Tensor:
         """Completes a layer.

@@ -7,7 +7,8 @@ from torch import Tensor
 from pmd_mmaction.functional import (
     checks,
     difficulty_loss,
-    region_weights,
+    gather_values,
+    masked_weights,
     smooth_difficulty,
     uniform_weights,
 )
@@ -50,33 +51,24 @@ class DARETerm(PatchTerm):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_df_<teacher>``."""
-        losses = {}
-        for k, (name, smoothed) in enumerate(
-            zip(self.patch_losses(step), self.smoothed(step).unbind(1))
-        ):
-            weights = self._weights(step, k, like=smoothed)
-            loss = difficulty_loss(weights, smoothed, self.difficulty_scale)
-            losses[f'loss_{self.name}_{name}'] = self.loss_weight * loss
+        losses, smoothed = {}, self.smoothed(step).unbind(1)
+        for k, name in enumerate(self.patch_losses(step)):
+            weights = self._weights(step, k, like=smoothed[k])
+            loss = difficulty_loss(weights, smoothed[k], self.difficulty_scale)
+            losses[f'loss_{self.name}_{name}'] = self.weight(name) * loss
         return losses
 
     def smoothed(self, step: Step) -> Tensor:
         """``(R, K, M)`` new smoothed losses of K teachers: what the difficulty table gets."""
-        return torch.stack(
-            [
-                smooth_difficulty(loss, _of_masked(step.history.last[:, k], step), self.alpha)
-                for k, loss in enumerate(self.patch_losses(step).values())
-            ],
-            1,
-        )
+        masked, smoothed = step.student.masked, []
+        for k, loss in enumerate(self.patch_losses(step).values()):
+            last = gather_values(step.history.last[:, k], masked)
+            smoothed.append(smooth_difficulty(loss, last, self.alpha))
+        return torch.stack(smoothed, 1)
 
     def _weights(self, step: Step, k: int, like: Tensor) -> Tensor:
         """``(R, M)`` weights of teacher ``k``: uniform in a phase's first stage."""
         stage = step.history.stage
         if stage is None or not self.weighting:
             return uniform_weights(like, like.shape[1])
-        return _of_masked(region_weights(stage[:, k], self.tau), step)
-
-
-def _of_masked(values: Tensor, step: Step) -> Tensor:
-    """``(B, N)`` values of all patches to the ``(R, M)`` of the masked ones."""
-    return step.student.at_masked(values.unsqueeze(-1)).squeeze(-1)
+        return masked_weights(stage[:, k], step.student.masked, self.tau, self.difficulty_scale)

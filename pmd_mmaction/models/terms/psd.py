@@ -8,7 +8,7 @@ from pmd_mmaction.functional import checks, gather_tokens, masked_mean, patch_di
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.maskers import places
 from pmd_mmaction.models.terms.step import Step
-from pmd_mmaction.models.terms.term import Term
+from pmd_mmaction.models.terms.term import LossWeight, Term
 
 AUX_MASKS = ('same', 'nested')
 TEACHER_DTYPES = (None, 'bfloat16', 'float16')
@@ -21,7 +21,7 @@ class PSDTerm(Term):
     It is 0 in the first phase, which has no auxiliary teacher.
 
     Args:
-        loss_weight: lambda_pg.
+        loss_weight: lambda_pg, or one for each teacher.
         aux_mask: ``'same'``: the auxiliary teacher sees the student's visible patches.
             ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
             contain the student's, and the loss runs over its own masked patches.
@@ -37,7 +37,7 @@ class PSDTerm(Term):
 
     def __init__(
         self,
-        loss_weight: float = 0.05,
+        loss_weight: LossWeight = 0.05,
         aux_mask: str = 'same',
         aux_dtype: str | None = None,
         channel_reduction: str = 'mean',
@@ -62,7 +62,7 @@ class PSDTerm(Term):
             if step.views['auxiliary'] is not step.student:
                 decoded = gather_tokens(decoded, self._places(step))
             patch_loss = patch_distance(decoded, taught, 'l2', self.channel_reduction)
-            losses[f'loss_{self.name}_{name}'] = self.loss_weight * masked_mean(patch_loss)
+            losses[f'loss_{self.name}_{name}'] = self.weight(name) * masked_mean(patch_loss)
         return losses
 
     @staticmethod

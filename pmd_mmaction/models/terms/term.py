@@ -10,6 +10,8 @@ from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
 
+LossWeight = float | Mapping[str, float]
+
 
 class Term(BaseModule):
     """One term of the total loss: the tensors of a step in, named losses out.
@@ -20,7 +22,7 @@ class Term(BaseModule):
     recognizer where a subclass has them.
 
     Args:
-        loss_weight: factor of the term, at least 0.
+        loss_weight: factor of the term, at least 0, or a dict of the name of a teacher to its own.
         name: of the term in the log, ``loss_<name>_<teacher>``; None: that of the class.
         teachers: names of the teachers it learns from; None: all.
         init_cfg: mmengine initialisation of the term's own layers.
@@ -39,7 +41,7 @@ class Term(BaseModule):
 
     def __init__(
         self,
-        loss_weight: float = 1.0,
+        loss_weight: LossWeight = 1.0,
         name: str | None = None,
         teachers: Sequence[str] | None = None,
         init_cfg: dict | list | None = None,
@@ -47,7 +49,11 @@ class Term(BaseModule):
         if init_cfg is not None:
             checks.require_configs(self, init_cfg=init_cfg)
         super().__init__(init_cfg)
-        checks.require_number(self, at_least=0, loss_weight=loss_weight)
+        if isinstance(loss_weight, Mapping):
+            own = {f'loss_weight.{key}': weight for key, weight in loss_weight.items()}
+            checks.require_number(self, at_least=0, **own)
+        else:
+            checks.require_number(self, at_least=0, loss_weight=loss_weight)
         if name is not None:
             checks.require_text(self, name=name)
             self.name = name
@@ -55,6 +61,15 @@ class Term(BaseModule):
             checks.require_texts(self, teachers=teachers)
         self.loss_weight = loss_weight
         self.teachers = teachers
+
+    def weight(self, teacher: str) -> float:
+        """The factor of the loss of a teacher."""
+        return self.loss_weight[teacher] if self.weighted_by_name else self.loss_weight
+
+    @property
+    def weighted_by_name(self) -> bool:
+        """Whether each teacher has a factor of its own."""
+        return isinstance(self.loss_weight, Mapping)
 
     def teacher_groups(self, depth: int) -> tuple[range, ...]:
         """Groups of teacher layers (from 0) whose statistics it reads.

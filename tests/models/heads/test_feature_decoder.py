@@ -84,10 +84,9 @@ def test_a_token_is_known_by_its_position(decoder):
     assert not torch.allclose(decoder(tokens(), other, MASKED), result, atol=1e-3)
 
 
-def test_init_weights_draws_the_mask_token():
+def test_init_weights_draws_the_prediction():
     decoder = FeatureDecoder(**SIZES)
     decoder.init_weights()
-    assert 0.005 < decoder.mask_token.std() < 0.04
     bound = (6 / (16 + 7)) ** 0.5  # Xavier, uniform
     assert 0.9 * bound < decoder.head.weight.abs().max() <= bound
     assert decoder.head.bias.abs().max() == 0

@@ -37,7 +37,9 @@ def test_difficulty_losses_and_the_outbox_equal_the_loop(
         for b, video in enumerate(videos):
             masked = mask[b].nonzero().flatten().tolist()
             assert outbox.masked_index[b].tolist() == masked
-            denominator = sum(math.exp(x / tau) for x in ended[video, k].tolist())
+            # The softmax runs over the masked patches; by the letter over all of the video.
+            summed = masked if scale == 'balanced' else range(32)
+            denominator = sum(math.exp(ended[video, k, p].item() / tau) for p in summed)
             for place, p in enumerate(masked):
                 smoothed = alpha * terms[name][b, p].item()
                 smoothed += (1 - alpha) * last[video, k, p].item()
@@ -49,6 +51,20 @@ def test_difficulty_losses_and_the_outbox_equal_the_loop(
                 share = 1 if scale == 'balanced' else 1 / len(masked)
                 total += share * weight * smoothed / len(videos)
         assert losses[f'loss_df_{name}'].item() == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.parametrize('ratio', [0.25, 0.5, 0.75])
+@pytest.mark.parametrize('stage', [None, 0.0, 0.8])
+def test_uniform_difficulty_gives_the_mean_of_the_base_loss_in_every_stage(
+    make_recognizer, batch, fake_history, ratio, stage
+):
+    model = make_recognizer(ratio, dare=dict(alpha=1.0), psd=None, clfa=None)
+    last = torch.zeros(4, 2, 32)
+    model.attach_difficulty(fake_history(last, None if stage is None else last + stage))
+    losses = model.loss(*batch)
+    for name in ('img', 'vid'):
+        expected = losses[f'loss_base_{name}'].item()
+        assert losses[f'loss_df_{name}'].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_only_the_new_loss_of_dare_carries_gradient(

@@ -121,6 +121,25 @@ def test_every_term_is_multiplied_by_its_lambda(in_second_phase, batch, term, ke
         assert triple[name].item() == pytest.approx(factor * single[name].item(), rel=1e-5)
 
 
+TERM_KEYS = dict(base='base', psd='pg', dare='df', clfa='al')
+
+
+@pytest.mark.parametrize('term', TERM_KEYS)
+def test_a_term_may_have_a_lambda_for_each_teacher(in_second_phase, batch, term):
+    def run(**weights):
+        kind = dict(type='CLFANeck') if term == 'clfa' else {}
+        model = in_second_phase(**{term: dict(kind, loss_weight=weights or 1.0)})
+        model.seed_masks(SEED)
+        return model.loss(*batch)
+
+    plain, weighted = run(), run(image=0.5, video=3.0)
+    assert plain.keys() == weighted.keys()
+    factors = {f'loss_{TERM_KEYS[term]}_img': 0.5, f'loss_{TERM_KEYS[term]}_vid': 3.0}
+    for name in plain:
+        expected = factors.get(name, 1) * plain[name].item()
+        assert weighted[name].item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_lambdas_of_the_paper_are_the_defaults(make_recognizer):
     model = make_recognizer()
     weights = {name: term.loss_weight for name, term in model.terms.items()}

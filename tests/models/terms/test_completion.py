@@ -40,9 +40,3 @@ def test_every_parameter_gets_a_gradient(randomize):
     module = randomize(MaskedTokenCompletion(8, 10, num_heads=2))
     module(torch.randn(2, 3, 8), VISIBLE, MASKED).square().sum().backward()
     assert [n for n, p in module.named_parameters() if not p.grad.any()] == []
-
-
-def test_init_weights_draws_the_query_token():
-    module = MaskedTokenCompletion(8, 10)
-    module.init_weights()
-    assert 0 < module.query_token.std() < 0.05

@@ -1,0 +1,94 @@
+"""From the clips of a data loader to the normalised batch on the device."""
+
+from collections.abc import Mapping, Sequence
+
+from mmaction.models.data_preprocessors import ActionDataPreprocessor
+from mmaction.registry import MODELS
+from torch import Tensor
+
+from pmd_mmaction.functional import checks
+from pmd_mmaction.functional.transfer import send, send_stacked
+
+FORMATS = ('NCTHW', 'NCHW')
+
+
+@MODELS.register_module()
+class ClipPreprocessor(ActionDataPreprocessor):
+    """MMAction2's ``ActionDataPreprocessor``, but the host does not wait for the device.
+
+    The bytes of all clips go over in one copy and are normalised there, with the same numbers.
+    Labels stay on the host, where heads and metrics fetch them. With ``pin_memory=True`` and
+    ``collate_fn=dict(type='default_collate')`` the data loader has the batch ready for this copy;
+    otherwise the main process stacks and pins it.
+
+    Args:
+        mean: of each channel, in grey levels from 0 to 255.
+        std: standard deviation of each channel, likewise.
+        to_rgb: exchange first and last channel.
+        blending: mixes the clips of a training batch; None: they stay as they are.
+        format_shape: ``'NCTHW'``, or ``'NCHW'`` for single frames.
+
+    Raises:
+        ValueError: for an argument that makes no sense.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        to_rgb: bool = False,
+        blending: dict | None = None,
+        format_shape: str = 'NCTHW',
+    ) -> None:
+        checks.require_channels(self, mean=mean)
+        checks.require_channels(self, above=0, std=std)
+        checks.require_flag(self, to_rgb=to_rgb)
+        checks.require_one_of(self, FORMATS, format_shape=format_shape)
+        if blending is not None:
+            checks.require_config(self, blending=blending)
+        super().__init__(mean, std, to_rgb, True, blending, format_shape)
+
+    def cast_data(self, data: dict | Sequence[dict]) -> dict | tuple[dict, ...]:
+        """The batch with data samples of its own, nothing of it on the device yet."""
+        if isinstance(data, Mapping):
+            return {**data, 'data_samples': [sample.new() for sample in data['data_samples']]}
+        return tuple(self.cast_data(part) for part in data)
+
+    def preprocess(
+        self, inputs: Tensor | list[Tensor], data_samples: list, training: bool = False
+    ) -> tuple[Tensor, list]:
+        """The batch on the device.
+
+        Args:
+            inputs: B tensors ``(clips, C, T, H, W)``, uint8, on the host, or one that has them
+                stacked.
+            data_samples: B data samples.
+            training: whether to blend.
+
+        Returns:
+            ``(B, clips, C, T, H, W)`` float32 normalised clips, and the samples.
+
+        Raises:
+            ValueError: if the clips are not of one shape.
+        """
+        if isinstance(inputs, Tensor):
+            batch = send(inputs, self.device)
+        else:
+            _check_shapes(inputs)
+            batch = send_stacked(inputs, self.device)
+        if self.to_rgb:
+            batch = batch.flip(-self.mean.ndim)
+        batch = (batch - self.mean).div_(self.std)
+        if training and self.blending is not None:
+            return self.blending(batch, data_samples)
+        return batch, data_samples
+
+
+def _check_shapes(clips: list[Tensor]) -> None:
+    """Refuses what cannot be stacked."""
+    shapes = sorted({tuple(clip.shape) for clip in clips})
+    if len(shapes) > 1:
+        raise ValueError(
+            f'the clips of a batch have different shapes, such as {shapes[0]} and {shapes[-1]}: '
+            'let the pipeline crop or resize all of them to one size'
+        )

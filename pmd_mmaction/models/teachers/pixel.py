@@ -1,0 +1,93 @@
+"""Pixels as a teacher: the target of MAE and VideoMAE."""
+
+from typing import Sequence
+
+import torch
+from mmaction.registry import MODELS
+from torch import Tensor, nn
+
+from pmd_mmaction.functional import checks, normalize_pixels, patchify
+from pmd_mmaction.models.teachers.frozen import FeatureTeacher, LayerGroup, TeacherOutput
+
+
+@MODELS.register_module()
+class PixelTeacher(FeatureTeacher):
+    """The pixels of each patch in [0, 1], normalised per patch and channel.
+
+    A patch of exactly one colour (black bars) has a target of 0; in VideoMAE's code it is the
+    rounding error of its mean. A row holds one channel after the other; in VideoMAE channels run
+    fastest.
+
+    Args:
+        token_grid: tokens along (time, height, width). The recognizer fills it in.
+        clip_size: (C, T, H, W) of the clips. The recognizer fills it in.
+        mean: the data preprocessor's, in grey levels of 0 to 255; None: 0. The recognizer fills it
+            in.
+        std: likewise; None: 1.
+        normalize: False: plain pixels in [0, 1].
+        normalize_eps: added to a patch's standard deviation.
+
+    Raises:
+        ValueError: naming the argument that makes no sense.
+    """
+
+    depth = 0
+
+    def __init__(
+        self,
+        token_grid: tuple[int, int, int],
+        clip_size: tuple[int, int, int, int],
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        normalize: bool = True,
+        normalize_eps: float = 1e-6,
+    ) -> None:
+        super().__init__(nn.Identity(), target_norm='none', last_norm=False)
+        checks.require_token_grid(self, token_grid)
+        if not isinstance(clip_size, (list, tuple)) or len(clip_size) != 4:
+            raise ValueError(
+                f'PixelTeacher: clip_size is {clip_size!r}; it must be four numbers, (channels, '
+                'frames, height, width)'
+            )
+        for name, values in dict(mean=mean, std=std).items():
+            if values is not None:
+                checks.require_channels(self, **{name: values})
+        checks.require_flag(self, normalize=normalize)
+        checks.require_number(self, above=0, normalize_eps=normalize_eps)
+        self.token_grid, self.clip_size = tuple(token_grid), tuple(clip_size)
+        channels, frames, height, _ = clip_size
+        self.tubelet_size, self.patch_size = frames // token_grid[0], height // token_grid[1]
+        self.embed_dims = channels * self.tubelet_size * self.patch_size**2
+        self.normalize = normalize
+        self.normalize_eps = normalize_eps
+        for name, values in dict(mean=mean or [0.0], std=std or [1.0]).items():
+            table = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1, 1)
+            self.register_buffer(name, table, persistent=False)
+
+    @torch.no_grad()
+    def forward(
+        self,
+        clips: Tensor,
+        groups: Sequence[LayerGroup] = (),
+        visible_index: Tensor | None = None,
+    ) -> TeacherOutput:
+        """The pixels of all patches.
+
+        Args:
+            clips: ``(B, C, T, H, W)`` normalised clips.
+            groups: must be empty: there are no layers.
+            visible_index: must be None: pixels are those of the full clip.
+
+        Returns:
+            ``(B, N, C * P)`` float32 features, channel after channel.
+
+        Raises:
+            ValueError: for layers or a view.
+        """
+        if groups or visible_index is not None:
+            raise ValueError('PixelTeacher has no layers and no view: it gives all patches')
+        pixels = (clips.float() * self.std + self.mean) / 255
+        patches = patchify(pixels, self.tubelet_size, self.patch_size)
+        if self.normalize:
+            patches = normalize_pixels(patches, self.clip_size[0], self.normalize_eps)
+        return TeacherOutput(patches, ())

@@ -1,0 +1,55 @@
+"""What a run needs around it: the project's packages, and on a cluster CPUs for its workers.
+
+Every tool runs this file before it imports anything from outside the standard library; it ends
+the tool with one line if the packages are not there. By itself it prints how many CPUs each
+process of a run needs: one for every worker of a data loader and one more.
+"""
+
+import argparse
+import importlib.util
+import sys
+
+PACKAGES = ('torch', 'mmengine', 'pmd_mmaction')
+LOADERS = dict(train=('train_dataloader', 'val_dataloader'), test=('test_dataloader',))
+
+missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+if missing:
+    python, names = sys.executable or 'this Python', ', '.join(missing)
+    sys.exit(
+        f'{python} has no {names}: run `make env` once, then .venv/bin/python instead of python, '
+        'or `source .venv/bin/activate` first (elsewhere: the environment with pmd-mmaction)'
+    )
+
+
+def count_cpus(config: str, task: str, options: dict) -> int:
+    """CPUs of one process.
+
+    Args:
+        config: path of the config.
+        task: ``'train'`` or ``'test'``.
+        options: settings to change in the config.
+    """
+    from mmengine.config import Config
+
+    # no custom imports: they take seconds, and this runs where nobody trains
+    cfg = Config.fromfile(config, import_custom_modules=False)
+    cfg.merge_from_dict(options)
+    loaders = [cfg.get(name) or {} for name in LOADERS[task]]
+    return 1 + max(loader.get('num_workers') or 0 for loader in loaders)
+
+
+def main() -> None:
+    """Runs the tool."""
+    from mmengine.config import DictAction
+
+    sys.stdout.reconfigure(errors='backslashreplace')  # the package is slow to import
+    parser = argparse.ArgumentParser(description=__doc__, epilog='Other options are not read.')
+    parser.add_argument('task', choices=LOADERS, help='what the run does')
+    parser.add_argument('config', help='path of the config')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    args, _ = parser.parse_known_args()
+    print(count_cpus(args.config, args.task, args.cfg_options))
+
+
+if __name__ == '__main__':
+    main()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pmd_mmaction.datasets.video_reader import VideoError, refuse_special_file
+from pmd_mmaction.datasets.video_stream import VideoError, refuse_special_file
 
 
 class DecordReader:

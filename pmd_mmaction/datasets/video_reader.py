@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import av
 import numpy as np
 
+from pmd_mmaction.datasets.video_stream import VideoError, refuse_special_file
+
 # From 17 on PyAV converts colours with a thread per core, started anew for each film.
 _ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
-
-
-class VideoError(RuntimeError):
-    """A file that is no readable video; the message names the file and the reason."""
-
-
-def refuse_special_file(path: str) -> None:
-    """Refuses a pipe, socket or device, which a decoder might wait for without end.
-
-    Raises:
-        VideoError: saying what it is. A file that is not there is left to the decoder.
-    """
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise VideoError(f'{path}: a pipe, socket or device, not a file')
 
 
 class VideoReader:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 import av
 
-from pmd_mmaction.datasets.video_reader import VideoError, refuse_special_file
+from pmd_mmaction.datasets.video_stream import VideoError, open_video, refuse_special_file
 
 
 class VideoReport(NamedTuple):
@@ -71,16 +70,6 @@ def check_video(
         or _check_length(frames, end, promised, tolerance)
         or VideoReport(None, '', frames)
     )
-
-
-def open_video(path: str) -> av.container.InputContainer:
-    """Opens a file with PyAV, whatever its name and its tags look like.
-
-    Raises:
-        av.FFmpegError: if FFmpeg cannot read it.
-    """
-    # absolute: FFmpeg takes a relative name with a colon for an address
-    return av.open(os.path.abspath(path), metadata_errors='replace')
 
 
 def _check_file(path: str) -> VideoReport | None:

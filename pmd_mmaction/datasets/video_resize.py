@@ -9,7 +9,7 @@ from typing import NamedTuple
 import av
 from av.filter import Graph
 
-from pmd_mmaction.datasets.video_check import open_video
+from pmd_mmaction.datasets.video_stream import open_video
 
 # Degrees by which a player turns the picture counter-clockwise -> filters that do it.
 _TURNS = {

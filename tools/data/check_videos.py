@@ -78,7 +78,7 @@ def read_source(
         return [(str(path.relative_to(source)), str(path)) for path in find_videos(source)]
     return [
         (name if label is None else f'{name} {label}', str(Path(prefix, name)))
-        for name, label in read_path_list(source, inside=None if allow_outside else prefix)
+        for name, label in read_path_list(source, prefix, allow_outside)
     ]
 
 

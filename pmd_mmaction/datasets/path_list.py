@@ -1,7 +1,6 @@
 """Lists of videos with or without labels."""
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -11,6 +10,7 @@ from mmaction.registry import DATASETS
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.frame_sampling import check_sampling
 from pmd_mmaction.datasets.list_columns import read_columns
+from pmd_mmaction.datasets.other_files import count_suffixes
 from pmd_mmaction.datasets.video_suffixes import VIDEO_SUFFIXES, is_named_as_video
 from pmd_mmaction.functional import checks
 
@@ -49,12 +49,6 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
         there = f'; it holds {count_suffixes(others)}' if others else ''
         raise ValueError(f'{folder} holds no video ({", ".join(VIDEO_SUFFIXES)}){there}')
     return videos, others
-
-
-def count_suffixes(paths: Iterable[Path]) -> str:
-    """Files by their suffix, as in '3 .txt, 1 without suffix'."""
-    counts = Counter(path.suffix.lower() or 'without suffix' for path in paths)
-    return ', '.join(f'{count} {suffix}' for suffix, count in counts.most_common())
 
 
 def _raise(error: OSError) -> None:

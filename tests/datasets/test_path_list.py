@@ -6,8 +6,8 @@ import pytest
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets import parse_path_list, read_path_list
+from pmd_mmaction.datasets.other_files import count_suffixes
 from pmd_mmaction.datasets.path_list import (
-    count_suffixes,
     find_videos,
     lies_inside,
     scan_folder,

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
 import av
 import numpy as np
 
-from pmd_mmaction.datasets.video_stream import VideoError, refuse_special_file
+from pmd_mmaction.datasets.packet_index import (
+    PacketIndex,
+    index_packets,
+    is_small,
+    packets_from,
+)
+from pmd_mmaction.datasets.packet_look import Unproven
+from pmd_mmaction.datasets.video_stream import (
+    VideoError,
+    best_stream,
+    decode_in_order,
+    named_errors,
+    open_video,
+    orientation,
+    refuse_special_file,
+    upright,
+)
 
-# From 17 on PyAV converts colours with a thread per core, started anew for each film.
+# From 17 on PyAV converts colours with a thread per core, started anew for each video.
 _ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
+# Bytes of decoded frames that stay in memory where all have to be decoded to count them.
+_KEPT = 64 << 20
 
 
 class VideoReader:
     """Decodes single frames of a video with PyAV, in the calling thread.
 
-    Frame n is the n-th in the order of presentation, whatever its time stamp: a variable frame
-    rate, a start other than zero and B-frames change nothing. What a frame looks like depends on
-    the file and on n only. Numbers, pixels and display rotation are those of decord.
+    Frame n is the n-th that :func:`decode_in_order` gives, upright, whatever else is asked for:
+    time stamps, hidden packets and B-frames change nothing. All frames have the size of the
+    first; others are resized to it, as ffmpeg does.
 
-    The compressed packets of the stream are read once and stay in memory; so a jump is a matter
-    of which packets go to the decoder, and no container has to find a position again.
+    Where the packets prove which frame is which (see :func:`index_packets`), decoding begins at
+    the last key frame, and leaves out what is not needed. All other videos are decoded from the
+    beginning, once to count their frames. So are those whose decoder does not keep to the proof.
 
     Args:
         path: the file.
@@ -39,19 +56,22 @@ class VideoReader:
 
     def __init__(self, path: str, content: bytes | None = None) -> None:
         self.path = path
+        self._content = content
+        self._frames: list[av.VideoFrame] = []
+        self._index: PacketIndex | None = None
         if content is None:
             refuse_special_file(path)
-        with self._named_errors():
-            self._container = av.open(path if content is None else io.BytesIO(content))
+        with named_errors(path):
+            self._container = open_video(path, content)
         try:
-            with self._named_errors():
-                self._index()
+            with named_errors(path):
+                self._open()
         except BaseException:
             self.close()
             raise
 
     def __len__(self) -> int:
-        return len(self._order)
+        return self._length
 
     def __enter__(self) -> VideoReader:
         return self
@@ -60,8 +80,8 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Frees the file, the packets and the decoder."""
-        self._packets = []
+        """Frees the file, packets, frames and the decoder."""
+        self._index, self._frames = None, []
         self._container.close()
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
@@ -81,107 +101,134 @@ class VideoReader:
         for n in numbers:
             if not 0 <= n < len(self):
                 raise IndexError(f'{self.path}: no frame {n} among {len(self)}')
-        wanted = set(numbers)
-        with self._named_errors():
-            images = self._images(self._decode(wanted) if self._timed else self._count(wanted))
-            if self._timed and len(images) < len(wanted):
-                # A packet marked as a key frame was none, as with periodic intra refresh.
-                images |= self._images(self._decode(wanted - images.keys(), seek=False))
-        missing = sorted(wanted - images.keys())
-        if missing:
-            raise VideoError(f'{self.path}: the decoder gives no frame {missing[0]}')
+        with named_errors(self.path):
+            images = self._read(set(numbers))
         # A copy of what occurs again, since transforms such as Flip write into the pictures.
         return [images[n].copy() if n in numbers[:i] else images[n] for i, n in enumerate(numbers)]
 
-    def _index(self) -> None:
-        """Reads the packets and puts their frames into the order of presentation."""
-        if not self._container.streams.video:
-            raise VideoError(f'{self.path}: no video stream')
-        stream = self._container.streams.video[0]
-        self._codec = stream.codec_context
-        # A worker per core decodes more than one decoder with several threads, and has no
-        # threads to lose in a fork.
-        self._codec.thread_type = 'NONE'
-        self._codec.thread_count = 1
-        self._reformatter = av.video.reformatter.VideoReformatter()
+    def _open(self) -> None:
+        stream = best_stream(self._container)
         self.avg_fps = float(stream.average_rate or 0)
-        # In decoding order; the last one is empty. Stills such as a cover are no frames.
-        self._packets = [p for p in self._container.demux(stream) if p.size]
-        self._times = [p.pts for p in self._packets]
-        self._keys = [i for i, p in enumerate(self._packets) if p.is_keyframe]
-        shown = [i for i, p in enumerate(self._packets) if not p.is_discard]
-        self._timed = self._have_times()
-        # Number of a frame to its packet.
-        self._order = sorted(shown, key=self._times.__getitem__) if self._timed else shown
-        if not shown:
-            raise VideoError(f'{self.path}: no frame')
+        self._codec, self._stream = stream.codec_context, stream
+        self._size = self._codec.width, self._codec.height
+        self._reformatter = av.video.reformatter.VideoReformatter()
+        small = is_small(self.path, self._content)
+        self._index = index_packets(self._container, stream, small)
+        self._length = len(self._index.order) if self._index else self._count_if_whole()
+        if not self._length:
+            raise VideoError('no frame')
 
-    def _have_times(self) -> bool:
-        """Whether the time stamps tell the order of presentation.
+    def _read(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        if self._index is not None:
+            try:
+                return self._read_proven(wanted)
+            except Unproven:
+                self._forget_index()
+        return self._read_in_order(wanted)
 
-        Raw streams have none, and AVI numbers the packets of H.264 as they are decoded.
-        """
-        if None in self._times or len(set(self._times)) < len(self._times):
-            return False
-        return not self._codec.has_b_frames or self._times != sorted(self._times)
+    def _forget_index(self) -> None:
+        """Goes over to decoding from the beginning."""
+        count = self._count()
+        if count != self._length:
+            raise VideoError(f'its packets tell of {self._length} frames, the decoder of {count}')
+        self._index = None
 
-    def _start(self, position: int) -> int:
-        """The packet at which decoding has to begin to get that of ``position``."""
-        for key in reversed(self._keys):
-            # Frames that are shown before a key frame, but come after it, may need what was
-            # before it (open groups of pictures).
-            if key <= position and self._times[key] <= self._times[position]:
-                return key
-        return 0
+    # ------------------------------------------------------------ decoding from key frames
 
-    def _decode(self, wanted: Iterable[int], seek: bool = True) -> Iterator[tuple[int, object]]:
-        """Numbers and frames: from key frames on, without what no other frame needs."""
-        numbers = {self._order[n]: n for n in wanted}
-        by_time = {self._times[position]: n for position, n in numbers.items()}
-        self._codec.flush_buffers()
-        position = 0
-        for target in sorted(numbers):
-            start = self._start(target) if seek else 0
-            if start > position:
-                yield from self._known(self._codec.decode(None), by_time)
-                self._codec.flush_buffers()
-                position = start
-            for i in range(position, target + 1):
-                self._codec.skip_frame = 'DEFAULT' if i in numbers or not seek else 'NONREF'
-                yield from self._known(self._codec.decode(self._packets[i]), by_time)
-            position = max(position, target + 1)
-        yield from self._known(self._codec.decode(None), by_time)
-
-    @staticmethod
-    def _known(frames: Iterable, by_time: dict[int, int]) -> Iterator[tuple[int, object]]:
-        for frame in frames:
-            if frame.pts in by_time:
-                yield by_time[frame.pts], frame
-
-    def _count(self, wanted: set[int]) -> Iterator[tuple[int, object]]:
-        """Numbers and frames, counted from the beginning."""
-        self._codec.flush_buffers()
-        number, last = 0, max(wanted)
-        for packet in [*self._packets, None]:
-            for frame in self._codec.decode(packet):
-                if number in wanted:
-                    yield number, frame
-                number += 1
-            if number > last:
-                return
-
-    def _images(self, frames: Iterator[tuple[int, object]]) -> dict[int, np.ndarray]:
-        """Converts frames as they come, so that the decoder gets its buffers back."""
+    def _read_proven(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        numbers = {self._index.times[self._index.order[n]]: n for n in wanted}
         images = {}
-        for number, frame in frames:
-            rgb = self._reformatter.reformat(frame, format='rgb24', **_ONE_THREAD).to_ndarray()
-            quarters = round(frame.rotation / 90) % 4
-            images[number] = np.ascontiguousarray(np.rot90(rgb, quarters)) if quarters else rgb
+        for frame in self._decode_runs(sorted(self._index.order[n] for n in wanted)):
+            if frame.pts in numbers:
+                if frame.is_corrupt or (frame.width, frame.height) != self._size:
+                    raise Unproven
+                images[numbers[frame.pts]] = self._convert(frame)
+        if len(images) < len(wanted):
+            raise Unproven
         return images
 
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def _decode_runs(self, positions: list[int]) -> Iterator[av.VideoFrame]:
+        """Frames of the packets at ``positions`` and of some between."""
+        wanted, runs = set(positions), []
+        for position in positions:
+            start = self._index.start(position)
+            # A run that reaches this far goes on.
+            while runs and start <= runs[-1][1]:
+                start = min(start, runs.pop()[0])
+            runs.append((start, position))
+        for first, last in runs:
+            yield from _in_time_order(self._decode_run(first, last, wanted))
+
+    def _decode_run(self, first: int, last: int, wanted: set[int]) -> Iterator[av.VideoFrame]:
+        packets = packets_from(self._index, first, self._container, self._stream)
+        self._codec.flush_buffers()
+        for position, packet in zip(range(first, last + 1), packets, strict=False):
+            if position in self._index.damaged:
+                raise VideoError('a packet is damaged')
+            if self._index.skips:
+                self._codec.skip_frame = 'DEFAULT' if position in wanted else 'NONREF'
+            yield from self._codec.decode(packet)
+        yield from self._codec.decode(None)
+
+    # ------------------------------------------------------------ decoding all
+
+    def _count(self) -> int:
+        """Decodes all frames, and keeps them if they are small; gives their number."""
+        count = size = 0
+        self._frames = []
+        for frame in self._all_frames():
+            if count == 0:
+                self._size = frame.width, frame.height
+            count += 1
+            size += sum(plane.buffer_size for plane in frame.planes)
+            if size <= _KEPT:
+                self._frames.append(frame)
+        if len(self._frames) < count:
+            self._frames = []
+        return count
+
+    def _count_if_whole(self) -> int:
+        """The number of frames, or of packets where one is damaged: nobody knows then."""
         try:
-            yield
-        except av.FFmpegError as error:
-            raise VideoError(f'{self.path}: {error.strerror or error}') from error
+            return self._count()
+        except av.FFmpegError:
+            self._frames = []
+            with open_video(self.path, self._content) as container:
+                return sum(p.size > 0 for p in container.demux(best_stream(container)))
+
+    def _all_frames(self) -> Iterator[av.VideoFrame]:
+        with open_video(self.path, self._content) as container:
+            yield from decode_in_order(container, best_stream(container))
+
+    def _read_in_order(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        images = {}
+        for number, frame in enumerate(self._frames or self._all_frames()):
+            if number in wanted:
+                if frame.is_corrupt:
+                    raise VideoError(f'frame {number} is damaged')
+                images[number] = self._convert(frame)
+            if len(images) == len(wanted):
+                return images
+        raise VideoError(f'the decoder gives no frame {min(wanted - images.keys())}')
+
+    def _convert(self, frame: av.VideoFrame) -> np.ndarray:
+        """Converts a frame as it comes, so that the decoder gets its buffers back."""
+        width, height = self._size
+        image = self._reformatter.reformat(
+            frame, width=width, height=height, format='rgb24', **_ONE_THREAD
+        )
+        return upright(image.to_ndarray(), orientation(frame))
+
+
+def _in_time_order(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Passes frames on while they come in the order of their times.
+
+    Raises:
+        Unproven: at one that does not.
+    """
+    last = None
+    for frame in frames:
+        if frame.pts is None or (last is not None and frame.pts <= last):
+            raise Unproven
+        last = frame.pts
+        yield frame

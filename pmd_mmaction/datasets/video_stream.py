@@ -54,11 +54,13 @@ def refuse_special_file(path: str) -> None:
 
 @contextmanager
 def named_errors(path: str) -> Iterator[None]:
-    """Turns the decoder's errors into a :class:`VideoError` that names the file."""
+    """Puts the name of the file before a :class:`VideoError`, and before the decoder's errors."""
     try:
         yield
     except av.FFmpegError as error:
         raise VideoError(f'{path}: {error.strerror or error}') from error
+    except VideoError as error:
+        raise VideoError(f'{path}: {error}') from error
 
 
 def open_video(path: str, content: bytes | None = None) -> av.container.InputContainer:

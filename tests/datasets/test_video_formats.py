@@ -108,23 +108,27 @@ def test_only_what_is_needed_is_decoded(folder, monkeypatch):
 
 def test_frames_before_an_open_group_are_found_at_once(folder, monkeypatch):
     """They come after a key frame, yet need what was before it."""
-    passes, decode = [], VideoReader._decode
+    runs, decode = [], VideoReader._decode_run
     monkeypatch.setattr(
-        VideoReader, '_decode', lambda *args, **kw: (passes.append(1), decode(*args, **kw))[1]
+        VideoReader,
+        '_decode_run',
+        lambda self, first, *args: (runs.append(first), decode(self, first, *args))[1],
     )
     with VideoReader(str(folder / 'open_gop.mp4')) as video:
-        times, keys = video._times, video._keys
-        leading = [i for i in range(keys[1] + 1, len(times)) if times[i] < times[keys[1]]]
-        assert leading, 'the film has no such frame'
-        video.read([video._order.index(leading[0])])
-    assert len(passes) == 1
+        times, entries = video._index.times, video._index.entries
+        leading = [i for i in range(entries[1] + 1, len(times)) if times[i] < times[entries[1]]]
+        assert leading, 'the video has no such frame'
+        order = video._index.order
+        # The key frame asked for as well does not keep its run from beginning earlier.
+        video.read([order.index(leading[0]), order.index(entries[1])])
+    assert runs == [entries[0]]
 
 
 def test_a_damaged_frame_is_an_error(folder, tmp_path):
     path = tmp_path / 'damaged.mp4'
     content = bytearray((folder / 'gop12.mp4').read_bytes())
     with VideoReader(str(folder / 'gop12.mp4')) as video:
-        position, size = video._packets[0].pos, video._packets[0].size
+        position, size = video._index.packets[0].pos, video._index.packets[0].size
     content[position : position + size] = bytes(size)
     path.write_bytes(content)
     with VideoReader(str(path)) as video:
@@ -162,7 +166,7 @@ def test_the_reader_is_closed_after_an_error(folder):
     results['frame_inds'] = np.array([films.FRAMES])
     with pytest.raises(IndexError, match='gop12.mp4'):
         VideoDecode()(results)
-    assert video._packets == [] and results['video_reader'] is None
+    assert video._index is None and video._frames == [] and results['video_reader'] is None
 
 
 def test_a_flip_turns_a_repeated_frame_once(mmaction_scope, folder):

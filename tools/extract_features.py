@@ -155,7 +155,7 @@ def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
     if args.videos:
         found = ([*find_videos(name)] if Path(name).is_dir() else [name] for name in args.videos)
         return [(str(path), None) for paths in found for path in paths]
-    return read_path_list(args.list, inside=None if args.allow_outside else args.prefix)
+    return read_path_list(args.list, args.prefix, args.allow_outside)
 
 
 def describe(args: argparse.Namespace, cfg: Config, names: list[str]) -> dict:

@@ -1,7 +1,6 @@
 """Lists of videos with or without labels."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -10,11 +9,12 @@ from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.frame_sampling import check_sampling
+from pmd_mmaction.datasets.list_columns import read_columns
+from pmd_mmaction.datasets.other_files import count_suffixes
+from pmd_mmaction.datasets.video_suffixes import VIDEO_SUFFIXES, is_named_as_video
 from pmd_mmaction.functional import checks
 
-_LABELLED = re.compile(r'(.*\S)\s+(-?\d+)')
 NO_LABEL = -1
-VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
 
 
 def find_videos(folder: str | Path) -> list[Path]:
@@ -22,6 +22,16 @@ def find_videos(folder: str | Path) -> list[Path]:
 
     Raises:
         ValueError: if it is no folder or holds none.
+        OSError: if a folder below it cannot be read.
+    """
+    return scan_folder(folder)[0]
+
+
+def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
+    """The videos of :func:`find_videos`, and all other files, both in alphabetical order.
+
+    Raises:
+        ValueError: if it is no folder or holds no video.
         OSError: if a folder below it cannot be read.
     """
     if not os.path.isdir(folder):
@@ -32,44 +42,41 @@ def find_videos(folder: str | Path) -> list[Path]:
         subfolders[:] = [  # a link may lead back to where we were
             name for name in subfolders if os.path.realpath(Path(place, name)) not in entered
         ]
-        found += [Path(place, name) for name in names if name.lower().endswith(VIDEO_SUFFIXES)]
-    if not found:
-        raise ValueError(f'{folder} holds no video ({", ".join(VIDEO_SUFFIXES)})')
-    return sorted(found)
+        found += [Path(place, name) for name in names]
+    videos = sorted(path for path in found if is_named_as_video(path.name))
+    others = sorted(path for path in found if not is_named_as_video(path.name))
+    if not videos:
+        there = f'; it holds {count_suffixes(others)}' if others else ''
+        raise ValueError(f'{folder} holds no video ({", ".join(VIDEO_SUFFIXES)}){there}')
+    return videos, others
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def parse_path_list(lines: Iterable[str]) -> list[tuple[str, int | None]]:
-    """Videos of a list file and their labels.
-
-    If every line ends with white space and a whole number, these are labels (MMAction2's lists);
-    otherwise every whole line is a path, which may hold spaces. Empty lines do not count.
+def parse_path_list(lines: Iterable[str], folder: str | Path = '') -> list[tuple[str, int | None]]:
+    """Videos of a list file and their labels, see :func:`read_columns`.
 
     Args:
         lines: the lines of the file.
+        folder: of the videos. What exists there as it is written is a path, whatever it looks like.
 
     Returns:
         Pairs (path, label); the label is None in a list without labels.
+
+    Raises:
+        ValueError: naming the first line whose columns are not those of a list.
     """
-    return [entry for _, entry in _numbered_entries(lines)]
+    return [(line.path, line.label) for line in read_columns(lines, _existing(folder))]
 
 
-def _numbered_entries(lines: Iterable[str]) -> list[tuple[int, tuple[str, int | None]]]:
-    numbered = [(number, line.rstrip('\r\n')) for number, line in enumerate(lines, start=1)]
-    numbered = [(number, line) for number, line in numbered if line.strip()]
-    matches = [_LABELLED.fullmatch(line.strip()) for _, line in numbered]
-    if all(matches):
-        return [
-            (number, (match[1], int(match[2]))) for (number, _), match in zip(numbered, matches)
-        ]
-    return [(number, (line, None)) for number, line in numbered]
+def _existing(folder: str | Path) -> Callable[[str], bool]:
+    return lambda name: os.path.exists(os.path.join(folder, name))
 
 
 def read_path_list(
-    path: str | Path, inside: str | Path | None = None
+    path: str | Path, folder: str | Path = '', allow_outside: bool = True
 ) -> list[tuple[str, int | None]]:
     """The videos of a list file; see :func:`parse_path_list`.
 
@@ -77,29 +84,34 @@ def read_path_list(
 
     Args:
         path: the list file.
-        inside: folder in which every video has to lie, see :func:`lies_inside`; None or empty:
-            no such condition.
+        folder: of the videos.
+        allow_outside: accept paths that leave the folder, see :func:`lies_inside`. Without a
+            folder there is nothing to leave.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it names no video, or one outside of the folder.
+        ValueError: if it names no video, or, with the line, for a path outside of the folder, a
+            wrong column or a missing label.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no list file {path}: docs/data.md tells how to make one')
     # 'sig' leaves out the mark with which some editors begin a file
     with path.open(encoding='utf-8-sig', errors='surrogateescape', newline='\n') as file:
-        entries = _numbered_entries(file)
+        try:
+            entries = read_columns(file, _existing(folder))
+        except ValueError as error:
+            raise ValueError(f'{path}, {error}') from None
     if not entries:
         raise ValueError(f'{path} names no video')
-    for number, (name, _) in entries if inside else ():
-        if not lies_inside(name, inside):
+    for number, name, _ in entries if folder and not allow_outside else ():
+        if not lies_inside(name, folder):
             raise ValueError(
-                f'{path}, line {number}: {name!r} lies outside of the folder {str(inside)!r}, or '
+                f'{path}, line {number}: {name!r} lies outside of the folder {str(folder)!r}, or '
                 "has a part '..': write paths relative to that folder (data_prefix), or, if you "
                 'trust the list, set allow_outside=True in the data set (--allow-outside of a tool)'
             )
-    return [entry for _, entry in entries]
+    return [(name, label) for _, name, label in entries]
 
 
 def lies_inside(name: str, folder: str | Path) -> bool:
@@ -119,7 +131,7 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
     """MMAction2's ``VideoDataset`` for lists with or without labels, and with bad videos.
 
     The list holds one path per line, relative to ``data_prefix['video']``, with or without
-    labels (:func:`parse_path_list`); unlike the parent it takes paths with spaces. Videos that
+    labels (:func:`read_columns`); unlike the parent it takes paths with spaces. Videos that
     cannot be read are handled by :class:`SubstituteBadVideos`.
 
     Args:
@@ -184,7 +196,7 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
     def load_data_list(self) -> list[dict]:
         """The videos in the order of the list; label -1 where there is none."""
         root = self.data_prefix['video']
-        entries = read_path_list(self.ann_file, inside=None if self.allow_outside else root)
+        entries = read_path_list(self.ann_file, root, self.allow_outside)
         return [
             dict(
                 filename=str(Path(root, name)) if root else name,

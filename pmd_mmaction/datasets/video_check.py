@@ -6,16 +6,19 @@ from typing import NamedTuple
 
 import av
 
-from pmd_mmaction.datasets.video_stream import VideoError, open_video, refuse_special_file
+from pmd_mmaction.datasets.video_stream import VideoError, refuse_special_file
+from pmd_mmaction.datasets.video_transforms import READERS
+from pmd_mmaction.datasets.watched_decoding import WatchedDecoding
 
 
 class VideoReport(NamedTuple):
     """What is known of a file.
 
     Attributes:
-        problem: a few words, or None if it is fine.
-        detail: the decoder's message or the numbers behind the problem.
-        frames: frames that were decoded, or that the header promises where none was.
+        problem: a few words, or None if a training can read it.
+        detail: the decoder's message or the numbers behind the problem; without a problem what
+            the header says wrongly, or nothing.
+        frames: frames that were decoded, or that the reader counts where all were not decoded.
     """
 
     problem: str | None
@@ -23,24 +26,21 @@ class VideoReport(NamedTuple):
     frames: int = 0
 
 
-class _Length(NamedTuple):
-    """Length by the header: in frames, or in seconds where it counts no frames; 0 if unknown."""
-
-    frames: int
-    seconds: float
-    frame_seconds: float
-
-
 def check_video(
-    path: str, min_frames: int = 1, decode: bool = True, tolerance: float = 0.02
+    path: str,
+    min_frames: int = 1,
+    decode: bool = True,
+    tolerance: float = 0.02,
+    reader: str = 'pyav',
 ) -> VideoReport:
-    """Opens a video with PyAV, whose errors name the reason (decord prints and may abort).
+    """Opens a video as a training does and decodes it.
 
     Args:
         path: the file.
         min_frames: a video with fewer frames is too short.
-        decode: decode every frame; otherwise only the header is read, if it tells the length.
-        tolerance: share by which header and decoded length may differ, at least one frame.
+        decode: decode every frame, and read some with the reader; otherwise it is only opened.
+        tolerance: share of the length by the header that may be missing, at least two frames.
+        reader: of the training, ``'pyav'`` or ``'decord'``, as in ``VideoInit``.
 
     Returns:
         The report. ``problem`` is one of: missing, no permission, cannot be opened, empty,
@@ -50,26 +50,23 @@ def check_video(
     if report is not None:
         return report
     try:
-        with open_video(path) as container:
-            if not container.streams.video:
-                return VideoReport('no video stream')
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1  # files run in parallel, not their parts
-            promised = _length_by_header(container, stream)
-            expected = promised.frames or round(promised.seconds / promised.frame_seconds)
-            if not decode and expected:
-                return _check_minimum(expected, min_frames) or VideoReport(None, '', expected)
-            try:
-                frames, end = _decode(container, stream)
-            except av.FFmpegError as error:
-                return VideoReport('decode error', error.strerror, expected)
+        with WatchedDecoding(path, tolerance) as decoding:
+            sample: list[int] = []
+            if decode:
+                try:
+                    sample = _decode(decoding)
+                except av.FFmpegError as error:
+                    return VideoReport('decode error', error.strerror, decoding.count)
+                if decoding.damage:
+                    return VideoReport(*decoding.damage, decoding.count)
+    except VideoError as error:
+        return VideoReport(str(error))
     except av.FFmpegError as error:
         return VideoReport('not a video', error.strerror)
-    return (
-        _check_minimum(frames, min_frames)
-        or _check_length(frames, end, promised, tolerance)
-        or VideoReport(None, '', frames)
-    )
+    report = _read(path, reader, sample, decoding.count if decode else None)
+    if report.problem is None and report.frames < min_frames:
+        return VideoReport('too short', f'{report.frames} of {min_frames} frames', report.frames)
+    return report if report.problem else report._replace(detail=decoding.note)
 
 
 def _check_file(path: str) -> VideoReport | None:
@@ -89,44 +86,24 @@ def _check_file(path: str) -> VideoReport | None:
     return VideoReport('empty') if empty else None
 
 
-def _length_by_header(container: av.container.InputContainer, stream: av.VideoStream) -> _Length:
-    seconds = 0.0
-    if stream.duration:
-        seconds = float(stream.duration * stream.time_base)
-    elif container.duration:
-        seconds = container.duration / av.time_base
-    return _Length(stream.frames, seconds, float(1 / (stream.average_rate or 25)))
+def _decode(decoding: WatchedDecoding) -> list[int]:
+    """Decodes all; gives frames that a reader reaches fast and not from the beginning."""
+    key = 0
+    for frame in decoding:
+        if frame.key_frame:
+            key = decoding.count - 1
+    return [number for number in (key, key + 1, key + 3) if number < decoding.count]
 
 
-def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[int, float]:
-    """Number of frames, and the time of the last one in seconds from the first."""
-    count, first, last = 0, None, 0.0
-    for frame in container.decode(stream):
-        count += 1
-        if frame.time is not None:
-            first = frame.time if first is None else first
-            last = max(last, frame.time - first)
-    return count, last
-
-
-def _check_minimum(frames: int, minimum: int) -> VideoReport | None:
-    if frames < minimum:
-        return VideoReport('too short', f'{frames} of {minimum} frames', frames)
-    return None
-
-
-def _check_length(
-    frames: int, last: float, promised: _Length, tolerance: float
-) -> VideoReport | None:
-    """Counts where the header counts; else time, since the rate of such files may vary."""
-    if promised.frames:
-        if abs(frames - promised.frames) > max(1, tolerance * promised.frames):
-            detail = f'{frames} frames, header says {promised.frames}'
-            return VideoReport('wrong length', detail, frames)
-    elif promised.seconds:
-        end = last + promised.frame_seconds
-        slack = max(promised.frame_seconds, tolerance * promised.seconds)
-        if abs(end - promised.seconds) > slack:
-            detail = f'{end:.2f} s, header says {promised.seconds:.2f} s'
-            return VideoReport('wrong length', detail, frames)
-    return None
+def _read(path: str, reader: str, sample: list[int], count: int | None) -> VideoReport:
+    """What the reader of the training makes of a file whose frames were counted."""
+    try:
+        with READERS[reader](path) as video:
+            frames = len(video)
+            if count is not None and frames != count:
+                detail = f'{reader} counts {frames} frames, {count} can be decoded'
+                return VideoReport('decode error', detail, count)
+            video.read(sample)
+    except VideoError as error:
+        return VideoReport('decode error', str(error).removeprefix(f'{path}: '), count or 0)
+    return VideoReport(None, '', frames)

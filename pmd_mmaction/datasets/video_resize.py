@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import heapq
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import av
-from av.filter import Graph
 
-from pmd_mmaction.datasets.video_stream import open_video
+from pmd_mmaction.datasets.video_stream import open_video, orientation
+from pmd_mmaction.datasets.watched_decoding import WatchedDecoding
+from pmd_mmaction.datasets.yuv_scaler import YUVScaler
 
-# Degrees by which a player turns the picture counter-clockwise -> filters that do it.
-_TURNS = {
-    0: [],
-    90: [('transpose', 'cclock')],
-    180: [('hflip', None), ('vflip', None)],
-    270: [('transpose', 'clock')],
-}
+_MAX_REORDER = 16  # frames by which a codec may shift one; the limit of H.264 and HEVC
 
 
 class ResizeSettings(NamedTuple):
@@ -44,9 +43,10 @@ def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
-    """Writes the copy: no sound, the same frames at the same times, upright.
+    """Writes the copy: no sound, the same frames in the same order at the same times, upright.
 
-    The file appears under its name when it is complete and on the disk.
+    The first frame is at 0, the colours mean what they meant. The file appears under its name when
+    it is complete and on the disk.
 
     Args:
         paths: the video, and the ``.mp4`` file to write.
@@ -56,87 +56,97 @@ def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
         The number of frames.
 
     Raises:
-        ValueError: if there is no video in it, or the copy has another number of frames.
+        VideoError: if there is no video in it.
+        ValueError: if it is damaged (:class:`WatchedDecoding`), or the copy has another number of
+            frames.
         av.FFmpegError: if it cannot be decoded.
     """
     source, target = paths
     aside = os.path.abspath(f'{target}.tmp')
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open_video(source) as reader, av.open(aside, 'w', format='mp4') as writer:
-            if not reader.streams.video:
-                raise ValueError('no video stream')
-            count = _copy(reader, writer, settings)
+        with WatchedDecoding(source) as decoding, av.open(aside, 'w', format='mp4') as writer:
+            _copy(decoding, writer, settings)
+        if decoding.damage:
+            raise ValueError(': '.join(decoding.damage))
         with open_video(aside) as result:
             written = sum(packet.size > 0 for packet in result.demux(video=0))
-        if count == 0 or written != count:
-            raise ValueError(f'{count} frames read, {written} written')
+        if written != decoding.count:
+            raise ValueError(f'{decoding.count} frames read, {written} written')
         with open(aside, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(aside, target)
     finally:
         Path(aside).unlink(missing_ok=True)
-    return count
+    return decoding.count
 
 
 def _copy(
-    reader: av.container.InputContainer,
-    writer: av.container.OutputContainer,
-    settings: ResizeSettings,
-) -> int:
-    """Decodes, turns, scales and encodes every frame; gives their number."""
-    source, stream, graph, count = reader.streams.video[0], None, None, 0
-    source.codec_context.thread_count = 1  # files run in parallel, not their parts
-    for frame in reader.decode(source):
-        if graph is None:
-            graph = _filters(frame, source, settings)
-        graph.vpush(frame)
-        small = graph.vpull()
-        if stream is None:
-            stream = _add_stream(writer, source, small, settings)
-        small.pict_type = 0  # the encoder chooses key frames itself
-        writer.mux(stream.encode(small))
-        count += 1
-    if stream is not None:
-        writer.mux(stream.encode())
-    return count
+    decoding: WatchedDecoding, writer: av.container.OutputContainer, settings: ResizeSettings
+) -> None:
+    """Decodes, turns, scales and encodes every frame."""
+    frames = iter(decoding)
+    first = next(frames, None)
+    if first is None:
+        return  # as the decoding will say
+    source = decoding.stream
+    size = target_size(first.width, first.height, settings.short_side)
+    scaler = YUVScaler(first, source.codec_context, size)
+    ratio = source.sample_aspect_ratio
+    if ratio and orientation(first).transpose:
+        ratio = 1 / ratio
+    stream = _add_stream(writer, source, scaler, settings)
+    if ratio:
+        stream.codec_context.sample_aspect_ratio = ratio
+    for frame in _retimed(map(scaler, chain([first], frames)), source):
+        frame.pict_type = 0  # the encoder chooses key frames itself
+        writer.mux(stream.encode(frame))
+    writer.mux(stream.encode())
+
+
+def _retimed(frames: Iterable[av.VideoFrame], source: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Gives the n-th frame the n-th of all times, from 0; counts where a file has no times.
+
+    Frames come in the right order, but AVI stamps B-frames in the order of decoding.
+    """
+    step = max(1, round(1 / ((source.average_rate or 25) * source.time_base)))
+    waiting: deque[av.VideoFrame] = deque()
+    times: list[int] = []
+    first, time, last = None, -step, -1
+
+    def release() -> av.VideoFrame:
+        nonlocal first, last
+        frame, stamp = waiting.popleft(), heapq.heappop(times)
+        first = stamp if first is None else first
+        frame.pts = last = max(stamp - first, last + 1)
+        frame.time_base = source.time_base
+        return frame
+
+    for frame in frames:
+        time = time + step if frame.pts is None else frame.pts
+        heapq.heappush(times, time)
+        waiting.append(frame)
+        if len(waiting) > _MAX_REORDER:
+            yield release()
+    while waiting:
+        yield release()
 
 
 def _add_stream(
     writer: av.container.OutputContainer,
     source: av.VideoStream,
-    frame: av.VideoFrame,
+    scaler: YUVScaler,
     settings: ResizeSettings,
 ) -> av.VideoStream:
-    """An H.264 stream that keeps the times of the source to the tick."""
+    """An H.264 stream that keeps the times of the source to the tick, and the colours."""
     stream = writer.add_stream('libx264', rate=source.average_rate or 25)
-    stream.width, stream.height = frame.width, frame.height
+    stream.width, stream.height = scaler.size
     stream.pix_fmt = 'yuv420p'
-    stream.time_base = stream.codec_context.time_base = source.time_base
-    stream.codec_context.gop_size = settings.gop
-    stream.codec_context.thread_count = 1
+    codec = stream.codec_context
+    stream.time_base = codec.time_base = source.time_base
+    codec.colorspace, codec.color_range = scaler.colours.matrix, scaler.colours.range
+    codec.color_primaries, codec.color_trc = scaler.colours.primaries, scaler.colours.transfer
+    codec.gop_size = settings.gop
+    codec.thread_count = 1
     stream.options = dict(crf=str(settings.crf), preset=settings.preset)
     return stream
-
-
-def _filters(frame: av.VideoFrame, source: av.VideoStream, settings: ResizeSettings) -> Graph:
-    """Turns as the display rotation says, then scales."""
-    rotation = round(frame.rotation) % 360
-    width, height = frame.width, frame.height
-    if rotation in (90, 270):
-        width, height = height, width
-    width, height = target_size(width, height, settings.short_side)
-    graph = Graph()
-    nodes = [
-        graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format.name,
-            time_base=source.time_base,
-        )
-    ]
-    steps = [*_TURNS.get(rotation, []), ('scale', f'{width}:{height}'), ('format', 'yuv420p')]
-    nodes += [graph.add(name, arguments) for name, arguments in steps]
-    nodes.append(graph.add('buffersink'))
-    graph.link_nodes(*nodes).configure()
-    return graph

@@ -20,6 +20,7 @@ from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.diagnosis.finding import Finding, in_gb, judge
 from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import DAREHook
+from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
 from pmd_mmaction.hooks.digest import sha256_of
 
 PACKAGE = __name__.partition('.')[0]
@@ -107,19 +108,15 @@ def examine_list(
         prefix = next(iter(_dict(dataset.get('data_prefix')).values()), '') or ''
         root = Path(base, prefix)
         checked = 'PathListDataset' in str(dataset.get('type')) and prefix
-        inside = root if checked and not dataset.get('allow_outside') else None
-        listed = read_path_list(path, inside)
+        listed = read_path_list(path, root, not checked or bool(dataset.get('allow_outside')))
     except (OSError, TypeError, ValueError) as error:
         return Finding(subject, 'error', _first_line(error), 'see docs/data.md'), 0
     names = [name for name, _ in listed]
     if isinstance(classes, int):
-        strange = [entry for entry in listed if entry[1] not in range(classes)]
-        if strange:
-            found = f'{path}: {len(strange)} labels are none of 0 to {classes - 1}, such as '
-            remedy = 'set cls_head.num_classes, or mend the list'
-            return Finding(
-                subject, 'error', f'{found}{strange[0][1]} of {strange[0][0]}', remedy
-            ), 0
+        labels = [(name, [NO_LABEL if label is None else label]) for name, label in listed]
+        strange = find_strange_labels(str(path), labels, classes)
+        if strange is not None:
+            return Finding(subject, 'error', *strange), 0
     absent = [name for name in names[:entries] if not Path(root, name).exists()]
     looked = min(entries, len(names))
     found = f'{path}: {len(names)} videos, the first {looked} exist'

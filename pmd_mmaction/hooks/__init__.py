@@ -2,6 +2,7 @@
 
 from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
+from pmd_mmaction.hooks.check_labels_hook import CheckLabelsHook
 from pmd_mmaction.hooks.compile_hook import CompileHook
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.data_time_hook import DataTimeHook
@@ -17,6 +18,7 @@ from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 __all__ = [
     'BadVideoHook',
     'CheckBackboneHook',
+    'CheckLabelsHook',
     'CompileHook',
     'DAREHook',
     'DataTimeHook',

@@ -81,6 +81,7 @@ GOOD = {
     'compile_hook': (HOOKS, dict(type='CompileHook')),
     'checkpoint_hook': (HOOKS, dict(type='SafeCheckpointHook')),
     'check_backbone_hook': (HOOKS, dict(type='CheckBackboneHook')),
+    'check_labels_hook': (HOOKS, dict(type='CheckLabelsHook')),
     'loop': (LOOPS, dict(type='ResumableTrainLoop', max_epochs=3)),
     'mark_split': (TRANSFORMS, dict(type='MarkSplit', split='bank')),
     'seed_augmentation': (TRANSFORMS, dict(type='SeedAugmentation')),

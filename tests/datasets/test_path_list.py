@@ -6,7 +6,12 @@ import pytest
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets import parse_path_list, read_path_list
-from pmd_mmaction.datasets.path_list import find_videos, lies_inside
+from pmd_mmaction.datasets.other_files import count_suffixes
+from pmd_mmaction.datasets.path_list import (
+    find_videos,
+    lies_inside,
+    scan_folder,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,14 +19,68 @@ from pmd_mmaction.datasets.path_list import find_videos, lies_inside
     [
         (['a.mp4 3\n', 'b c.mp4  0\n'], [('a.mp4', 3), ('b c.mp4', 0)]),
         (['a.mp4\n', 'b c.mp4\n'], [('a.mp4', None), ('b c.mp4', None)]),
-        (['a.mp4 3\n', 'take 2.mp4\n'], [('a.mp4 3', None), ('take 2.mp4', None)]),
-        (['a.mp4\t-1\r\n', '\n', '  \n'], [('a.mp4', -1)]),
+        (['a.mp4\t-1 \r\n', '\n', '  \n'], [('a.mp4', -1)]),
+        ([' a.mp4 \n', 'b.mp4\t\n'], [('a.mp4', None), ('b.mp4', None)]),
         (['it\'s "x".mp4'], [('it\'s "x".mp4', None)]),
         ([], []),
     ],
 )
 def test_lines(lines, expected):
     assert parse_path_list(lines) == expected
+
+
+@pytest.mark.parametrize(
+    'lines, line, told',
+    [
+        (['a.mp4,0', 'b.mp4,1'], 1, "',0'"),
+        (['a.mp4, 0', 'b.mp4, 1'], 1, "','"),
+        (['"a.mp4",0', '"b.mp4",1'], 1, "',0'"),
+        (['a.mp4;0'], 1, "';0'"),
+        (['a.mp4 0.0', 'b.mp4 1.0'], 1, "'0.0'"),
+        (['a.mp4\tjump'], 1, "'jump'"),
+        (['a.webm 117 0', 'b.webm 80 1'], 1, "'a.webm 117 0' has '117'"),
+        (['b.mp4 2', 'A.MTS 3 5'], 2, "'3'"),
+        (['frames/a 117 0', 'frames/b 80 1'], 1, "'117'"),
+        (['a.mp4 3', 'take 2.mp4'], 2, 'has no label'),
+        (['a.mp4 3', '', 'b.mp4 0', 'c.mp4', 'd.mp4 1'], 4, 'has no label'),
+        (['a.mp4', 'b.mp4 1', 'c.mp4'], 2, 'has a label'),
+        (['a 3', 'b', 'c 1'], 2, 'has no label'),
+        (['path label', 'a.mp4 3', 'b.mp4 0'], 1, 'has no label'),
+        (['path,label', 'a.mp4,3'], 2, "',3'"),
+        (['video', 'a.mp4', 'b.mp4'], 1, 'names of its columns'),
+        (['a.mp4 1', 'b.mp4 2x'], 2, "'2x'"),
+    ],
+)
+def test_columns_gone_wrong(tmp_path, lines, line, told):
+    path = tmp_path / 'list.txt'
+    path.write_text('\n'.join(lines))
+    with pytest.raises(ValueError) as error:
+        read_path_list(path, tmp_path)
+    assert str(error.value).startswith(f'{path}, line {line}: ')
+    assert told in str(error.value) and 'column' in str(error.value)
+    assert 'docs/data.md' in str(error.value)
+
+
+@pytest.mark.parametrize(
+    'names',
+    [
+        ['day 1.mp4', 'a.mp4,0', 'b.mp4 0.0', 'c.mp4 x'],
+        ['a.mp4 3', 'take 2.mp4'],
+        ['day 1', 'day 2'],
+        ['day 1', 'last day', 'x.mp4'],
+    ],
+)
+def test_what_exists_as_written_is_a_path(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / 'list.txt').write_text('\n'.join(names))
+    assert read_path_list(tmp_path / 'list.txt', tmp_path) == [(name, None) for name in names]
+
+
+def test_names_with_spaces_need_not_exist():
+    """A wrong folder is told by the missing videos, not by their names."""
+    lines = ['day 1.mp4', 'day 2, noon.MOV', 'My.mp4 collection/3.MTS']
+    assert parse_path_list(lines) == [(line, None) for line in lines]
 
 
 def test_names_that_are_no_utf8_can_be_opened(tmp_path):
@@ -70,11 +129,32 @@ def test_videos_of_a_folder(tmp_path):
         'a.webm',
         'b/x.MP4',
     ]
+    videos, others = scan_folder(tmp_path)
+    assert (len(videos), [path.name for path in others]) == (2, ['notes.txt'])
     for folder, message in ((tmp_path / 'no', 'is no folder'), (tmp_path / 'b' / 'c', 'holds no')):
         if 'holds' in message:
             folder.mkdir()
         with pytest.raises(ValueError, match=message):
             find_videos(folder)
+
+
+@pytest.mark.parametrize(
+    'suffix', 'MTS m2ts ts 3gp 3g2 ogv GIF vob mpe m2v f4v asf divx mxf'.split()
+)
+def test_videos_of_cameras_and_of_the_web(tmp_path, suffix):
+    (tmp_path / f'a.{suffix}').touch()
+    assert find_videos(tmp_path) == [tmp_path / f'a.{suffix}']
+
+
+def test_what_is_no_video_is_counted(tmp_path):
+    for name in ('a.txt', 'b.TXT', 'c.jpg', 'README'):
+        (tmp_path / name).touch()
+    (tmp_path / 'x.mp4').touch()
+    _, others = scan_folder(tmp_path)
+    assert count_suffixes(others) == '2 .txt, 1 without suffix, 1 .jpg'
+    (tmp_path / 'x.mp4').unlink()
+    with pytest.raises(ValueError, match='it holds 2 .txt, 1 without suffix, 1 .jpg'):
+        find_videos(tmp_path)
 
 
 def test_links_are_followed_once_and_folders_are_no_videos(tmp_path):

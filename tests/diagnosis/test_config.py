@@ -149,6 +149,7 @@ def test_labels_that_are_no_classes(cfg):
     cfg.model.cls_head = dict(num_classes=3)
     finding = errors(cfg)['train_dataloader list']
     assert 'labels are none of 0 to 2, such as' in finding.found
+    assert '.txt, line ' in finding.found
     assert 'num_classes' in finding.remedy
     cfg.model.cls_head = dict(num_classes=12)
     assert 'train_dataloader list' not in errors(cfg)

@@ -1,5 +1,13 @@
 """Finds the videos of a list or folder that a training could not read, and writes a clean list.
 
+The reader of the training decodes every file. Damage is left out: decoding errors, spoilt frames,
+missing packets, an end that is missing. What only the header says wrongly (sound that goes on after
+the picture, trimmed videos, packets without a frame) is kept, and noted in the report.
+
+Exit code: 0 if all is well (also with notes), 3 if files were left out, or a folder holds videos
+that are not named as such, 1 for an error. How many files of a folder were not looked at, by
+suffix, is told at the end.
+
 Every file gives one line in a journal beside the report, so an interrupted check goes on with the
 same command; files that changed since are checked again. The clean list and the report are written
 when all is checked.
@@ -29,36 +37,47 @@ from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare.atomic_file import atomic_writer
 from pmd_mmaction.datasets.isolated import Outcome, map_isolated
 from pmd_mmaction.datasets.journal import Journal
-from pmd_mmaction.datasets.path_list import find_videos, read_path_list
+from pmd_mmaction.datasets.other_files import describe_other_files
+from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
 from pmd_mmaction.datasets.video_check import check_video
+from pmd_mmaction.datasets.video_transforms import READERS
 
+FINE, NOTED = 'fine', 'fine, but the header is not true'
 # Findings that another attempt may change although the file is the same; never taken as settled.
 PASSING = ('missing', 'no permission', 'cannot be opened', 'decoder crash', 'decoder timeout')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('source', type=Path, help='list file, with or without labels, or folder')
     parser.add_argument('--prefix', default='', help='folder of the paths in the list')
     parser.add_argument(
         '--allow-outside', action='store_true', help='accept paths that leave --prefix'
     )
     parser.add_argument('--out', type=Path, required=True, help='clean list to write')
-    parser.add_argument('--report', type=Path, required=True, help='.csv of what was left out')
+    parser.add_argument(
+        '--report', type=Path, required=True, help='.csv of what was left out or noted'
+    )
+    parser.add_argument(
+        '--reader', choices=sorted(READERS), default='pyav', help='of the training (%(default)s)'
+    )
     parser.add_argument(
         '--min-frames', type=int, default=16, help='fewer is too short (%(default)s)'
     )
     parser.add_argument(
         '--header-only',
         action='store_true',
-        help='do not decode: fast, but damage and wrong lengths go unnoticed',
+        help='only open the files: fast, but damage goes unnoticed',
     )
     parser.add_argument(
         '--tolerance',
         type=float,
         default=0.02,
-        help='share by which the length may differ from the header (%(default)s)',
+        help='share of the length that may be missing at the end (%(default)s)',
     )
     cores = len(os.sched_getaffinity(0))
     parser.add_argument('--jobs', type=int, default=cores, help='processes (%(default)s)')
@@ -72,18 +91,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def read_source(
     source: Path, prefix: str, allow_outside: bool = False
-) -> list[tuple[str, str]]:
-    """Pairs (line for the clean list, path of the file).
+) -> tuple[list[tuple[str, str]], list[Path]]:
+    """Pairs (line for the clean list, path of the file), and the other files of a folder.
 
     Raises:
         ValueError: if there is no video, or a list names one outside of the prefix.
     """
     if source.is_dir():
-        return [(str(path.relative_to(source)), str(path)) for path in find_videos(source)]
+        videos, others = scan_folder(source)
+        return [(str(path.relative_to(source)), str(path)) for path in videos], others
     return [
         (name if label is None else f'{name} {label}', str(Path(prefix, name)))
-        for name, label in read_path_list(source, inside=None if allow_outside else prefix)
-    ]
+        for name, label in read_path_list(source, prefix, allow_outside)
+    ], []
 
 
 def identity(path: str) -> str:
@@ -107,7 +127,10 @@ def finding(outcome: Outcome) -> dict:
 def check_all(paths: list[str], args: argparse.Namespace) -> dict[str, dict]:
     """The finding for every path; those in the journal are not checked again."""
     settings = dict(
-        min_frames=args.min_frames, decode=not args.header_only, tolerance=args.tolerance
+        min_frames=args.min_frames,
+        decode=not args.header_only,
+        tolerance=args.tolerance,
+        reader=args.reader,
     )
     keys = {path: identity(path) for path in paths}
     with closing(
@@ -139,15 +162,22 @@ def judge(entries: list[tuple[str, str]], found: dict[str, dict]) -> list[tuple[
     return result
 
 
+def result_of(finding: dict) -> str:
+    """The finding in a few words."""
+    return finding['problem'] or (NOTED if finding['detail'] else FINE)
+
+
 def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) -> None:
     """Writes the clean list in the old order and the report."""
     good = [line for line, _, finding in judged if finding['problem'] is None]
     table = io.StringIO(newline='')
     rows = csv.writer(table)
-    rows.writerow(['path', 'problem', 'detail'])
+    rows.writerow(['path', 'problem', 'detail', 'kept'])
     for _, path, finding in judged:
         if finding['problem'] is not None:
-            rows.writerow([path, finding['problem'], finding['detail']])
+            rows.writerow([path, finding['problem'], finding['detail'], 'no'])
+        elif finding['detail']:
+            rows.writerow([path, NOTED, finding['detail'], 'yes'])
     for path, text in ((report, table.getvalue()), (out, ''.join(f'{line}\n' for line in good))):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(path) as file:
@@ -155,28 +185,30 @@ def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) 
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; 0 if all is well, 3 if files were left out, 1 for an error."""
+    """Runs the tool and gives its exit code."""
     accept_any_name()
     args = parse_args(argv)
     try:
-        entries = read_source(args.source, args.prefix, args.allow_outside)
+        entries, others = read_source(args.source, args.prefix, args.allow_outside)
         judged = judge(entries, check_all(list(dict.fromkeys(p for _, p in entries)), args))
         write_results(judged, args.out, args.report)
+        unseen, unseen_videos = describe_other_files(others, args.jobs, args.timeout)
     except (OSError, ValueError) as error:
         print(f'check_videos: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('check_videos: interrupted; the same command goes on', file=sys.stderr)
         return 130
-    counts = Counter(finding['problem'] or 'fine' for _, _, finding in judged)
+    counts = Counter(result_of(finding) for _, _, finding in judged)
     table = Table('result', 'videos')
     for name, count in counts.most_common():
         table.add_row(name, str(count))
     Console().print(table)
-    if set(counts) == {'fine'}:
-        return 0
-    print(f'what was left out and why: {args.report}', file=sys.stderr)
-    return 3
+    if unseen:
+        print(unseen, file=sys.stderr)
+    if set(counts) != {FINE}:
+        print(f'what was left out or noted, and why: {args.report}', file=sys.stderr)
+    return 3 if unseen_videos or set(counts) - {FINE, NOTED} else 0
 
 
 if __name__ == '__main__':

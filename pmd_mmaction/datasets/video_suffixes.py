@@ -1,0 +1,14 @@
+"""Names of files that are videos."""
+
+VIDEO_SUFFIXES = (
+    '.264', '.265', '.3g2', '.3gp', '.amv', '.asf', '.av1', '.avi', '.divx', '.dv', '.f4v', '.flv',
+    '.gif', '.gxf', '.h264', '.h265', '.hevc', '.ivf', '.m1v', '.m2t', '.m2ts', '.m2v', '.m4v',
+    '.mj2', '.mjpeg', '.mjpg', '.mkv', '.mod', '.mov', '.mp4', '.mpe', '.mpeg', '.mpg', '.mpv',
+    '.mts', '.mxf', '.nut', '.obu', '.ogm', '.ogv', '.ogx', '.qt', '.rm', '.rmvb', '.tod', '.trp',
+    '.ts', '.vob', '.webm', '.wmv', '.wtv', '.xvid', '.y4m',
+)  # fmt: skip
+
+
+def is_named_as_video(name: str) -> bool:
+    """Whether a name ends as those of videos do, in capitals or not."""
+    return name.lower().endswith(VIDEO_SUFFIXES)

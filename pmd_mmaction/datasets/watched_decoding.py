@@ -1,0 +1,157 @@
+"""Decoding of a whole video that tells damage from a header that is not true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+from av import logging
+
+from pmd_mmaction.datasets.video_stream import best_stream, decode_in_order, open_video
+
+# Errors that decoders report of videos whose frames are all right: optional parts of a stream,
+# and references that are given up twice.
+_HARMLESS = ('SEI', 'VUI', 'VPS', 'APP fields', 'mmco: ', 'short term buffer', 'reference frames (')
+
+
+class WatchedDecoding:
+    """Gives every frame of a video in order, and then says what is wrong with the file.
+
+    Damage is what loses or spoils frames: a decoder's error, frames that it mended, packets that
+    are incomplete or missing, a file that ends too early. A header may be wrong although all
+    frames are there: sound that goes on after the picture, frames that an edit list cuts away,
+    packets that hold two frames or none. An error of opening or decoding is raised.
+
+    Args:
+        path: the file.
+        tolerance: share of the announced length that may be missing, at least two frames.
+
+    Attributes:
+        container: the open file.
+        stream: the best stream of pictures.
+        count: frames given so far.
+        damage: after the last frame, what is wrong, as (problem, detail); or None.
+        note: after the last frame, what the header says wrongly; or an empty text.
+
+    Raises:
+        VideoError: if there is no stream of pictures.
+        av.FFmpegError: if it cannot be opened; at a frame, if it cannot be decoded.
+    """
+
+    def __init__(self, path: str, tolerance: float = 0.02) -> None:
+        self._path, self._tolerance = path, tolerance
+        self.container = open_video(path)
+        try:
+            self.stream = best_stream(self.container)
+        except BaseException:
+            self.container.close()
+            raise
+        self.count = self._packets = self._broken_packets = self._broken_frames = 0
+        self._start, self._end = None, 0.0
+        self.damage: tuple[str, str] | None = None
+        self.note = ''
+
+    def __enter__(self) -> WatchedDecoding:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.container.close()
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        """Decodes; to be used once."""
+        level = logging.get_level()
+        logging.set_level(logging.ERROR)
+        try:
+            with logging.Capture() as messages:
+                for frame in decode_in_order(self, self.stream):
+                    self.count += 1
+                    self._broken_frames += frame.is_corrupt
+                    yield frame
+        finally:
+            logging.set_level(level)
+        speakers = (self.stream.codec_context.codec.name, self.container.format.name)
+        errors = [text.strip() for _, speaker, text in messages if speaker in speakers]
+        self._judge([text for text in errors if not any(part in text for part in _HARMLESS)])
+
+    def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
+        """The packets of the container, counted: what :func:`decode_in_order` asks for."""
+        for packet in self.container.demux(stream):
+            if packet.dts is not None or packet.size:
+                self._packets += 1
+                self._broken_packets += packet.is_corrupt
+                self._note_times(packet)
+            yield packet
+
+    def _note_times(self, packet: av.Packet) -> None:
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is not None:
+            start = float(time * packet.time_base)
+            self._start = start if self._start is None else min(self._start, start)
+            length = float((packet.duration or 0) * packet.time_base)
+            self._end = max(self._end, start + length)
+
+    def _judge(self, errors: list[str]) -> None:
+        """Weighs what was seen."""
+        cut_off = [text for text in errors if 'prematurely' in text]
+        errors = [text for text in errors if text not in cut_off]
+        missing, note = self._compare_times() if not self.stream.frames else self._compare_counts()
+        self.note = '; '.join(filter(None, (note, *cut_off[:1])))
+        if self._broken_frames:
+            self.damage = 'decode error', f'{self._broken_frames} of {self.count} frames are spoilt'
+        elif self._broken_packets:
+            self.damage = 'decode error', f'{self._broken_packets} packets are incomplete'
+        elif errors:
+            self.damage = 'decode error', errors[0]
+        elif not self.count:
+            self.damage = 'decode error', 'the decoder gives no frame'
+        elif missing:
+            self.damage = 'wrong length', self.note
+
+    def _compare_counts(self) -> tuple[bool, str]:
+        """Whether packets are missing, and how many frames differ from the header's number."""
+        promised = self.stream.frames
+        missing = self._packets < promised - max(2, self._tolerance * promised)
+        if 'mp4' in self.container.format.name:
+            missing = False  # edit lists cut packets away, and one that is not there is an error
+        note = f'{self.count} frames, header says {promised}' if self.count != promised else ''
+        return missing, note
+
+    def _compare_times(self) -> tuple[bool, str]:
+        """Whether the end is missing, and how the length differs from the header's."""
+        frame = float(1 / (self.stream.average_rate or 25))
+        # some headers count from zero, others from the first frame
+        end = max(self._end, self._end - (self._start or 0))
+        own, whole = _own_seconds(self.stream), (self.container.duration or 0) / av.time_base
+        if self._ends_inside_a_packet():
+            return True, 'the file ends in the middle of a packet'
+        for promised in filter(None, (own, whole)):
+            slack = max(2 * frame, self._tolerance * promised)
+            if abs(end - promised) > slack:
+                missing = end < promised and not self._goes_on_until(promised - slack)
+                return missing, f'the picture ends at {end:.2f} s, the header says {promised:.2f} s'
+        return False, ''
+
+    def _ends_inside_a_packet(self) -> bool:
+        """Whether a transport stream, whose packets have one size, is cut off."""
+        sizes = (188, 192, 204) if self.container.format.name == 'mpegts' else (1,)
+        return all(self.container.size % size for size in sizes)
+
+    def _goes_on_until(self, seconds: float) -> bool:
+        """Whether sound or anything else in the file lasts so long."""
+        with open_video(self._path) as container:
+            return any(
+                float((packet.pts + (packet.duration or 0)) * packet.time_base) >= seconds
+                for packet in container.demux()
+                if packet.pts is not None
+            )
+
+
+def _own_seconds(stream: av.VideoStream) -> float:
+    """The length of the pictures by the header, 0 if it tells only that of the file."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    for key, value in stream.metadata.items():
+        if key.startswith('DURATION') and value.count(':') == 2:  # Matroska
+            hours, minutes, seconds = map(float, value.split(':'))
+            return 3600 * hours + 60 * minutes + seconds
+    return 0.0

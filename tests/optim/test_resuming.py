@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.optim import CosineAnnealingLR, LinearLR, ReduceOnPlateauLR
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pmd_mmaction.hooks.restart import restart_optimizer
 from pmd_mmaction.optim.resuming import regroup_schedulers
@@ -107,6 +108,33 @@ def test_many_groups_become_few():
     groups = new.optimizer.param_groups
     assert len(old.optimizer.param_groups) == 14
     assert {g['group_name']: len(g['params']) for g in groups} == dict(no_decay=10, decay=4)
+
+
+@pytest.mark.parametrize('then', [dict(), dict(fused=True), dict(foreach=True)], ids=str)
+@pytest.mark.parametrize('now', [dict(), dict(fused=True), dict(foreach=True)], ids=str)
+def test_how_steps_are_made_is_up_to_the_present_run(then, now):
+    old, new = build(UNMERGED, **then), build(MERGED, **now)
+    train(*old)
+    new[1].load_state_dict(copy.deepcopy(old[1].state_dict()))
+    for group in new[1].optimizer.param_groups:
+        assert (group['fused'], group['foreach']) == (now.get('fused'), now.get('foreach'))
+    train(*new)
+    assert {float(state['step']) for state in new[1].optimizer.state.values()} == {6.0}
+
+
+@pytest.mark.parametrize('way, place', [({}, 'cpu'), ({'fused': True}, 'cuda')], ids=str)
+def test_counters_of_steps_lie_where_a_step_reads_them(way, place):
+    old = build(UNMERGED)
+    train(*old)
+    state = old[1].state_dict()
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device('cuda'):
+        _, new = build(MERGED, network=Network(), foreach=None if way else True, **way)
+        for values in state['state'].values():  # as Runner reads a checkpoint
+            values.update({key: value.to('cuda') for key, value in values.items()})
+        new.load_state_dict(state)
+    steps = {values['step'].device.type for values in new.optimizer.state.values()}
+    assert steps == {place} and len(new.optimizer.state) == 14
+    assert {v['exp_avg'].device.type for v in new.optimizer.state.values()} == {'cuda'}
 
 
 def test_a_phase_restarts_after_a_resume():

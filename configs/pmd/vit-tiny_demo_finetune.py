@@ -92,7 +92,7 @@ optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-3, betas=(0.9, 0.999), weight_decay=0.05),
-    constructor='LearningRateDecayOptimizerConstructor',
+    constructor='MergedLayerDecayConstructor',
     paramwise_cfg=dict(decay_rate=0.75, num_layers=6),
 )
 param_scheduler = [

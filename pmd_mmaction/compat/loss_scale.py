@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper
 
 _WIDE = (torch.bfloat16, torch.float32, torch.float64)
@@ -36,6 +38,12 @@ def repair_scaling() -> None:
     ) -> None:
         wide = dtype in (*_WIDE, *(str(x).removeprefix('torch.') for x in _WIDE))
         if wide and isinstance(loss_scale, dict):
+            print_log(
+                f'optim_wrapper.loss_scale={dict(loss_scale)} does not grow: {dtype} has the range '
+                'of float32 and needs no scale. Write loss_scale=1.0',
+                'current',
+                logging.WARNING,
+            )
             loss_scale = {**loss_scale, 'growth_interval': _NEVER}
         init(self, loss_scale, dtype, use_fsdp, **kwargs)
         if wide and loss_scale in ('dynamic', 1.0):

@@ -22,7 +22,8 @@ def repair_setup() -> None:
 
     True: float32 matrix products and convolutions on a GPU round their factors to TF32, which
     keeps the range and 10 bits of the mantissa. False: they do not. Left out: torch's defaults
-    (TF32 in convolutions alone). Mixed precision and the CPU are not concerned.
+    (TF32 in convolutions alone). What autocast turns to float16 or bfloat16 is not concerned, nor
+    is the CPU.
     """
     setup_runner, setup_strategy = Runner.setup_env, BaseStrategy._setup_env
 

@@ -21,6 +21,7 @@ from pmd_mmaction.hooks.checkpoint_files import (
 from pmd_mmaction.hooks.config_change import warn_of_changes
 from pmd_mmaction.hooks.difficulty_files import prune_tables
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
+from pmd_mmaction.optim.resuming import regroup_schedulers
 
 KEPT = 'kept_checkpoints'
 
@@ -145,6 +146,7 @@ class SafeCheckpointHook(CheckpointHook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Translates the checkpoint to the present batches; tells what else is different."""
         if runner._resume:
+            regroup_schedulers(checkpoint, runner)
             batch_change.adapt_checkpoint(checkpoint, runner)
             warn_of_changes(checkpoint, runner)
 

@@ -33,6 +33,10 @@ ROOT = Path(__file__).parents[2]
             ['| batch 2 |', '80 GB'],
         ),
         (['finite_check.py', '--tiny', '--repeats', '1'], ['| check |', '| clipping by norm |']),
+        (
+            ['optimizer_step.py', '--tiny', '--repeats', '1'],
+            ['| fused, many groups |', '| fused, merged | 2 |', '| foreach, merged | 2 |'],
+        ),
         (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
         (
             ['communication.py', '--ranks', '2', '--accumulation', '2'],

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import OPTIM_WRAPPERS
@@ -46,9 +47,13 @@ def test_there_is_none_where_the_range_is_that_of_float32(make, dtype, options):
 
 
 @pytest.mark.parametrize('dtype', WIDE, ids=str)
-def test_one_given_in_numbers_never_grows(make, dtype):
+def test_one_given_in_numbers_never_grows(make, dtype, caplog, monkeypatch):
+    logger = MMLogger.get_instance('scale')
+    monkeypatch.setattr(logger, 'handlers', [caplog.handler])
+    monkeypatch.setattr(MMLogger, 'get_current_instance', lambda: logger)
     wrapper = make(dtype=dtype, loss_scale=dict(init_scale=8.0, growth_interval=2))
     assert _train(wrapper) == 8
+    assert 'does not grow' in caplog.text and 'Write loss_scale=1.0' in caplog.text
     assert _train(make(dtype=dtype, loss_scale=4.0)) == 4
 
 

@@ -6,7 +6,9 @@ import math
 import pytest
 import torch
 from mmengine.optim.optimizer import amp_optimizer_wrapper
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from pmd_mmaction.hooks import finite_guard
 from tests.hooks.guarded import BAD_GRADIENT, BAD_LOSS, GOOD, Loop, Overflow, SquareRoot, same
 
 
@@ -146,3 +148,16 @@ def test_the_guard_waits_once_per_iteration(amp, clip, monkeypatch):
         monkeypatch.setattr(torch.Tensor, name, wait)
     assert loop.step() == GOOD
     assert read == ['tolist']
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
+def test_the_scale_is_taken_off_on_the_device(dtype):
+    """Under FakeTensorMode a value that is read, or a device that is mixed, is an error."""
+    with FakeTensorMode():
+        parameters = [torch.ones(3, dtype=dtype, device='cuda', requires_grad=True)]
+        parameters[0].grad = torch.ones(3, dtype=dtype, device='cuda')
+        optimizer = FUSED(parameters)
+        optimizer.grad_scale = torch.ones((), device='cuda')
+        norm = finite_guard._unscaled_norm(optimizer, parameters)
+    assert norm.device.type == 'cuda'
+    assert (optimizer.grad_scale is None) == (dtype != torch.float16)

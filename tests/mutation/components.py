@@ -19,6 +19,19 @@ COMPONENTS = {
         ('scale: the one after the step', 'before, self._scale = self._scale, self._dynamic_scale()', 'before = self._scale = self._dynamic_scale()'),
         ('float16: the norm overflows', 'torch.linalg.vector_norm(x, dtype=torch.float32)', 'torch.linalg.vector_norm(x)'),
     ],
+    ('optim/merged_groups.py', 'optim/test_constructors.py'): [
+        ('groups: all in one', 'if settings not in settings_of:', 'if not settings_of:'),
+        ('groups: the rate of the config', '{**defaults, **{k: v for k, v in group.items() if k not in _NO_SETTINGS}}', '{**{k: v for k, v in group.items() if k not in _NO_SETTINGS}, **defaults}'),
+    ],
+    ('optim/resuming.py', 'optim/test_resuming.py'): [
+        ('resuming: in the order of the checkpoint', 'return {i: by_name[name] for i, name in zip(numbers, names)}', 'return dict(zip(numbers, self.order))'),
+        ('resuming: base values of the first groups', '[values[i] for i in firsts] + base', 'values[: len(firsts)] + base'),
+        ('resuming: without the base rate', '[values[i] for i in firsts] + base', '[values[i] for i in firsts]'),
+    ],
+    ('optim/constructors.py', 'optim/test_constructors.py'): [
+        ('fused: on the CPU, too', 'p.is_cuda and p.is_floating_point()', 'p.is_floating_point()'),
+        ('fused: whatever was said', 'kind not in _FUSED or any(', 'kind not in _FUSED and any('),
+    ],
     ('hooks/log_history_hook.py', 'hooks/test_log_history_hook.py'): [
         ('history: unbounded', 'history.max_length = self._kept', 'pass'),
         ('history: a global window is forgotten', "whole = 'global' in windows", "whole = windows.count('global') > 1"),

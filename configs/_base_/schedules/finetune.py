@@ -9,7 +9,7 @@ optim_wrapper = dict(
     dtype='bfloat16',
     loss_scale=1.0,
     optimizer=dict(type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.05),
-    constructor='LearningRateDecayOptimizerConstructor',
+    constructor='MergedLayerDecayConstructor',
     paramwise_cfg=dict(decay_rate=0.75, num_layers=12),
 )
 param_scheduler = [

@@ -1,0 +1,8 @@
+"""How parameters are given to the optimizer."""
+
+from pmd_mmaction.optim.constructors import (
+    MergedLayerDecayConstructor,
+    MergedOptimWrapperConstructor,
+)
+
+__all__ = ['MergedLayerDecayConstructor', 'MergedOptimWrapperConstructor']

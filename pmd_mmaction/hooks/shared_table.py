@@ -4,8 +4,8 @@ The rows of iteration t travel while the ranks go on: `write` gathers them on th
 for a copy in pinned memory, `bring_up` waits for it at the start of iteration t + 1, when it has
 long arrived, and stores them. There is no barrier; the gathers order the ranks:
 
-1. Every rank holds the rows of all ranks, and can store any of them. A row of iteration t comes out
-   with the same bytes whoever stores it, and however often: its patches are the mean over all
+1. Every rank holds the rows of all ranks, and can store any of them. A row of iteration t comes
+   out with the same bytes whoever stores it, and however often: its patches are the mean over all
    copies of the video in that iteration, the others stay as they are.
 2. Each rank calls, in this order: `bring_up(videos of t)`, its reads of iteration t, the gather of t.
    In `bring_up` it stores its share of the rows of t - 1 (a video belongs to one rank of the node,

@@ -15,8 +15,9 @@ NAME = PACKAGE.name
 ALLOWED = {
     'functional': set(),
     'dare': set(),
-    'models': {'functional'},
-    'hooks': {'dare', 'functional'},
+    'transfer': set(),
+    'models': {'functional', 'transfer'},
+    'hooks': {'dare', 'functional', 'transfer'},
     'convert': {'functional'},
     'visualization': {'functional'},
     'datasets': {'functional'},
@@ -37,7 +38,7 @@ ALLOWED = {
     },
 }
 # Parts that know nothing but these libraries, apart from the standard one.
-PURE = {'functional': {'numpy', 'torch'}, 'dare': {'numpy', 'torch'}}
+PURE = {part: {'numpy', 'torch'} for part in ('functional', 'dare', 'transfer')}
 
 
 def read_package(root: Path = PACKAGE) -> dict[str, str]:

@@ -5,12 +5,12 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import Phase
-from pmd_mmaction.functional.transfer import send
 from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.terms import DARETerm, PSDTerm, make_term
 from pmd_mmaction.models.recognizers.views import MaskedView, draw_view
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
+from pmd_mmaction.transfer import send
 
 
 class ProgressiveRecognizer(MaskedRecognizer):

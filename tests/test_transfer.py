@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pmd_mmaction.functional import transfer
-from pmd_mmaction.functional.transfer import HostCopy, send, send_stacked
+from pmd_mmaction import transfer
+from pmd_mmaction.transfer import HostCopy, send, send_stacked
 
 CPU = torch.device('cpu')
 CLIPS = [torch.randint(256, (1, 3, 4), dtype=torch.uint8) for _ in range(5)]

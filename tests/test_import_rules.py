@@ -15,9 +15,10 @@ NAME = PACKAGE.name
 ALLOWED = {
     'functional': set(),
     'dare': set(),
-    'models': {'functional'},
-    'hooks': {'dare', 'functional', 'optim'},
+    'models': {'functional', 'transfer'},
+    'hooks': {'dare', 'functional', 'optim', 'transfer'},
     'optim': set(),
+    'transfer': set(),
     'convert': {'functional'},
     'visualization': {'functional'},
     'datasets': {'functional'},
@@ -39,7 +40,7 @@ ALLOWED = {
     },
 }
 # Parts that know nothing but these libraries, apart from the standard one.
-PURE = {'functional': {'numpy', 'torch'}, 'dare': {'numpy', 'torch'}}
+PURE = {part: {'numpy', 'torch'} for part in ('functional', 'dare', 'transfer')}
 
 
 def read_package(root: Path = PACKAGE) -> dict[str, str]:

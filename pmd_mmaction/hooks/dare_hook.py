@@ -45,10 +45,10 @@ class DifficultyReader:
 class DAREHook(Hook):
     """Keeps the smoothed losses of every (video, patch) and turns them over at stage ends.
 
-    After each iteration the new smoothed losses of all ranks go into a table, one per node, in
-    which they arrive before the next iteration reads. At the end of a stage its values become the base of the next stage's weights; at the end of a
-    phase it starts from zero. The table is saved beside each checkpoint, which names it with
-    its digest.
+    After each iteration the new smoothed losses of all ranks go into a table, one per node, where
+    they arrive before the next iteration reads. At the end of a stage its values become the base
+    of the next stage's weights; at the end of a phase it starts from zero. The table is saved
+    beside each checkpoint, which names it with its digest.
 
     Args:
         stage_epochs: epochs per stage; a phase's last stage may be shorter.

@@ -88,17 +88,20 @@ class LossInfoHook(RuntimeInfoHook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Keeps the losses; the first value of a key goes the parent's way, which makes it known."""
-        scalars = runner.message_hub.log_scalars
+        """Keeps the losses of the iteration."""
+        hub = runner.message_hub
         histories, losses = [], []
         for key, value in (outputs or {}).items():
             name = f'train/{key}'
-            if name not in scalars or not isinstance(value, Tensor):
-                runner.message_hub.update_scalar(name, value)
+            if not isinstance(value, Tensor):
+                hub.update_scalar(name, value)
                 continue
-            if getattr(scalars[name], 'waiting', None) is not self._waiting:  # new, or resumed
-                scalars[name] = LossHistory(scalars[name], self._waiting)
-            histories.append(scalars[name])
+            if name not in hub.log_scalars:
+                hub.update_scalar(name, 0.0)  # makes the key one that is saved
+                hub.log_scalars[name] = HistoryBuffer([], np.array([], dtype=int))
+            if getattr(hub.log_scalars[name], 'waiting', None) is not self._waiting:  # or resumed
+                hub.log_scalars[name] = LossHistory(hub.log_scalars[name], self._waiting)
+            histories.append(hub.log_scalars[name])
             losses.append(value)
         if losses:
             self._waiting.add(histories, losses)

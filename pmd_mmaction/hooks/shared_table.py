@@ -4,12 +4,12 @@ The rows of iteration t travel while the ranks go on: `write` gathers them on th
 for a copy in pinned memory, `bring_up` waits for it at the start of iteration t + 1, when it has
 long arrived, and stores them. There is no barrier; the gathers order the ranks:
 
-1. Every rank holds the rows of all ranks, and can store any of them. A row of iteration t comes out
-   with the same bytes whoever stores it, and however often: its patches are the mean over all
+1. Every rank holds the rows of all ranks, and can store any of them. A row of iteration t comes
+   out with the same bytes whoever stores it, and however often: its patches are the mean over all
    copies of the video in that iteration, the others stay as they are.
-2. Each rank calls, in this order: `bring_up(videos of t)`, its reads of iteration t, the gather of t.
-   In `bring_up` it stores its share of the rows of t - 1 (a video belongs to one rank of the node,
-   by its index), and those of the videos that it is about to read.
+2. Each rank does, in this order: `bring_up(videos of t)`, its reads of iteration t, the gather of
+   t. In `bring_up` it stores its share of the rows of t - 1 (a video belongs to one rank of the
+   node, by its index), and those of the videos that it is about to read.
 3. A rank that has the rows of t knows that all have entered the gather of t: all have stored their
    shares of t - 1, and nobody reads for iteration t any more. So nobody stores rows of t while
    somebody still reads for t.
@@ -46,7 +46,7 @@ from mmengine.dist import (
 from torch import Tensor
 
 from pmd_mmaction.dare import DifficultyTable, check_finite, infinite_rows, pack_rows
-from pmd_mmaction.functional.transfer import HostCopy, send
+from pmd_mmaction.transfer import HostCopy, send
 
 
 @dataclass

@@ -66,7 +66,7 @@ def _check_colours(model) -> None:
     if hasattr(preprocessor, '_enable_normalize') and not preprocessor._enable_normalize:
         raise ValueError(
             'the clips would not be normalised: set model.data_preprocessor=dict(type='
-            "'ActionDataPreprocessor', mean=[...], std=[...], format_shape='NCTHW') as "
+            "'ClipPreprocessor', mean=[...], std=[...]) as "
             'configs/_base_/models/pmd_vit-b.py does'
         )
 

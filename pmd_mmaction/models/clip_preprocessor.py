@@ -7,7 +7,7 @@ from mmaction.registry import MODELS
 from torch import Tensor
 
 from pmd_mmaction.functional import checks
-from pmd_mmaction.functional.transfer import send, send_stacked
+from pmd_mmaction.transfer import send, send_stacked
 
 FORMATS = ('NCTHW', 'NCHW')
 

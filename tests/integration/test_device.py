@@ -2,6 +2,7 @@
 
 Under `FakeTensorMode` tensors have a device and a shape, but no content. Mixing devices and reading
 a value raise an error, so what finishes neither forgot to move a tensor nor waits for the device.
+Autocast on a machine without a GPU needs PyTorch to be told that there is one.
 """
 
 import itertools
@@ -12,11 +13,14 @@ from unittest import mock
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pmd_mmaction.dare import TableLayout, infinite_rows, pack_rows
 from pmd_mmaction.functional import Phase, patch_loss
 from pmd_mmaction.models.terms import History, base
 from tests.integration import tiny
@@ -40,6 +44,7 @@ SINGLE = [
     dict(backbone=dict(position='learnable', activation_checkpointing=True)),
     dict(backbone=dict(position='sinusoid_1d'), decoder=dict(position='sinusoid_1d')),
 ]
+PRECISIONS = [torch.float16, torch.bfloat16]
 
 
 def _build(**changes):
@@ -93,8 +98,14 @@ def _without_generator(function):
 
 
 @contextmanager
-def _gpu():
+def _gpu(dtype=None):
+    """A GPU; with a dtype, in mixed precision."""
     with ExitStack() as stack:
+        if dtype is not None:
+            missing = 'torch.cuda.amp.common.amp_definitely_not_available'
+            stack.enter_context(mock.patch(missing, lambda: False))
+            stack.enter_context(mock.patch('torch.cuda.is_bf16_supported', lambda: True))
+            stack.enter_context(torch.autocast('cuda', dtype))
         for name in ('rand', 'randint'):
             function = _without_generator(getattr(torch, name))
             stack.enter_context(mock.patch(f'torch.{name}', function))
@@ -129,13 +140,14 @@ class Sample(SimpleNamespace):
         return hasattr(self, name)
 
 
-def _loss(model, uniform=False):
-    with _gpu():
+def _loss(model, uniform=False, dtype=None):
+    with _gpu(dtype):
         model = _move(model.train())
         model.attach_difficulty(Zeros(len(model.teachers), uniform))
         clips = torch.empty(2, 1, 3, 4, 32, 32, device='cuda')
         losses = model.loss(clips, [Sample(sample_idx=i) for i in range(2)])
     assert {value.device.type for value in losses.values()} == {'cuda'}
+    assert {value.dtype for value in losses.values()} == {torch.float32}
     return losses
 
 
@@ -155,15 +167,89 @@ def test_the_loss_stays_on_the_device_in_the_first_stage():
     _loss(_build(), uniform=True)
 
 
-def test_features_stay_on_the_device():
+def _products(model):
+    """Of each part: the dtypes that its linear layers give in the next forward passes."""
+    parts = {'student': model} | {name: teacher.network for name, teacher in model.teachers.items()}
+    if model.auxiliary_teacher:
+        parts['auxiliary'] = model.auxiliary_teacher.network
+    found = {name: set() for name in parts}
+    for name, part in parts.items():
+        for module in part.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.register_forward_hook(
+                    lambda m, args, out, name=name: found[name].add(out.dtype)
+                )
+    return found
+
+
+@pytest.mark.parametrize('dtype', PRECISIONS)
+@pytest.mark.parametrize('switches', list(itertools.product(*PRODUCT.values()))[8::9])
+def test_the_loss_stays_on_the_device_in_mixed_precision(switches, dtype):
+    model = _build(**dict(zip(PRODUCT, switches)))
+    products = _products(model)
+    _loss(model, dtype=dtype)
+    assert all(dtypes == {dtype} for dtypes in products.values()), products
+
+
+@pytest.mark.parametrize('changes', SINGLE, ids=[str(i) for i in range(len(SINGLE))])
+def test_the_loss_stays_on_the_device_in_mixed_precision_with_other_parts(changes):
+    for dtype in PRECISIONS:
+        _loss(_build(**changes), dtype=dtype)
+
+
+@pytest.mark.parametrize('dtype', [None, *PRECISIONS])
+def test_features_stay_on_the_device(dtype):
     model = _build()
-    with _gpu():
+    with _gpu(dtype):
         model = _move(model.eval())
         clips = torch.empty(2, 3, 3, 4, 32, 32, device='cuda')
         features, _ = model.extract_feat(clips)
         layers = model.extract_layers(clips)
     assert features.shape == (2, 48)
     assert {x.device.type for x in (features, *layers)} == {'cuda'}
+
+
+class CountCopies(TorchDispatchMode):
+    """Notes what goes from the host to the GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func._opname in ('_to_copy', 'copy_') and result.device.type == 'cuda':
+            source = args[1] if func._opname == 'copy_' else args[0]
+            if source.device.type == 'cpu':
+                self.sent.append((tuple(result.shape), result.dtype, kwargs.get('non_blocking')))
+        return result
+
+
+@pytest.mark.parametrize('stacked', [True, False])
+@pytest.mark.parametrize('name', ['pmd_vit-b', 'pmd_vit-tiny', 'mae_vit-tiny'])
+def test_the_clips_of_a_batch_go_to_the_device_in_one_copy(name, stacked):
+    init_default_scope('mmaction')
+    cfg = Config.fromfile(tiny.CONFIGS / '_base_' / 'models' / f'{name}.py').model
+    preprocessor = MODELS.build(cfg.data_preprocessor)
+    with _gpu(), CountCopies() as copies:
+        _move(preprocessor)._device = torch.device('cuda')
+        clips = torch.empty(3, 1, 3, 4, 32, 32, dtype=torch.uint8)
+        samples = [ActionDataSample(gt_label=torch.zeros(1)) for _ in range(3)]
+        data = dict(inputs=clips if stacked else [*clips], data_samples=samples)
+        copies.sent.clear()
+        batch = preprocessor(data, training=True)['inputs']
+    assert (batch.device.type, batch.dtype) == ('cuda', torch.float32)
+    assert copies.sent == [((3, 1, 3, 4, 32, 32), torch.uint8, True)]
+
+
+def test_rows_of_the_difficulty_table_are_packed_on_the_device():
+    layout = TableLayout(5, 2, tiny.PATCHES)
+    with _gpu():
+        masked = torch.zeros(3, 8, dtype=torch.int64, device='cuda')
+        rows = pack_rows(masked, torch.empty(3, 2, 8, device='cuda'), layout)
+        infinite = infinite_rows(rows)
+    assert (rows.device.type, rows.dtype) == ('cuda', torch.float16)
+    assert (infinite.device.type, infinite.shape) == ('cuda', (3,))
 
 
 # What must be noticed.

@@ -7,13 +7,13 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.functional import Phase
-from pmd_mmaction.functional.transfer import send
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.parts import build_views
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
 from pmd_mmaction.models.terms import DARETerm, History, PSDTerm
+from pmd_mmaction.transfer import send
 
 
 class CurriculumRecognizer(MaskedRecognizer):

@@ -11,13 +11,14 @@ from typing import Mapping
 
 from torch import Tensor
 
-from pmd_mmaction.convert.layers import read_layers
+from pmd_mmaction.convert.layers import check_pairs, read_layers
 from pmd_mmaction.convert.rename import Conversion
 from pmd_mmaction.functional import position_table, resize_positions
 
 POSITIONS = 'backbone.pos_embed'
 KERNEL = 'backbone.patch_embed.projection.weight'
 HEAD = 'cls_head.fc_cls.'
+WITH_BIAS = (KERNEL.removesuffix('.weight'), 'backbone.norm', 'backbone.fc_norm', 'cls_head.fc_cls')
 # Heads of the published ViTs; other widths do not tell it.
 HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16}
 
@@ -71,10 +72,11 @@ class EncoderSize:
             state: weights in the common form.
 
         Raises:
-            ValueError: if there is no encoder in them, or a layer is incomplete.
+            ValueError: if there is no encoder in them, or it is incomplete.
         """
         if KERNEL not in state:
             raise ValueError(f'it has no patch embedding ({KERNEL.removeprefix("backbone.")})')
+        check_pairs(state, WITH_BIAS)
         dims, _, tubelet, patch, _ = state[KERNEL].shape
         depth, names = read_layers(state, 'backbone.blocks.')
         lost = sorted(_wanted_names(names) - names)

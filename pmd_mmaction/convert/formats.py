@@ -17,7 +17,7 @@ from pmd_mmaction.convert.videomae import read_videomae
 
 # Name: what it is, its reader, the positions that its code computes if the file has none.
 VIDEO_SOURCES = {
-    'videomae': ('VideoMAE, VideoMAE V2: their own .pth', read_videomae, 'sinusoid_1d'),
+    'videomae': ('VideoMAE, VideoMAE V2, AMD, SMILE: their own .pth', read_videomae, 'sinusoid_1d'),
     'mvd': ('MVD: its own .pth', read_videomae, 'sincos_3d'),
     'mmaction': ('MMAction2 zoo, and everything trained here', read_mmaction, 'sinusoid_1d'),
     'huggingface': ('Hugging Face VideoMAE: folder or file', read_huggingface, 'sinusoid_1d'),

@@ -1,7 +1,7 @@
-"""The layers of a state dict, none missing, all alike."""
+"""The layers of a state dict, none missing, all alike; weights with their biases."""
 
 import re
-from typing import Iterable
+from typing import Collection, Iterable
 
 
 def read_layers(keys: Iterable[str], prefix: str) -> tuple[int, set[str]]:
@@ -29,3 +29,19 @@ def read_layers(keys: Iterable[str], prefix: str) -> tuple[int, set[str]]:
         if found != every:
             raise ValueError(f'layer {layer} is not complete: missing {sorted(every - found)}')
     return len(names), every
+
+
+def check_pairs(keys: Collection[str], modules: Iterable[str]) -> None:
+    """Refuses a weight without its bias, or a bias without its weight.
+
+    Args:
+        keys: of a state dict.
+        modules: names that have both, if they are there at all.
+
+    Raises:
+        ValueError: naming what is not there.
+    """
+    for module in modules:
+        lost = [key for part in ('weight', 'bias') if (key := f'{module}.{part}') not in keys]
+        if len(lost) == 1:
+            raise ValueError(f'it lacks {lost[0]}')

@@ -13,7 +13,7 @@ _ENCODER = (
     r'|proj\.(?:weight|bias))|mlp\.layers\.(?:0\.0|1)\.(?:weight|bias)))'
 )
 _RULES = [
-    (rf'(?:backbone\.)?{_ENCODER}', r'backbone.\1'),
+    (_ENCODER, r'backbone.\1'),
     (r'cls_head\.fc_cls\.(weight|bias)', rf'{HEAD}\1'),
 ]
 _DROPS = [

@@ -1,14 +1,24 @@
-"""Strict renaming: every key is renamed, dropped for a stated reason, or an error."""
+"""Strict renaming: every key is renamed, dropped for a stated reason, or an error.
+
+Names are read without what wrappers put into them, whatever their order and number: DDP's and
+DeepSpeed's ``module.``, Lightning's ``model.``, ``_orig_mod.`` of ``torch.compile``, the parts that
+FSDP and activation checkpointing add. What stands around an encoder, ``backbone.`` or
+``encoder.``, may be there or not.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
 Pairs = Sequence[tuple[str, str]]
+_WRAPPERS = re.compile(
+    r'(?:^|(?<=\.))(?:module|model|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.'
+)
+_AROUND_AN_ENCODER = ('backbone.', 'encoder.')
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,8 @@ def rename(state_dict: Mapping[str, Tensor], rules: Pairs, drops: Pairs, source:
 
     Args:
         state_dict: the source.
-        rules: pairs (regular expression for the whole key, replacement).
-        drops: pairs (regular expression for the whole key, reason).
+        rules: pairs (regular expression for the whole key without wrappers, replacement).
+        drops: pairs (regular expression for the whole key without wrappers, reason).
         source: name of the source format, for the message.
 
     Returns:
@@ -63,8 +73,7 @@ def rename(state_dict: Mapping[str, Tensor], rules: Pairs, drops: Pairs, source:
     """
     result, renamed, dropped, unknown = {}, {}, {}, []
     for key, value in state_dict.items():
-        target = _first_match(key, rules)
-        reason = next((text for pattern, text in drops if re.fullmatch(pattern, key)), None)
+        target, reason = _look_up(key, rules, drops)
         if target is not None:
             if target in result:
                 twin = next(old for old, new in renamed.items() if new == target)
@@ -77,15 +86,38 @@ def rename(state_dict: Mapping[str, Tensor], rules: Pairs, drops: Pairs, source:
     if unknown:
         raise ValueError(
             f'not a {source} checkpoint: it has {len(unknown)} unknown key(s), such '
-            f'as {unknown[:5]}'
+            f'as {unknown[:5]}{_remedy(state_dict)}'
         )
     if not result:
         raise ValueError(f'not a {source} checkpoint: it has none of the expected keys')
     return Conversion(result, renamed, dropped)
 
 
-def _first_match(key: str, rules: Pairs) -> str | None:
-    for pattern, replacement in rules:
-        if re.fullmatch(pattern, key):
-            return re.sub(pattern, replacement, key)
-    return None
+def _look_up(key: str, rules: Pairs, drops: Pairs) -> tuple[str | None, str | None]:
+    """The new name of a key, or the reason to drop it, or neither."""
+    for name in _plain_names(key):
+        for pattern, replacement in rules:
+            if re.fullmatch(pattern, name):
+                return re.sub(pattern, replacement, name), None
+        for pattern, reason in drops:
+            if re.fullmatch(pattern, name):
+                return None, reason
+    return None, None
+
+
+def _plain_names(key: str) -> Iterator[str]:
+    """The key, without wrappers, and then without what stands around an encoder."""
+    yield key
+    name = _WRAPPERS.sub('', key)
+    while True:
+        yield name
+        if not name.startswith(_AROUND_AN_ENCODER):
+            return
+        name = name.partition('.')[2]
+
+
+def _remedy(state_dict: Mapping[str, Tensor]) -> str:
+    first = {key.partition('.')[0] for key in state_dict}
+    if len(first) == 1 and all('.' in key for key in state_dict):
+        return f". All keys start with '{first.pop()}.': if --from is right, save them without it"
+    return '. Choose another --from, or save the file without them'

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pmd_mmaction.convert.encoder import EncoderSize
-from pmd_mmaction.convert.layers import read_layers
+from pmd_mmaction.convert.layers import check_pairs, read_layers
 from pmd_mmaction.convert.rename import Conversion, rename
 
 _TIMM = (
@@ -37,13 +37,14 @@ def read_mae(state_dict: Mapping[str, Tensor]) -> Conversion:
     """MAE's own file (``mae_pretrain_vit_*.pth``, ``mae_finetuned_vit_*.pth``) for timm.
 
     Args:
-        state_dict: the file's weights (what is under ``model``).
+        state_dict: the file's weights (what is under ``model``), or those of DMAE's.
 
     Raises:
         ValueError: naming keys that are not MAE's, or what a layer lacks.
     """
     drops = [
         (r'decoder.*|mask_token', 'decoder of the pre-training'),
+        (r'aligned_feature_projection_heads\..*', 'projections of DMAE'),
         (_POOLED, _HEAD),
     ]
     return _complete(rename(state_dict, [(_TIMM, r'\1')], drops, 'MAE'))
@@ -63,6 +64,7 @@ def read_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
 
 def _complete(conversion: Conversion) -> Conversion:
     read_layers(conversion.state_dict, 'blocks.')
+    check_pairs(conversion.state_dict, ('patch_embed.proj', 'norm'))
     return conversion
 
 

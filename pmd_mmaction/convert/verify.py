@@ -67,7 +67,9 @@ def largest_difference(
         images = torch.randn(2, 3, side, side, generator=generator)
         right = timm_outputs(weights, options.num_heads, images)
         if source in IMAGE_SOURCES:
-            left = timm_outputs(dict(state), options.num_heads, images)
+            names = result.conversion.renamed
+            source_weights = {new: state[old] for old, new in names.items()}
+            left = timm_outputs(source_weights, options.num_heads, images)
         else:
             left = mmaction_outputs(
                 result.common, ClipSize(1, side), options.num_heads, images[:, None]
@@ -103,7 +105,7 @@ def timm_outputs(
     """What timm makes of images.
 
     Args:
-        state: weights of a timm ViT; others, such as MAE's decoder, are left out.
+        state: weights of a timm ViT.
         num_heads: attention heads, if the width does not tell them.
         images: ``(B, C, H, W)`` float images.
 

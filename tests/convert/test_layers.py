@@ -1,6 +1,6 @@
 import pytest
 
-from pmd_mmaction.convert.layers import read_layers
+from pmd_mmaction.convert.layers import check_pairs, read_layers
 
 
 def test_number_and_names():
@@ -20,3 +20,11 @@ def test_number_and_names():
 def test_what_is_lost_is_named(keys, message):
     with pytest.raises(ValueError, match=message):
         read_layers(keys, 'a.')
+
+
+@pytest.mark.parametrize('lost', ['norm.weight', 'norm.bias'])
+def test_half_of_a_pair_is_refused(lost):
+    keys = ['norm.weight', 'norm.bias', 'head.weight']
+    check_pairs(keys, ['norm', 'fc_norm'])
+    with pytest.raises(ValueError, match=f'it lacks {lost}'):
+        check_pairs([key for key in keys if key != lost], ['norm', 'fc_norm'])

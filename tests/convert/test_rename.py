@@ -31,6 +31,38 @@ def test_nothing_at_all_is_refused():
         rename({'x': ONE}, [], [('x', 'why')], 'test')
 
 
+@pytest.mark.parametrize('name', ['decoder.x', 'module.decoder.x', 'encoder.decoder._orig_mod.x'])
+def test_drops_see_through_wrappers(name):
+    result = rename({'x': ONE, name: TWO}, [('x', 'z')], [(r'decoder\.x', 'why')], 'test')
+    assert result.state_dict == {'z': ONE} and result.dropped == {name: 'why'}
+
+
+@pytest.mark.parametrize('name', ['modules.x', 'my_model.x', 'remodel.x', 'x.module', 'decoder.x'])
+def test_what_only_looks_like_a_wrapper_is_unknown(name):
+    with pytest.raises(ValueError, match=f'unknown key.*{name}'):
+        rename({name: ONE}, [('x', 'z')], [], 'test')
+
+
+@pytest.mark.parametrize(
+    'keys, remedy',
+    [
+        (['net.x', 'net.y.z'], r"All keys start with 'net\.': if --from is right, save them"),
+        (['net.x', 'other.x'], 'Choose another --from'),
+        (['net'], 'Choose another --from'),
+    ],
+)
+def test_the_remedy_for_unknown_keys(keys, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        rename(dict.fromkeys(keys, ONE), [('x', 'z')], [], 'test')
+
+
+def test_a_rule_for_the_whole_name_comes_first():
+    """Hugging Face's own ``encoder.layer`` is no wrapper."""
+    rules = [(r'encoder\.layer', 'right'), ('layer', 'wrong')]
+    assert rename({'encoder.layer': ONE}, rules, [], 'test').state_dict == {'right': ONE}
+    assert rename({'module.encoder.layer': ONE}, rules, [], 'test').state_dict == {'right': ONE}
+
+
 def test_two_steps_report_as_one():
     first = Conversion({'b': ONE, 'c': TWO}, {'a': 'b', 'x': 'c'}, {'y': 'first'}, ('one',))
     second = Conversion({'d': ONE}, {'b': 'd'}, {'c': 'second'}, ('two',))

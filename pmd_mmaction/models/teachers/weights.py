@@ -26,13 +26,16 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
             f'checkpoint {checkpoint!r} does not exist; docs/model_zoo.md tells where to get those '
             'of teachers'
         ) from error
-    for key in ('state_dict', 'model', 'module'):
+    for key in 3 * ('state_dict', 'model', 'module'):  # one in another, in any order
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     state = dict(content) if isinstance(content, Mapping) else {}
     others = [key for key, value in state.items() if not isinstance(value, Tensor)]
     if len(others) == len(state):
-        raise ValueError(f'{checkpoint} holds no weights')
+        raise ValueError(
+            f'{checkpoint} holds no weights: its entries are {others[:5]}. Save the one that is a '
+            "state dict as 'state_dict'"
+        )
     if others:
         raise ValueError(
             f'{checkpoint} holds entries among its weights that are none: {others[:5]}'

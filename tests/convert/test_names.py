@@ -1,0 +1,146 @@
+"""The names in the public codes' own files, alone and in whatever wrappers they were saved.
+
+``tests/data/golden/names.json``: method to weight to shape, of models at a tiny size.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+from pmd_mmaction.convert import ClipSize, Options, convert
+
+NAMES = json.loads(
+    (Path(__file__).resolve().parents[1] / 'data' / 'golden' / 'names.json').read_text()
+)
+# method: source, frames, what is left out
+FILES = {
+    'videomae': ('videomae', 8, {'decoder of the pre-training'}),
+    'videomaev2': ('videomae', 8, {'decoder of the pre-training'}),
+    'smile': ('videomae', 6, {'decoder of the pre-training'}),
+    'amd': (
+        'videomae',
+        4,
+        {'decoder of the pre-training', 'projections and generators of AMD'},
+    ),
+    'amd_teacher': ('videomae', 4, set()),
+    'mvd': ('mvd', 4, {'decoder of the pre-training'}),
+    'mvd_video_teacher': ('videomae', 4, set()),
+    'mvd_image_teacher': ('mae', 1, set()),
+    'dmae': ('mae', 1, {'decoder of the pre-training', 'projections of DMAE'}),
+}
+PARTS = ('module.', 'model.', '_orig_mod.', '_fsdp_wrapped_module.', 'backbone.', 'encoder.')
+WRAPPERS = [''.join(parts) for n in (1, 2) for parts in itertools.permutations(PARTS, n)]
+WRAPPERS += ['module.module.', 'model.module._orig_mod.', '_orig_mod.model.backbone.encoder.']
+
+
+def weights(method):
+    generator = torch.Generator().manual_seed(0)
+    return {name: torch.randn(shape, generator=generator) for name, shape in NAMES[method].items()}
+
+
+def converted(method, state):
+    source, frames, _ = FILES[method]
+    if source == 'mae':
+        return convert(state, source, 'timm').conversion
+    return convert(state, source, 'mmaction', Options(source_clip=ClipSize(frames, 32))).conversion
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('method', FILES)
+def test_every_method_is_read(method):
+    state, (source, frames, left_out) = weights(method), FILES[method]
+    result = converted(method, state)
+    assert {*result.renamed, *result.dropped} == state.keys()
+    assert set(result.dropped.values()) == left_out
+    for old, new in result.renamed.items():
+        assert torch.equal(result.state_dict[new], state[old])
+    if source == 'mae':
+        return
+    kernel = result.state_dict['backbone.patch_embed.projection.weight']
+    hidden = result.state_dict['backbone.blocks.0.mlp.layers.0.0.weight'].shape[0]
+    network = MODELS.build(
+        dict(
+            type='MaskedVisionTransformer',
+            img_size=32,
+            num_frames=frames,
+            patch_size=8,
+            embed_dims=len(kernel),
+            mlp_ratio=hidden // len(kernel),
+            depth=sum(key.endswith('.qkv.weight') for key in result.state_dict),
+            num_heads=1,
+            use_mean_pooling='backbone.norm.weight' not in result.state_dict,
+        )
+    )
+    own = {k.removeprefix('backbone.'): v for k, v in result.state_dict.items()}
+    missing, unexpected = network.load_state_dict(own, strict=False)
+    assert not unexpected and set(missing) <= {'fc_norm.weight', 'fc_norm.bias'}
+
+
+@pytest.mark.parametrize('method', FILES)
+def test_wrappers_around_the_names_make_no_difference(method):
+    state = weights(method)
+    plain = converted(method, state)
+    for wrapper in WRAPPERS:
+        wrapped = converted(method, {wrapper + name: value for name, value in state.items()})
+        assert wrapped.state_dict.keys() == plain.state_dict.keys()
+        assert all(torch.equal(wrapped.state_dict[k], v) for k, v in plain.state_dict.items())
+        assert wrapped.renamed == {wrapper + old: new for old, new in plain.renamed.items()}
+        assert wrapped.dropped == {wrapper + old: text for old, text in plain.dropped.items()}
+
+
+@pytest.mark.parametrize('method', FILES)
+@pytest.mark.parametrize('part', ['_orig_mod.', 'module.', '_checkpoint_wrapped_module.'])
+def test_wrappers_within_the_names_make_no_difference(method, part):
+    """As a compiled or wrapped encoder, or a compiled layer, has them."""
+    state = weights(method)
+    plain = converted(method, state)
+    for place in ('encoder.', 'blocks.0.', 'blocks.1.'):
+        wrapped = {name.replace(place, place + part): value for name, value in state.items()}
+        result = converted(method, wrapped)
+        assert result.state_dict.keys() == plain.state_dict.keys()
+        assert list(result.renamed.values()) == list(plain.renamed.values())
+
+
+@pytest.mark.parametrize('source', ['mmaction', 'huggingface'])
+def test_wrapped_files_of_the_other_formats(hf_model, source):
+    """The same encoder under MMAction2's names and under those of transformers."""
+    options = Options(source_clip=ClipSize(4, 32))
+    state = hf_model().state_dict()
+    plain = convert(state, 'huggingface', 'mmaction', options).conversion.state_dict
+    if source == 'mmaction':
+        state = {f'backbone.{k.removeprefix("backbone.")}': v for k, v in plain.items()}
+    for wrapper in ('module.', 'module._orig_mod.', 'model.', 'backbone.', 'encoder.'):
+        wrapped = {wrapper + name: value for name, value in state.items()}
+        result = convert(wrapped, source, 'mmaction', options).conversion.state_dict
+        assert result.keys() == plain.keys()
+        assert all(torch.equal(result[key], value) for key, value in plain.items())
+
+
+@pytest.mark.parametrize('method', FILES)
+def test_two_encoders_in_one_file_are_refused(method):
+    state = weights(method)
+    with pytest.raises(ValueError, match='of the file are the same weight'):
+        converted(method, state | {f'model.{name}': value for name, value in state.items()})
+
+
+@pytest.mark.parametrize('method', FILES)
+@pytest.mark.parametrize('wrapper', ['', 'module._orig_mod.'])
+def test_what_is_unknown_or_missing_is_named(method, wrapper):
+    state = {wrapper + name: value for name, value in weights(method).items()}
+    extra = f'{wrapper}teacher.blocks.0.norm1.weight'
+    with pytest.raises(ValueError, match=f'unknown key.*{extra}'):
+        converted(method, state | {extra: torch.zeros(1)})
+    kept = [name for name in converted(method, state).renamed if name.endswith('.bias')]
+    for lost in kept:
+        with pytest.raises(ValueError, match='(lack|missing).*bias'):
+            converted(method, {name: value for name, value in state.items() if name != lost})
+
+
+def test_an_unknown_prefix_is_named_with_the_remedy():
+    state = {f'student.{name}': value for name, value in weights('amd').items()}
+    with pytest.raises(ValueError, match=r"All keys start with 'student\.'.*save them without it"):
+        converted('amd', state)

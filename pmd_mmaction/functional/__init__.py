@@ -20,6 +20,7 @@ from pmd_mmaction.functional.pixels import normalize_pixels, patchify
 from pmd_mmaction.functional.positions import (
     position_table,
     resize_positions,
+    sincos_2d,
     sincos_3d,
     sinusoid_1d,
 )
@@ -44,6 +45,7 @@ __all__ = [
     'position_table',
     'region_weights',
     'resize_positions',
+    'sincos_2d',
     'sincos_3d',
     'sinusoid_1d',
     'smooth_difficulty',

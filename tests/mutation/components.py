@@ -133,6 +133,8 @@ COMPONENTS = {
         ('image teacher: the other frame', ':: self.tubelet_size]', '1 :: self.tubelet_size]'),
         ('image teacher: scale', 'std / (255 * own_std)', '(255 * own_std) / std'),
         ('image teacher: sign of the shift', '(mean - 255 * own_mean)', '(mean + 255 * own_mean)'),
+        ('image teacher: positions of the file', "if position == 'sincos_2d':", "if position == 'own' and False:"),
+        ('image teacher: a position for the class token', '(0, 0, prefix, 0)', '(0, 0, 0, prefix)'),
         ('image teacher: class token kept', 'self.network.num_prefix_tokens :]', 'self.network.num_prefix_tokens - 1 : -1]'),
     ],
     ('models/teachers/auxiliary.py', 'models/recognizers/test_progressive.py'): [
@@ -220,6 +222,8 @@ COMPONENTS = {
     ],
     ('models/heads/feature_decoder.py', 'models/heads/test_feature_decoder.py'): [
         ('decoder: visible tokens without position', 'self.embed(tokens) + gather_tokens(positions, visible_index)', 'self.embed(tokens)'),
+        ('decoder: drop path in all layers', 'np.linspace(0, drop_path_rate, depth)', 'np.linspace(drop_path_rate, drop_path_rate, depth)'),
+        ('decoder: no bias', 'embed_dims, bias=embed_bias)', 'embed_dims, bias=False)'),
         ('decoder: no last norm', 'self.norm(x', '(x'),
         ('decoder: mask tokens without position', 'self.mask_token + gather_tokens(positions, masked_index)', 'self.mask_token.expand(*masked_index.shape, -1)'),
         ('decoder: keys of other patches', 'F.embedding(masked_index, table)', 'F.embedding(masked_index.flip(1), table)'),

@@ -1,7 +1,7 @@
 """One step of the baseline against numbers of MVD's own code.
 
-The file holds random weights, synthetic clips and what MVD's training loop made of them in float32 on
-the CPU, without drop path: data and figures only.
+The file holds random weights, synthetic clips and what MVD's training loop made of them in float32
+on the CPU, without drop path: data and figures only.
 """
 
 import json

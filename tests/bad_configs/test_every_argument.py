@@ -3,14 +3,14 @@
 from inspect import Parameter, signature
 
 import pytest
-from mmaction.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
+from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 from mmengine.hooks import CheckpointHook
 
 from pmd_mmaction.datasets import PathListDataset
 from pmd_mmaction.models import MaskedVisionTransformer
 from tests.bad_configs.good import ERRORS, GOOD, build
 
-REGISTRIES = (DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
+REGISTRIES = (DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
 # Arguments behind ``**``: where their names are.
 BEHIND = {
     'SafeCheckpointHook': lambda: set(signature(CheckpointHook).parameters),
@@ -18,7 +18,7 @@ BEHIND = {
     'PathListDataset': lambda: set(PathListDataset.OPTIONS),
     'RepeatAugPathListDataset': lambda: set(PathListDataset.OPTIONS),
 }
-GIVEN = {'runner', 'dataloader'}  # by the Runner, not by a config
+GIVEN = {'runner', 'dataloader', 'sampler'}  # by the Runner, not by a config
 
 
 def registered():

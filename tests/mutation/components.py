@@ -63,8 +63,9 @@ COMPONENTS = {
         ('other batch: rates added', 'value * ratio for', 'value + ratio for'),
     ],
     ('runner/resumable_train_loop.py', 'runner/test_resumable_train_loop.py'): [
-        ('inside an epoch: one sample late', 'i >= self.skipped', 'i > self.skipped'),
-        ('inside an epoch: batches as samples', 'count * batches.batch_size', 'count'),
+        ('inside an epoch: one sample late', 'self.skipped, self.end)', 'self.skipped + 1, self.end)'),
+        ('inside an epoch: to the last sample', 'self.skipped, self.end)', 'self.skipped, None)'),
+        ('inside an epoch: batches as samples', 'count * size', 'count'),
     ],
     ('hooks/step_seed_hook.py', 'hooks/test_step_seed_hook.py'): [
         ('seed of an iteration: same in all ranks', 'runner.iter, get_rank())', 'runner.iter)'),
@@ -76,6 +77,10 @@ COMPONENTS = {
         ('seed of a sample: same in all epochs', "derive_seed(seed, epoch, results", "derive_seed(seed, results"),
         ('seed of a sample: same for all', "epoch, results['sample_idx'])", 'epoch)'),
         ('seed of a sample: not of the run', 'derive_seed(seed, epoch,', 'derive_seed(0, epoch,'),
+    ],
+    ('datasets/whole_steps.py', 'datasets/test_whole_steps.py'): [
+        ('whole steps: all batches', 'islice(super().__iter__(), len(self))', 'super().__iter__()'),
+        ('whole steps: one more', '// self.accumulative_counts *', '// self.accumulative_counts + 1 *'),
     ],
     ('datasets/bad_videos.py', 'datasets/test_bad_videos.py'): [
         ('substitute: same in all epochs', 'derive_seed(seed, epoch, idx, attempt)', 'derive_seed(seed, idx, attempt)'),

@@ -13,6 +13,7 @@ from pmd_mmaction.datasets.repeat_aug import RepeatAugPathListDataset
 from pmd_mmaction.datasets.require_frames import RequireFrames
 from pmd_mmaction.datasets.seed_augmentation import SeedAugmentation
 from pmd_mmaction.datasets.video_transforms import VideoDecode, VideoInit
+from pmd_mmaction.datasets.whole_steps import WholeStepBatchSampler
 
 __all__ = [
     'MarkSplit',
@@ -24,6 +25,7 @@ __all__ = [
     'SubstituteBadVideos',
     'VideoDecode',
     'VideoInit',
+    'WholeStepBatchSampler',
     'find_videos',
     'parse_path_list',
     'read_path_list',

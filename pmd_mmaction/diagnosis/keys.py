@@ -16,7 +16,7 @@ KNOWN = [
 ]
 # The same of sections from which MMEngine takes what it knows.
 SECTIONS = {
-    'auto_scale_lr': ['enable', 'base_batch_size'],
+    'auto_scale_lr': ['enable', 'base_batch_size', 'accumulative_counts'],
     'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit', 'tf32'],
     'optim_wrapper.paramwise_cfg': [
         *('custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult'),

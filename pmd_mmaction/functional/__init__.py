@@ -21,6 +21,7 @@ from pmd_mmaction.functional.pixels import normalize_pixels, patchify
 from pmd_mmaction.functional.positions import (
     position_table,
     resize_positions,
+    sincos_2d,
     sincos_3d,
     sinusoid_1d,
 )
@@ -47,6 +48,7 @@ __all__ = [
     'position_table',
     'region_weights',
     'resize_positions',
+    'sincos_2d',
     'sincos_3d',
     'sinusoid_1d',
     'smooth_difficulty',

@@ -45,6 +45,25 @@ def sinusoid_1d(length: int, dims: int) -> Tensor:
     return table.float()[None]
 
 
+def sincos_2d(grid: tuple[int, int], dims: int) -> Tensor:
+    """Sine-cosine of column and row, half of the channels each, as MAE uses.
+
+    Args:
+        grid: tokens along (height, width).
+        dims: width D, at least 4; channels left over by a D that is no multiple of 4 stay 0.
+
+    Returns:
+        ``(1, H*W, D)`` float32 in [-1, 1].
+
+    Raises:
+        ValueError: if ``dims`` is below 4.
+    """
+    if dims < 4:
+        raise ValueError(f'2D sine-cosine positions need at least 4 channels, not {dims}')
+    half = dims // 4 * 2
+    return _sincos(grid, dims, (half, half))
+
+
 def sincos_3d(grid: tuple[int, int, int], dims: int) -> Tensor:
     """Sine-cosine of time, column and row, each on its own channels, as MVD uses.
 
@@ -65,12 +84,16 @@ def sincos_3d(grid: tuple[int, int, int], dims: int) -> Tensor:
         raise ValueError(f'3D sine-cosine positions need at least 6 channels, not {dims}')
     time_dims = max(2, dims // 8 * 2)
     space_dims = (dims - time_dims) // 4 * 2
-    time, row, column = torch.meshgrid(
-        *(torch.arange(n, dtype=torch.float64) for n in grid), indexing='ij'
-    )
-    table = torch.zeros(grid[0] * grid[1] * grid[2], dims, dtype=torch.float64)
+    return _sincos(grid, dims, (time_dims, space_dims, space_dims))
+
+
+def _sincos(grid: tuple[int, ...], dims: int, widths: tuple[int, ...]) -> Tensor:
+    """Sines and cosines of each axis: time, if there is one, then columns, then rows."""
+    places = (torch.arange(n, dtype=torch.float64) for n in grid)
+    *time, row, column = torch.meshgrid(*places, indexing='ij')
+    table = torch.zeros(row.numel(), dims, dtype=torch.float64)
     start = 0
-    for axis, width in ((time, time_dims), (column, space_dims), (row, space_dims)):
+    for axis, width in zip((*time, column, row), widths):
         half = width // 2
         rate = torch.pow(10000, -torch.arange(half, dtype=torch.float64) / half)
         angle = axis.reshape(-1, 1) * rate

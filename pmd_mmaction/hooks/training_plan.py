@@ -92,16 +92,20 @@ def _check_accumulation(runner) -> None:
     if length % steps:
         raise ValueError(
             f'an epoch of {length} iterations is no multiple of accumulative_counts={steps}: '
-            'gradients would be left over at the end of a phase; change the batch size or '
-            'the steps'
+            'gradients would be left over at the end of a phase; set train_dataloader.'
+            f"batch_sampler=dict(type='WholeStepBatchSampler', accumulative_counts={steps}) and "
+            'drop_last=False, or change the batch size or the steps'
         )
     names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
     scaling = next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
-    if steps > 1 and scaling.get('enable'):
+    counted = scaling.get('accumulative_counts', 1)
+    if scaling.get('enable') and counted != steps:
         raise ValueError(
-            f'auto_scale_lr does not count accumulative_counts={steps}: set '
-            'auto_scale_lr.enable=False and give optimizer.lr for the total batch (base rate '
-            'x ranks x clips x steps / 256)'
+            f'auto_scale_lr counts accumulative_counts={counted}, optim_wrapper has {steps}, and '
+            'MMEngine scales by the clips of one iteration alone: divide auto_scale_lr.'
+            f'base_batch_size by {steps} and say so with auto_scale_lr.accumulative_counts='
+            f'{steps}, or set auto_scale_lr.enable=False and give optimizer.lr for the total batch '
+            '(base rate x ranks x clips x steps / 256)'
         )
 
 

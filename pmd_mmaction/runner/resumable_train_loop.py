@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
@@ -119,7 +120,8 @@ def without_first_batches(loader: DataLoader, count: int) -> Iterator[DataLoader
             'and batch_size: resume from a checkpoint at the end of an epoch'
         )
     whole = batches.sampler
-    batches.sampler = _Tail(whole, count * batches.batch_size)
+    size = batches.batch_size
+    batches.sampler = _Tail(whole, count * size, len(loader) * size)
     try:
         yield loader
     finally:
@@ -127,16 +129,15 @@ def without_first_batches(loader: DataLoader, count: int) -> Iterator[DataLoader
 
 
 class _Tail(Sampler):
-    """A sampler without its first samples."""
+    """A sampler without its first samples, and without those of which no batch is made."""
 
-    def __init__(self, whole: Sampler, skipped: int) -> None:
+    def __init__(self, whole: Sampler, skipped: int, end: int) -> None:
         self.whole = whole
         self.skipped = skipped
+        self.end = end
 
     def __iter__(self) -> Iterator[int]:
-        for i, index in enumerate(self.whole):
-            if i >= self.skipped:
-                yield index
+        return islice(self.whole, self.skipped, self.end)
 
     def __len__(self) -> int:
         # of the whole: the length of an epoch does not change when a part of it is done

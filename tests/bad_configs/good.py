@@ -5,8 +5,8 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from mmaction.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
-from torch.utils.data import DataLoader
+from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
+from torch.utils.data import DataLoader, SequentialSampler
 
 from tests.conftest import IMAGE_TEACHER, STUDENT, VIDEO_TEACHER
 
@@ -88,6 +88,10 @@ GOOD = {
     'check_backbone_hook': (HOOKS, dict(type='CheckBackboneHook')),
     'check_labels_hook': (HOOKS, dict(type='CheckLabelsHook')),
     'loop': (LOOPS, dict(type='ResumableTrainLoop', max_epochs=3)),
+    'whole_steps': (
+        DATA_SAMPLERS,
+        dict(type='WholeStepBatchSampler', batch_size=2, accumulative_counts=2),
+    ),
     'mark_split': (TRANSFORMS, dict(type='MarkSplit', split='bank')),
     'seed_augmentation': (TRANSFORMS, dict(type='SeedAugmentation')),
     'require_frames': (TRANSFORMS, dict(type='RequireFrames', minimum=2)),
@@ -122,6 +126,8 @@ def build(name, changes=None):
         known = dict(
             runner=SimpleNamespace(visualizer=SimpleNamespace()), dataloader=DataLoader(range(2))
         )
+    if registry is DATA_SAMPLERS:
+        known = dict(sampler=SequentialSampler(range(4)))
     return registry.build(copy.deepcopy(cfg), default_args=known)
 
 

@@ -3,7 +3,7 @@
 from inspect import Parameter, signature
 
 import pytest
-from mmaction.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
+from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 from mmengine.hooks import CheckpointHook
 
 from pmd_mmaction.datasets import PathListDataset
@@ -12,7 +12,7 @@ from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.models.terms import PatchTerm, Term
 from tests.bad_configs.good import ERRORS, GOOD, build
 
-REGISTRIES = (DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
+REGISTRIES = (DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
 # Arguments behind ``**``: where their names are.
 BEHIND = {
     'SafeCheckpointHook': lambda: set(signature(CheckpointHook).parameters),
@@ -25,7 +25,7 @@ BEHIND = {
     'PathListDataset': lambda: set(PathListDataset.OPTIONS),
     'RepeatAugPathListDataset': lambda: set(PathListDataset.OPTIONS),
 }
-GIVEN = {'runner', 'dataloader'}  # by the Runner, not by a config
+GIVEN = {'runner', 'dataloader', 'sampler'}  # by the Runner, not by a config
 
 
 def registered():

@@ -6,7 +6,13 @@ import pytest
 import torch
 from mmaction.models.backbones.vit_mae import get_sinusoid_encoding
 
-from pmd_mmaction.functional import position_table, resize_positions, sincos_3d, sinusoid_1d
+from pmd_mmaction.functional import (
+    position_table,
+    resize_positions,
+    sincos_2d,
+    sincos_3d,
+    sinusoid_1d,
+)
 
 
 @pytest.mark.parametrize('length, dims', [(1568, 96), (7, 6), (5, 9)])
@@ -37,6 +43,20 @@ def test_sincos_equals_the_loop(grid, dims):
     torch.testing.assert_close(sincos_3d(grid, dims), loop_sincos(grid, dims), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize('grid, dims', [((3, 4), 24), ((2, 5), 4), ((4, 4), 14)])
+def test_sincos_of_a_picture_is_that_of_one_frame_without_time(grid, dims):
+    half = dims // 4
+    expected = []
+    for y in range(grid[0]):
+        for x in range(grid[1]):
+            row = []
+            for place in (x, y):
+                angles = [place * 10000 ** (-i / half) for i in range(half)]
+                row += [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+            expected.append(row + [0.0] * (dims - len(row)))
+    torch.testing.assert_close(sincos_2d(grid, dims), torch.tensor([expected]), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize('table', [sincos_3d((8, 14, 14), 96), sinusoid_1d(1568, 96)])
 def test_every_patch_has_its_own_position(table):
     assert table.shape == (1, 1568, 96)
@@ -46,6 +66,8 @@ def test_every_patch_has_its_own_position(table):
 def test_too_few_channels_are_named():
     with pytest.raises(ValueError, match='not 5'):
         sincos_3d((1, 2, 2), 5)
+    with pytest.raises(ValueError, match='not 3'):
+        sincos_2d((2, 2), 3)
 
 
 def test_positions_by_name():

@@ -65,9 +65,14 @@ def test_without_step_seeds_a_run_is_refused(clips, tmp_path):
 
 @pytest.mark.parametrize(
     'steps, scale, match',
-    [(2, False, 'no multiple of accumulative_counts=2'), (3, True, 'optimizer.lr for the total')],
+    [
+        (2, dict(), "no multiple of accumulative_counts=2.*type='WholeStepBatchSampler'"),
+        (3, dict(enable=True), 'optimizer.lr for the total'),
+        (3, dict(enable=True, accumulative_counts=2), 'base_batch_size by 3 and say so'),
+        (1, dict(enable=True, accumulative_counts=3), 'counts accumulative_counts=3, .* has 1'),
+    ],
 )
 def test_accumulation_that_loses_gradients_or_rate_is_refused(clips, tmp_path, steps, scale, match):
     cfg = tiny.tiny_config(clips, tmp_path, optim_wrapper__accumulative_counts=steps)
-    cfg.auto_scale_lr = dict(enable=scale, base_batch_size=256)
+    cfg.auto_scale_lr = dict(base_batch_size=256, **scale)
     refused(cfg, match)

@@ -84,8 +84,9 @@ COMPONENTS = {
         ('other batch: rates added', 'value * ratio for', 'value + ratio for'),
     ],
     ('runner/resumable_train_loop.py', 'runner/test_resumable_train_loop.py'): [
-        ('inside an epoch: one sample late', 'i >= self.skipped', 'i > self.skipped'),
-        ('inside an epoch: batches as samples', 'count * batches.batch_size', 'count'),
+        ('inside an epoch: one sample late', 'self.skipped, self.end)', 'self.skipped + 1, self.end)'),
+        ('inside an epoch: to the last sample', 'self.skipped, self.end)', 'self.skipped, None)'),
+        ('inside an epoch: batches as samples', 'count * size', 'count'),
     ],
     ('hooks/step_seed_hook.py', 'hooks/test_step_seed_hook.py'): [
         ('seed of an iteration: same in all ranks', 'runner.iter, get_rank())', 'runner.iter)'),
@@ -97,6 +98,10 @@ COMPONENTS = {
         ('seed of a sample: same in all epochs', "derive_seed(seed, epoch, results", "derive_seed(seed, results"),
         ('seed of a sample: same for all', "epoch, results['sample_idx'])", 'epoch)'),
         ('seed of a sample: not of the run', 'derive_seed(seed, epoch,', 'derive_seed(0, epoch,'),
+    ],
+    ('datasets/whole_steps.py', 'datasets/test_whole_steps.py'): [
+        ('whole steps: all batches', 'islice(super().__iter__(), len(self))', 'super().__iter__()'),
+        ('whole steps: one more', '// self.accumulative_counts *', '// self.accumulative_counts + 1 *'),
     ],
     ('datasets/bad_videos.py', 'datasets/test_bad_videos.py'): [
         ('substitute: same in all epochs', 'derive_seed(seed, epoch, idx, attempt)', 'derive_seed(seed, idx, attempt)'),
@@ -153,6 +158,8 @@ COMPONENTS = {
         ('image teacher: scale', 'std / (255 * own_std)', '(255 * own_std) / std'),
         ('image teacher: sign of the shift', '(mean - 255 * own_mean)', '(mean + 255 * own_mean)'),
         ('image teacher: stops one layer late', 'range(self.depth) if layers is None else layers', 'range(self.depth)'),
+        ('image teacher: positions of the file', "if position == 'sincos_2d':", "if position == 'own' and False:"),
+        ('image teacher: a position for the class token', '(0, 0, prefix, 0)', '(0, 0, 0, prefix)'),
     ],
     ('models/teachers/auxiliary.py', 'models/recognizers/test_progressive.py'): [
         ('auxiliary teacher: the student itself', 'copy.deepcopy(nn.ModuleDict(dict(backbone=backbone, decoders=decoders)))', 'nn.ModuleDict(dict(backbone=backbone, decoders=decoders))'),
@@ -271,6 +278,8 @@ COMPONENTS = {
     ],
     ('models/heads/feature_decoder.py', 'models/heads/test_feature_decoder.py'): [
         ('decoder: visible tokens without position', 'self.embed(tokens) + gather_tokens(positions, visible_index)', 'self.embed(tokens)'),
+        ('decoder: drop path in all layers', 'np.linspace(0, drop_path_rate, depth)', 'np.linspace(drop_path_rate, drop_path_rate, depth)'),
+        ('decoder: no bias', 'embed_dims, bias=embed_bias)', 'embed_dims, bias=False)'),
         ('decoder: no last norm', 'self.norm(x', '(x'),
         ('decoder: mask tokens without position', 'self.mask_token + gather_tokens(positions, masked_index)', 'self.mask_token.expand(*masked_index.shape, -1)'),
         ('decoder: keys of other patches', 'F.embedding(masked_index, table)', 'F.embedding(masked_index.flip(1), table)'),

@@ -27,7 +27,9 @@ model = dict(
     video_teacher=dict(
         type='VideoMAETeacher', checkpoint='data/teachers/videomae_vit-b_k400_pretrain.pth', **vit_b
     ),
-    decoder=dict(type='FeatureDecoder', depth=2, position='sincos_3d'),
+    decoder=dict(
+        type='FeatureDecoder', depth=2, embed_bias=True, drop_path_rate=0.1, position='sincos_3d'
+    ),
     masker=dict(type='TubeMasker'),
     base=dict(loss_weight=1.0, distance='l2', channel_reduction='mean'),
     psd=dict(loss_weight=0.05, aux_mask='same'),

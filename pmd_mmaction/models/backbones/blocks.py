@@ -66,6 +66,7 @@ class SplitBlock(Block):
         embed_dims: width D.
         num_heads: attention heads.
         mlp_ratio: hidden width of the MLP over D.
+        drop_path_rate: chance that a clip skips a half of the block in training.
         norm_cfg: norm layer; None means MMAction2's.
     """
 
@@ -74,10 +75,17 @@ class SplitBlock(Block):
         embed_dims: int,
         num_heads: int,
         mlp_ratio: float = 4.0,
+        drop_path_rate: float = 0.0,
         norm_cfg: dict | None = None,
     ) -> None:
         norm = {} if norm_cfg is None else dict(norm_cfg=norm_cfg)
-        super().__init__(embed_dims=embed_dims, num_heads=num_heads, mlp_ratio=mlp_ratio, **norm)
+        super().__init__(
+            embed_dims=embed_dims,
+            num_heads=num_heads,
+            mlp_ratio=mlp_ratio,
+            drop_path_rate=drop_path_rate,
+            **norm,
+        )
         fuse_attention(self)
 
     def project(self, x: Tensor) -> Tensor:

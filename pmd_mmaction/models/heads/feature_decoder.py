@@ -1,5 +1,6 @@
 """From visible student tokens to features at masked patches."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
@@ -26,6 +27,9 @@ class FeatureDecoder(BaseModule):
         depth: number of layers.
         num_heads: attention heads; None means one for each 64 channels.
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
+        embed_bias: a bias in the projection from ``in_dims`` to ``embed_dims``, as MVD; False:
+            none, as VideoMAE.
+        drop_path_rate: stochastic depth of the last layer, rising linearly from 0, as MVD.
         position: ``'sinusoid_1d'`` (VideoMAE) or ``'sincos_3d'`` (MVD).
         norm_cfg: norm layer.
         init_cfg: mmengine initialisation; None means Xavier, as the backbone. The mask token is
@@ -44,6 +48,8 @@ class FeatureDecoder(BaseModule):
         depth: int = 2,
         num_heads: int | None = None,
         mlp_ratio: float = 4.0,
+        embed_bias: bool = False,
+        drop_path_rate: float = 0.0,
         position: str = 'sinusoid_1d',
         norm_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
@@ -59,16 +65,18 @@ class FeatureDecoder(BaseModule):
         num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
         checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         checks.require_number(self, above=0, mlp_ratio=mlp_ratio)
+        checks.require_flag(self, embed_bias=embed_bias)
+        checks.require_number(self, at_least=0, below=1, drop_path_rate=drop_path_rate)
         checks.require_one_of(self, POSITIONS, position=position)
         norm = token_norm(self, norm_cfg, embed_dims)
-        self.embed = nn.Linear(in_dims, embed_dims, bias=False)
+        self.embed = nn.Linear(in_dims, embed_dims, bias=embed_bias)
         self.mask_token = draw_tokens(1, 1, embed_dims)
         self.register_buffer(
             'positions', position_table(position, token_grid, embed_dims), persistent=False
         )
         self.blocks = ModuleList(
-            SplitBlock(embed_dims, num_heads, mlp_ratio=mlp_ratio, norm_cfg=norm_cfg)
-            for _ in range(depth)
+            SplitBlock(embed_dims, num_heads, mlp_ratio, rate, norm_cfg)
+            for rate in np.linspace(0, drop_path_rate, depth).tolist()
         )
         self.norm = norm
         self.head = nn.Linear(embed_dims, out_dims)

@@ -10,7 +10,7 @@ from mmaction.registry import MODELS
 from timm.models import vision_transformer
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction.functional import checks, sincos_2d
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 
@@ -18,6 +18,7 @@ from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 NORMALIZATIONS = ('timm', 'data')
+POSITIONS = ('own', 'sincos_2d')
 
 
 @MODELS.register_module()
@@ -36,6 +37,8 @@ class TimmImageTeacher(FeatureTeacher):
         pretrained: load timm's published weights instead (needs the hub).
         target_norm: ``'layer_norm'`` or ``'none'``.
         last_norm: apply the network's own last norm; False as MVD does.
+        position: ``'own'``: what the weights hold; ``'sincos_2d'``: MAE's table computed for the
+            grid, whatever the weights hold, and 0 for class and register tokens (MVD).
         normalization: ``'timm'`` re-normalises clips to the figures that timm notes for the
             model, where they differ from the data preprocessor's; ``'data'`` leaves them.
         data_mean: the data preprocessor's ``mean`` (0-255).
@@ -57,6 +60,7 @@ class TimmImageTeacher(FeatureTeacher):
         pretrained: bool = False,
         target_norm: str = 'layer_norm',
         last_norm: bool = True,
+        position: str = 'own',
         normalization: str = 'timm',
         data_mean: Sequence[float] = IMAGENET_MEAN,
         data_std: Sequence[float] = IMAGENET_STD,
@@ -67,6 +71,7 @@ class TimmImageTeacher(FeatureTeacher):
         if frame_size is not None:
             checks.require_whole(self, frame_size=frame_size)
         checks.require_one_of(self, NORMALIZATIONS, normalization=normalization)
+        checks.require_one_of(self, POSITIONS, position=position)
         checks.require_flag(self, pretrained=pretrained)
         if checkpoint is not None:
             checks.require_text(self, checkpoint=checkpoint)
@@ -82,7 +87,11 @@ class TimmImageTeacher(FeatureTeacher):
             family = inspect.getmodule(type(network))
             adapt = getattr(family, 'checkpoint_filter_fn', vision_transformer.checkpoint_filter_fn)
             state = adapt(read_state_dict(checkpoint), network)
-            load_strictly(network, state, checkpoint, ignored=('head.', 'fc_norm.', 'decoder'))
+            computed = () if position == 'own' else ('pos_embed',)
+            ignored = ('head.', 'fc_norm.', 'decoder')
+            load_strictly(network, state, checkpoint, optional=computed, ignored=ignored)
+        if position == 'sincos_2d':
+            _compute_positions(network)
         super().__init__(network, target_norm, last_norm)
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
@@ -164,6 +173,19 @@ def _check_family(model_name: str, network: nn.Module) -> None:
             f'{model_name} is a {type(network).__name__}, whose tokens do not stay on one grid of '
             'patches; the image teacher needs a plain timm ViT (vit_*, deit*, beit*, eva*, ...)'
         )
+
+
+def _compute_positions(network: nn.Module) -> None:
+    """Puts MAE's positions into a network, whatever it has."""
+    grid, own = network.patch_embed.grid_size, network.pos_embed
+    if own is None:
+        raise ValueError(
+            "TimmImageTeacher: position is 'sincos_2d', but the model adds no positions: take "
+            "position='own'"
+        )
+    table = sincos_2d(grid, network.embed_dim)
+    prefix = own.shape[1] - table.shape[1]  # class and register tokens that have a position
+    own.data = F.pad(table, (0, 0, prefix, 0)).to(own)
 
 
 def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.Module:

@@ -40,7 +40,8 @@ class StockDecoder(torch.nn.Module):
     def forward(self, tokens, visible_index, masked_index):
         own, clips = self.own, []
         for clip, visible, masked in zip(tokens, visible_index, masked_index):
-            seen = clip @ own.embed.weight.T + self.positions[visible]
+            bias = 0 if own.embed.bias is None else own.embed.bias
+            seen = clip @ own.embed.weight.T + bias + self.positions[visible]
             x = torch.cat([seen, own.mask_token[0, 0] + self.positions[masked]])[None]
             for block in own.blocks:
                 x = block(x)
@@ -51,8 +52,9 @@ class StockDecoder(torch.nn.Module):
 
 @pytest.mark.parametrize('depth', [1, 2, 3])
 @pytest.mark.parametrize('clips', [1, 2])
-def test_values_and_gradients_equal_stock_blocks_over_all_tokens(randomize, depth, clips):
-    decoder = randomize(FeatureDecoder(**SIZES, depth=depth)).double()
+@pytest.mark.parametrize('bias', [False, True])
+def test_values_and_gradients_equal_stock_blocks_over_all_tokens(randomize, depth, clips, bias):
+    decoder = randomize(FeatureDecoder(**SIZES, depth=depth, embed_bias=bias)).double()
     stock = StockDecoder(decoder)
     results = []
     for run, module in ((decoder, decoder), (stock, stock.own)):
@@ -97,6 +99,34 @@ def test_every_parameter_gets_a_gradient(decoder):
     assert [n for n, p in decoder.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
+@pytest.mark.parametrize('depth, rates', [(1, [0]), (2, [0, 0.4]), (3, [0, 0.2, 0.4])])
+def test_drop_path_rises_from_0_to_its_rate(depth, rates):
+    decoder = FeatureDecoder(**SIZES, depth=depth, drop_path_rate=0.4)
+    found = [getattr(block.drop_path, 'drop_prob', 0) for block in decoder.blocks]
+    assert found == pytest.approx(rates)
+
+
+def test_drop_path_skips_halves_of_the_last_block_in_training_alone(randomize):
+    decoder = randomize(FeatureDecoder(**SIZES, drop_path_rate=0.5))
+    plain = FeatureDecoder(**SIZES).eval()
+    plain.load_state_dict(decoder.state_dict())
+    torch.testing.assert_close(
+        decoder.eval()(tokens(), VISIBLE, MASKED), plain(tokens(), VISIBLE, MASKED)
+    )
+    torch.manual_seed(0)
+    decoder.train()
+    clips = [decoder(tokens(), VISIBLE, MASKED)[0] for _ in range(60)]
+    # either half is there, twice as large, or not
+    assert len({tuple(clip[0].tolist()) for clip in clips}) == 4
+
+
+def test_the_first_projection_has_a_bias_if_it_is_asked_for():
+    assert 'embed.bias' not in FeatureDecoder(**SIZES).state_dict()
+    decoder = FeatureDecoder(**SIZES, embed_bias=True)
+    decoder.init_weights()
+    assert decoder.state_dict()['embed.bias'].abs().max() == 0
+
+
 def test_defaults_follow_the_encoder():
     decoder = FeatureDecoder(in_dims=128, out_dims=7, token_grid=(1, 2, 2))
     assert decoder.mask_token.shape == (1, 1, 128)
@@ -118,6 +148,8 @@ def test_fixed_positions_are_not_saved(decoder):
     [
         (dict(position='learnable'), "position is 'learnable'"),
         (dict(depth=0), 'FeatureDecoder: depth is 0; it must be'),
+        (dict(embed_bias=1), 'FeatureDecoder: embed_bias is 1; it must be True or False'),
+        (dict(drop_path_rate=1), 'FeatureDecoder: drop_path_rate is 1; it must be a number'),
         (dict(num_heads=3), 'FeatureDecoder: embed_dims=16 is not a multiple of num_heads=3'),
     ],
 )

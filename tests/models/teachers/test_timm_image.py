@@ -7,6 +7,7 @@ import timm
 import torch
 import torch.nn.functional as F
 
+from pmd_mmaction.functional import sincos_2d
 from pmd_mmaction.models import TimmImageTeacher
 from pmd_mmaction.models.teachers import LayerGroup
 
@@ -18,12 +19,17 @@ PREFIXES = [
 ]
 
 
+def config(sizes, model_kwargs=None, **options):
+    """Arguments of a small teacher."""
+    cfg = copy.deepcopy(sizes.image_teacher)
+    cfg['model_kwargs'].update(model_kwargs or {})
+    return {**cfg, **options}
+
+
 @pytest.fixture
 def make(sizes, randomize):
     def make(model_kwargs=None, **options):
-        cfg = copy.deepcopy(sizes.image_teacher)
-        cfg['model_kwargs'].update(model_kwargs or {})
-        teacher = TimmImageTeacher(**{**cfg, **options})
+        teacher = TimmImageTeacher(**config(sizes, model_kwargs, **options))
         randomize(teacher.network, std=0.2)
         return teacher
 
@@ -109,6 +115,35 @@ def test_layer_statistics_equal_those_of_stored_layers(make, sizes, random_clips
         spread = layers.var(0, unbiased=False).mean(-1)
         torch.testing.assert_close(statistics.mean, layers.mean(0), rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(statistics.spread, spread, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('prefix', PREFIXES)
+def test_positions_may_be_those_of_mae_whatever_the_weights_hold(make, sizes, prefix, tmp_path):
+    source = make(prefix).network.state_dict()
+    torch.save(dict(model=source), tmp_path / 'mae.pth')
+    path = str(tmp_path / 'mae.pth')
+    own = TimmImageTeacher(**config(sizes, prefix, checkpoint=path)).network.pos_embed
+    torch.testing.assert_close(own, source['pos_embed'])
+    computed = TimmImageTeacher(**config(sizes, prefix, checkpoint=path, position='sincos_2d'))
+    table = computed.network.pos_embed
+    assert table.shape == own.shape and not table.requires_grad
+    torch.testing.assert_close(table[:, -16:], sincos_2d((4, 4), 20))
+    assert not table[:, :-16].any()
+
+
+def test_a_file_without_positions_will_do_where_they_are_computed(make, sizes, tmp_path):
+    source = make().network.state_dict()
+    source.pop('pos_embed')
+    torch.save(dict(model=source), tmp_path / 'mae.pth')
+    path = str(tmp_path / 'mae.pth')
+    TimmImageTeacher(**config(sizes, checkpoint=path, position='sincos_2d'))
+    with pytest.raises(ValueError, match='pos_embed'):
+        TimmImageTeacher(**config(sizes, checkpoint=path))
+
+
+def test_positions_cannot_be_computed_for_a_model_that_adds_none(make):
+    with pytest.raises(ValueError, match="the model adds no positions: take position='own'"):
+        make(dict(pos_embed='none'), position='sincos_2d')
 
 
 def test_sizes_are_those_of_the_network(make):

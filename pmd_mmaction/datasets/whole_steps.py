@@ -1,0 +1,36 @@
+"""Epochs of whole optimiser steps."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from mmaction.registry import DATA_SAMPLERS
+from torch.utils.data import BatchSampler, Sampler
+
+from pmd_mmaction.functional import checks
+
+
+@DATA_SAMPLERS.register_module()
+class WholeStepBatchSampler(BatchSampler):
+    """Leaves out the last batches of an epoch that would not make a step, as MVD does.
+
+    Batches are whole, too (``drop_last``). Other videos are left out in every epoch.
+
+    Args:
+        sampler: of the videos. The Runner fills it in.
+        batch_size: videos per batch. The Runner fills it in.
+        accumulative_counts: batches per optimiser step, as in ``optim_wrapper``.
+
+    Raises:
+        ValueError: for a number that is none.
+    """
+
+    def __init__(self, sampler: Sampler, batch_size: int, accumulative_counts: int) -> None:
+        checks.require_whole(self, batch_size=batch_size, accumulative_counts=accumulative_counts)
+        super().__init__(sampler, batch_size, drop_last=True)
+        self.accumulative_counts = accumulative_counts
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return islice(super().__iter__(), len(self))
+
+    def __len__(self) -> int:
+        return super().__len__() // self.accumulative_counts * self.accumulative_counts

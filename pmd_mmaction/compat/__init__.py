@@ -34,7 +34,14 @@ _repaired: set[str] = set()
 
 def _repairs() -> tuple[Repair, ...]:
     # Imported late: these modules need the stack, whose absence `requirements` reports better.
-    from pmd_mmaction.compat import checkpoint, cpu_launch, download, imports, multimodal
+    from pmd_mmaction.compat import (
+        checkpoint,
+        cpu_launch,
+        data_loader,
+        download,
+        imports,
+        multimodal,
+    )
 
     return (
         Repair(
@@ -66,6 +73,12 @@ def _repairs() -> tuple[Repair, ...]:
             'mmengine unpickles whatever a URL delivers',
             download.urls_run_code,
             download.register_loader,
+        ),
+        Repair(
+            'loader-without-workers',
+            'num_workers=0 is refused beside options of workers, such as persistent_workers',
+            data_loader.options_of_workers_are_refused,
+            data_loader.leave_out_options_of_workers,
         ),
         Repair(
             'cpu-init',

@@ -25,7 +25,7 @@ ALLOWED = {
     'evaluation': {'functional'},
     'runner': {'functional'},
     'compat': set(),
-    'diagnosis': {'compat', 'dare', 'datasets', 'hooks'},
+    'diagnosis': {'compat', 'dare', 'datasets', 'hooks', 'runner'},
     'version': set(),
     '': {
         'compat',

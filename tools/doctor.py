@@ -32,6 +32,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--entries', type=int, default=20, help='videos of each list to look for (default 20)'
     )
+    parser.add_argument(
+        '--gpus', type=int, help='processes of a training on each machine (default: its GPUs, or 1)'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     parser.add_argument('--json', action='store_true', help='a JSON list instead of a table')
     return parser.parse_args(argv)
@@ -40,6 +43,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def examine(args: argparse.Namespace) -> list:
     """All findings, as tuples (subject, level, found, remedy)."""
     try:
+        from torch.cuda import device_count
+
         from pmd_mmaction.diagnosis import Finding, examine_config, examine_environment
     except ImportError as error:  # a library is missing or too old; the message has the remedy
         return [('pmd_mmaction', 'error', str(error), 'do what it says, then run this again')]
@@ -56,7 +61,8 @@ def examine(args: argparse.Namespace) -> list:
             *findings,
             Finding('config', 'error', f'{type(error).__name__}: {error}', 'mend it'),
         ]
-    return [*findings, *examine_config(cfg, args.entries)]
+    gpus = args.gpus or max(device_count(), 1)
+    return [*findings, *examine_config(cfg, args.entries, gpus)]
 
 
 def show(findings: list) -> None:

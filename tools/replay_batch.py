@@ -107,8 +107,7 @@ def watch(model: nn.Module, findings: Findings, samples: list[str]) -> list:
 
 def replay(model: nn.Module, cfg: Config, record: BatchRecord) -> Findings:
     """Runs the batches of the step forward and backward."""
-    loader_cfg = dict(cfg.train_dataloader, num_workers=0, persistent_workers=False)
-    loader_cfg.pop('prefetch_factor', None)
+    loader_cfg = dict(cfg.train_dataloader, num_workers=0)
     loader = Runner.build_dataloader(loader_cfg, seed=record.seed)
     seed_augmentation(loader.dataset, record.seed, record.epoch)
     findings = Findings()

@@ -37,6 +37,7 @@ def _repairs() -> tuple[Repair, ...]:
     from pmd_mmaction.compat import (
         checkpoint,
         cpu_launch,
+        data_loader,
         download,
         imports,
         loss_scale,
@@ -75,6 +76,12 @@ def _repairs() -> tuple[Repair, ...]:
             'mmengine unpickles whatever a URL delivers',
             download.urls_run_code,
             download.register_loader,
+        ),
+        Repair(
+            'loader-without-workers',
+            'num_workers=0 is refused beside options of workers, such as persistent_workers',
+            data_loader.options_of_workers_are_refused,
+            data_loader.leave_out_options_of_workers,
         ),
         Repair(
             'cpu-init',

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Iterator, Mapping
+from typing import Generator, Iterator, Mapping
 
 import torch
 from mmaction.registry import HOOKS, MODELS
@@ -17,8 +17,9 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from pmd_mmaction.dare import TableLayout
 from pmd_mmaction.datasets import read_path_list
-from pmd_mmaction.diagnosis.finding import Finding, in_gb, judge
-from pmd_mmaction.diagnosis.keys import examine_keys
+from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
+from pmd_mmaction.diagnosis.keys import count, examine_keys
+from pmd_mmaction.diagnosis.loading import examine_loading
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
 from pmd_mmaction.hooks.digest import sha256_of
@@ -31,12 +32,13 @@ MOMENTS = 3  # weights and AdamW's two moments, of every trained parameter
 TEACHERS = 'docs/model_zoo.md tells where to get teachers and how to convert them'
 
 
-def examine_config(cfg: Config, entries: int = 20) -> Iterator[Finding]:
+def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Finding]:
     """Everything a training would find out later.
 
     Args:
         cfg: the config of a training.
         entries: videos of each list that are looked for.
+        gpus: ranks of each node.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     yield from examine_keys(cfg)
@@ -48,7 +50,7 @@ def examine_config(cfg: Config, entries: int = 20) -> Iterator[Finding]:
         try:
             hooks.append(HOOKS.build({k: v for k, v in hook_cfg.items() if k != 'priority'}))
         except Exception as error:  # a config may hold anything
-            yield Finding(name, 'error', _first_line(error), 'change the config as it says')
+            yield Finding(name, 'error', first_line(error), 'change the config as it says')
     missing = []
     for key in ('image_teacher', 'video_teacher'):
         path = _dict(cfg.model.get(key)).get('checkpoint')
@@ -64,7 +66,9 @@ def examine_config(cfg: Config, entries: int = 20) -> Iterator[Finding]:
             finding, count = examine_list(f'{key} list', dataset, entries, classes)
             videos += count if key == LOADERS[0] else 0
             yield finding
-    yield from _examine_model(cfg, missing, videos, hooks)
+    table = yield from _examine_model(cfg, missing, videos, hooks, gpus)
+    if videos:
+        yield from examine_loading(cfg.train_dataloader, videos, gpus, table)
 
 
 def examine_weights(subject: str, path: str) -> Finding:
@@ -81,7 +85,7 @@ def examine_weights(subject: str, path: str) -> Finding:
     try:
         content = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
     except Exception as error:  # whatever is in the file
-        return Finding(subject, 'error', _first_line(error), 'download or convert it again')
+        return Finding(subject, 'error', first_line(error), 'download or convert it again')
     meta = content.get('meta', {}) if isinstance(content, dict) else {}
     source = meta.get('source_sha256') if isinstance(meta, dict) else None
     origin = f', converted from a file of SHA-256 {source}' if source else ''
@@ -110,7 +114,7 @@ def examine_list(
         checked = 'PathListDataset' in str(dataset.get('type')) and prefix
         listed = read_path_list(path, root, not checked or bool(dataset.get('allow_outside')))
     except (OSError, TypeError, ValueError) as error:
-        return Finding(subject, 'error', _first_line(error), 'see docs/data.md'), 0
+        return Finding(subject, 'error', first_line(error), 'see docs/data.md'), 0
     names = [name for name, _ in listed]
     if isinstance(classes, int):
         labels = [(name, [NO_LABEL if label is None else label]) for name, label in listed]
@@ -127,16 +131,17 @@ def examine_list(
 
 
 def _examine_model(
-    cfg: Config, missing: list[str], videos: int, hooks: list[Hook]
-) -> Iterator[Finding]:
+    cfg: Config, missing: list[str], videos: int, hooks: list[Hook], gpus: int
+) -> Generator[Finding, None, int]:
+    """The model and its files; returns the bytes of its table in shared memory."""
     model_cfg = cfg.model.to_dict()
     for key in missing:  # told already; what else is wrong?
         model_cfg[key]['checkpoint'] = None
     try:
         model = MODELS.build(model_cfg)
     except Exception as error:  # a config may hold anything
-        yield Finding('model', 'error', _first_line(error), 'change the config as it says')
-        return
+        yield Finding('model', 'error', first_line(error), 'change the config as it says')
+        return 0
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     yield Finding(
         'model', 'ok', f'{type(model).__name__}, {trained / 1e6:.1f} M trained parameters'
@@ -148,6 +153,8 @@ def _examine_model(
         table = TableLayout(videos, spec.num_teachers, spec.num_patches, hook.dtype).nbytes
         yield _examine_scratch(hook.scratch_dir, table)
     yield _examine_disk(cfg, trained * MOMENTS * torch.float32.itemsize + table)
+    # one process keeps the table for itself
+    return table if table and gpus > 1 and not hook.scratch_dir else 0
 
 
 def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
@@ -168,10 +175,10 @@ def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
 def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
     """Whether the checkpoints that are kept fit on the disk."""
     hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
-    kept = _count(hook.get('max_keep_ckpts'), 0)
+    kept = count(hook.get('max_keep_ckpts'), 0)
     if kept < 1:
-        epochs = _count(_dict(cfg.get('train_cfg')).get('max_epochs'), 1)
-        kept = math.ceil(epochs / _count(hook.get('interval'), 1))
+        epochs = count(_dict(cfg.get('train_cfg')).get('max_epochs'), 1)
+        kept = math.ceil(epochs / count(hook.get('interval'), 1))
     work_dir = Path(cfg.get('work_dir') or 'work_dirs').absolute()
     there = next(place for place in (work_dir, *work_dir.parents) if place.is_dir())
     free, need = shutil.disk_usage(there).free, (kept + 1) * checkpoint
@@ -209,13 +216,3 @@ def _hook_configs(cfg: Config) -> Iterator[tuple[str, Mapping]]:
 def _dict(part: object) -> Mapping:
     """A part of a config, or an empty one where something else is written."""
     return part if isinstance(part, Mapping) else {}
-
-
-def _count(value: object, least: int) -> int:
-    """A number in a config, or the least where something else is written."""
-    return max(value, least) if isinstance(value, int) else least
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or ['']
-    return lines[0] or type(error).__name__

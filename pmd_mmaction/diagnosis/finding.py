@@ -27,3 +27,8 @@ def judge(subject: str, good: bool, found: str, remedy: str, bad: str = 'error')
 def in_gb(size: float) -> str:
     """Bytes as people read them."""
     return f'{size / 1e9:.2f} GB'
+
+
+def first_line(error: Exception) -> str:
+    """What an error says at first."""
+    return str(error).strip().partition('\n')[0] or type(error).__name__

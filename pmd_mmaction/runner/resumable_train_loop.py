@@ -1,15 +1,19 @@
 """Going on inside an epoch."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
+from mmengine.dist import get_world_size
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from pmd_mmaction.functional import checks
+from pmd_mmaction.runner.first_batch import few_videos
+from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
 
 
@@ -32,7 +36,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             ``timeout`` of the data loader itself comes first.
 
     Raises:
-        ValueError: for a number of epochs that is none, or a negative ``worker_timeout``.
+        ValueError: for a number of epochs that is none, a negative ``worker_timeout``, or fewer
+            videos than a batch.
     """
 
     resumes_mid_epoch = True
@@ -62,6 +67,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         super().__init__(
             runner, dataloader, max_epochs or 1, val_begin, val_interval, dynamic_intervals
         )
+        self._require_a_batch()
         if self.dataloader.num_workers > 0 and not self.dataloader.timeout:
             self.dataloader.timeout = worker_timeout
 
@@ -85,18 +91,49 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             )
         return super().run()
 
+    def _require_a_batch(self) -> None:
+        """Refuses epochs without an iteration, in which schedulers would fail."""
+        loader = self.dataloader
+        if len(loader) == 0:
+            batch = loader.batch_size or loader.batch_sampler.batch_size
+            found, remedy = few_videos(len(loader.dataset), batch, get_world_size())
+            raise ValueError(f'{found}: {remedy}')
+
     def run_epoch(self) -> None:
         """Runs an epoch, or what is left of it."""
         done = self.iter - self.epoch * len(self.dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         with without_first_batches(self.dataloader, done) as loader:
-            batches = iter(loader)
-            with explained_worker_faults(batches):
+            batches, data_batch = iter(loader), None
+            with explained_worker_faults(batches, lambda: self._shared_memory(data_batch)):
                 for batch_idx, data_batch in enumerate(batches, start=done):
                     self.run_iter(batch_idx, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
+
+    def _shared_memory(self, data_batch: object) -> str:
+        """What this node needs of it, by the last batch, and what there is."""
+        loader, ranks = self.dataloader, _ranks_of_node()
+        hooks = (hook for hook in self.runner.hooks if not getattr(hook, 'scratch_dir', None))
+        tables = (getattr(hook, 'table', None) for hook in hooks)
+        need = SharedMemory(
+            None if data_batch is None else bytes_of(data_batch),
+            loader.prefetch_factor or 0,
+            loader.num_workers,
+            ranks,
+            sum(getattr(table, 'nbytes', 0) for table in tables) if ranks > 1 else 0,
+        )
+        return (
+            f'Workers hand over batches in shared memory, which may have run full: {need}; '
+            f'{told_space()}. In that case {need.remedy}; tools/doctor.py adds it up for a config'
+        )
+
+
+def _ranks_of_node() -> int:
+    """As torchrun or Slurm says; without them, all."""
+    told = (os.environ.get(name, '') for name in ('LOCAL_WORLD_SIZE', 'SLURM_NTASKS_PER_NODE'))
+    return next((int(number) for number in told if number.isdecimal()), get_world_size())
 
 
 @contextmanager

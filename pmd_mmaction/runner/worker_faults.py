@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 REMEDY = (
@@ -13,7 +13,7 @@ REMEDY = (
 
 
 @contextmanager
-def explained_worker_faults(batches: Iterator) -> Iterator[None]:
+def explained_worker_faults(batches: Iterator, shared_memory: Callable[[], str]) -> Iterator[None]:
     """Ends the run with the remedy if a worker of a data loader is lost.
 
     Its processes are killed then: one that hangs in a decoder heeds no other signal, and the
@@ -24,6 +24,7 @@ def explained_worker_faults(batches: Iterator) -> Iterator[None]:
 
     Args:
         batches: an iterator of torch's ``DataLoader``.
+        shared_memory: what the run needs of it and what there is.
 
     Raises:
         RuntimeError: in the place of torch's, saying what to do.
@@ -34,8 +35,9 @@ def explained_worker_faults(batches: Iterator) -> Iterator[None]:
         told = str(error).strip()
         if not told.startswith('DataLoader '):  # of the loader itself, not of what it loads
             raise
+        memory = shared_memory()  # before the workers give theirs back
         _kill(getattr(batches, '_workers', ()))
-        raise RuntimeError(f'{told}\n{_cause(told)} {REMEDY}') from error
+        raise RuntimeError(f'{told}\n{_cause(told)} {REMEDY}.\n{memory}') from error
 
 
 def _cause(told: str) -> str:

@@ -70,6 +70,10 @@ RUNS = [
     (add(dict(type='NonFiniteHook')), 'NonFiniteHook is there 2 times'),
     (other_model, 'ProgressivePhaseHook leads a PMDRecognizer.*the model is a MaskedAutoencoder'),
     (without_mean, 'the clips would not be normalised: set model.data_preprocessor'),
+    (
+        put('train_dataloader.batch_size', 13),
+        '12 videos are not one batch: .*batch_size is 13 per GPU, 1 GPU.*to 12 or less',
+    ),
     (put('train_dataloader.dataset.ann_file', 'nowhere.txt'), 'no list file nowhere.txt'),
 ]
 

@@ -54,6 +54,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'multimodal',
         'checkpoint-loading',
         'checkpoint-download',
+        'loader-without-workers',
         'cpu-init',
         'cpu-ddp',
         'cpu-strategy',

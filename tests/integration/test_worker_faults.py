@@ -57,6 +57,8 @@ def test_the_run_ends_and_names_the_remedy(clips, tmp_path, kind, told, persiste
     assert ended == 1, f'exit code {ended}'
     error = log.read_text().rpartition('RuntimeError: ')[2]
     assert told in error and 'tools/data/check_videos.py' in error
+    assert '1 rank(s) x 2 workers x 2 batches' in error and 'GiB free' in error
+    assert 'docker: --shm-size=1g' in error
 
 
 @pytest.mark.parametrize('workers, own, expected', [(0, 0, 0), (2, 0, 600), (2, 7, 7)])

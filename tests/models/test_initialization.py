@@ -32,7 +32,7 @@ MODELS_FROM_SCRATCH = {
         decoder=dict(type='FeatureDecoder'),
         video_teacher=TEACHER,
         base=dict(),
-        clfa=dict(type='CLFANeck', align_tokens='masked'),
+        clfa=dict(type='CLFATerm', align_tokens='masked'),
     ),
     'MaskedAutoencoder': dict(PARTS, decoder=dict(type='FeatureDecoder'), mask_ratio=0.75),
 }

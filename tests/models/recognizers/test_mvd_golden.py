@@ -16,7 +16,7 @@ from safetensors import safe_open
 
 from pmd_mmaction.convert.videomae import read_videomae
 from pmd_mmaction.functional import split_mask
-from pmd_mmaction.models.recognizers.views import MaskedView
+from pmd_mmaction.models.maskers import View
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / 'tests' / 'data' / 'golden' / 'mvd.safetensors'
@@ -91,7 +91,7 @@ def view(golden):
     """The recorded masks."""
     mask = golden['mask']
     visible, masked = split_mask(mask, int((~mask[0]).sum()))
-    return MaskedView(visible, masked, visible, masked, None)
+    return View(visible, masked)
 
 
 def close(found, expected, tolerance=1e-5):
@@ -111,18 +111,18 @@ def test_positions_are_those_of_mvd(golden, model):
 def test_targets_features_and_predictions(golden, model, view):
     for name, kind in (('img', 'image'), ('vid', 'video')):
         close(model.teachers[name](golden['clip']).features, golden[f'inter.teacher_{kind}_tokens'])
-    encoded = model.backbone.encode(golden['clip'], view.visible_index, (0, 1))
+    encoded = model.backbone.encode(golden['clip'], view.visible, (0, 1))
     for index, layer in enumerate(encoded.layers):
         close(layer, golden[f'inter.student_block{index}'])
     close(encoded.tokens, golden['inter.student_encoder_normed'])
     for name, decoder in model.decoders.items():
         close(decoder.embed(encoded.tokens), golden[f'inter.student_down_{name}'])
-        predicted = decoder(encoded.tokens, view.visible_index, view.masked_index)
+        predicted = decoder(encoded.tokens, view.visible, view.masked)
         close(predicted, golden[f'inter.pred_{name}'])
 
 
 def test_losses_and_gradients(golden, model, view):
-    losses, _ = model.distill(golden['clip'], view, None, None)
+    losses, _ = model.distill(golden['clip'], dict(student=view))
     assert set(losses) == {'loss_base_img', 'loss_base_vid'}
     for name in ('img', 'vid'):
         close(losses[f'loss_base_{name}'], golden[f'loss.{name}'])
@@ -141,7 +141,7 @@ def test_losses_and_gradients(golden, model, view):
 def test_layer_normalised_targets(golden, model, view):
     for teacher in model.teachers.values():
         teacher.target_norm = 'layer_norm'
-    losses, _ = model.distill(golden['clip'], view, None, None)
+    losses, _ = model.distill(golden['clip'], dict(student=view))
     for name in ('img', 'vid'):
         # MVD's layer norm has an eps of 1e-6, ours PyTorch's 1e-5
         close(losses[f'loss_base_{name}'], golden[f'loss.alt_normfeature_SmoothL1_{name}'], 1e-4)

@@ -127,7 +127,7 @@ TERM_KEYS = dict(base='base', psd='pg', dare='df', clfa='al')
 @pytest.mark.parametrize('term', TERM_KEYS)
 def test_a_term_may_have_a_lambda_for_each_teacher(in_second_phase, batch, term):
     def run(**weights):
-        kind = dict(type='CLFANeck') if term == 'clfa' else {}
+        kind = dict(type='CLFATerm') if term == 'clfa' else {}
         model = in_second_phase(**{term: dict(kind, loss_weight=weights or 1.0)})
         model.seed_masks(SEED)
         return model.loss(*batch)

@@ -1,0 +1,47 @@
+"""What loading the batches of a training needs: enough videos, and shared memory."""
+
+import math
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+
+from mmaction.registry import DATASETS
+
+from pmd_mmaction.diagnosis.finding import Finding, first_line, judge
+from pmd_mmaction.diagnosis.keys import count
+from pmd_mmaction.runner.first_batch import few_videos
+from pmd_mmaction.runner.shared_memory import SHARED_MEMORY, SharedMemory, bytes_of, told_space
+
+
+def examine_loading(loader: Mapping, videos: int, gpus: int, table: int = 0) -> Iterator[Finding]:
+    """Whether an epoch has an iteration, and shared memory holds its batches.
+
+    Args:
+        loader: config of the training's data loader.
+        videos: of its data set, at least one.
+        gpus: ranks of each node.
+        table: bytes of the difficulty table in shared memory.
+    """
+    batch = count(loader.get('batch_size'), 1)
+    videos *= count(loader['dataset'].get('times'), 1)  # RepeatDataset
+    share = math.ceil(videos / gpus)
+    rounding = math.floor if loader.get('drop_last') else math.ceil
+    found = f'{videos} videos, {batch} per GPU, {gpus} GPU(s)'
+    if iterations := rounding(share / batch):
+        yield Finding('batches', 'ok', f'{found}: {iterations} iterations per epoch')
+    else:
+        yield Finding('batches', 'error', *few_videos(videos, batch, gpus))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of SeedAugmentation, which has no epoch here
+            sample = DATASETS.build(loader['dataset'])[0]
+    except Exception as error:  # whatever is in the file and the pipeline
+        remedy = 'if other videos are as bad: tools/data/check_videos.py finds them all'
+        yield Finding('first video', 'warning', first_line(error), remedy)
+        return
+    workers = count(loader.get('num_workers'), 0)
+    prefetch = count(loader.get('prefetch_factor') or 2, 1)  # 2 is torch's own
+    need = SharedMemory(batch * bytes_of(sample), prefetch, workers, gpus, table)
+    free = shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else math.inf
+    found = f'{need} per node; {told_space()}'
+    yield judge('shared memory of batches', free >= need.total, found, need.remedy)

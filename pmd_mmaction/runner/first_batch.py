@@ -1,0 +1,22 @@
+"""Whether the videos are enough for a batch, and what to do if not."""
+
+import math
+
+
+def few_videos(videos: int, batch: int, ranks: int) -> tuple[str, str]:
+    """What is wrong if an epoch has no whole batch, and the remedy.
+
+    Args:
+        videos: of the training.
+        batch: videos per GPU in an iteration.
+        ranks: GPUs (on the CPU: processes).
+    """
+    share = math.ceil(videos / ranks)  # the sampler fills up
+    found = (
+        f'{videos} videos are not one batch: train_dataloader.batch_size is {batch} per GPU, '
+        f'{ranks} GPU(s) want {batch * ranks}, and drop_last=True leaves out what is less'
+    )
+    return found, (
+        f'set train_dataloader.batch_size to {max(share, 1)} or less, take fewer GPUs, or set '
+        'train_dataloader.drop_last=False'
+    )

@@ -1,0 +1,68 @@
+"""What the processes of a node keep in shared memory: batches of workers, and a table."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+SHARED_MEMORY = Path('/dev/shm')
+GIB = 2**30
+
+
+class SharedMemory(NamedTuple):
+    """Need of one node.
+
+    Attributes:
+        batch: bytes of one batch; None if no batch has been seen.
+        prefetch: batches that a worker has ready.
+        workers: per rank.
+        ranks: of the node.
+        table: bytes of the difficulty table, if it lies there.
+    """
+
+    batch: int | None
+    prefetch: int
+    workers: int
+    ranks: int
+    table: int = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes in all."""
+        return self.ranks * self.workers * self.prefetch * (self.batch or 0) + self.table
+
+    @property
+    def remedy(self) -> str:
+        """What helps if there is not so much."""
+        size = -(-self.total * 9 // 8 // GIB)  # an eighth for the batch that is being handed over
+        return (
+            f'enlarge {SHARED_MEMORY} (docker: --shm-size={max(size, 1)}g), lower num_workers or '
+            'prefetch_factor of train_dataloader'
+            + (', or give DAREHook a scratch_dir on a local disk' if self.table else '')
+        )
+
+    def __str__(self) -> str:
+        size = 'of unknown size' if self.batch is None else f'of {self.batch / GIB:.2f} GiB'
+        text = f'{self.ranks} rank(s) x {self.workers} workers x {self.prefetch} batches {size}'
+        if self.table:
+            text += f' + {self.table / GIB:.2f} GiB of difficulty table'
+        return text if self.batch is None else f'{text} = {self.total / GIB:.2f} GiB'
+
+
+def told_space() -> str:
+    """How large the shared memory is and what is free of it."""
+    if not SHARED_MEMORY.is_dir():
+        return f'there is no {SHARED_MEMORY}'
+    usage = shutil.disk_usage(SHARED_MEMORY)
+    return f'{SHARED_MEMORY} has {usage.total / GIB:.2f} GiB, {usage.free / GIB:.2f} GiB free'
+
+
+def bytes_of(batch: object) -> int:
+    """Bytes of all tensors in nested dicts and lists: what goes through shared memory."""
+    if isinstance(batch, Tensor):
+        return batch.nbytes
+    if isinstance(batch, Mapping):
+        return sum(map(bytes_of, batch.values()))
+    return sum(map(bytes_of, batch)) if isinstance(batch, (list, tuple)) else 0

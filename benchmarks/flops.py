@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import Phase, PhaseSchedule
+from pmd_mmaction.models.terms import Step
 
 
 def _attention_flops(query, key, value, *args, out_shape=None, **kwargs) -> int:
@@ -54,36 +55,29 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     )
     model.set_phase(phase, phase.mask_ratio)
     model.seed_masks(0)
-    view = model.draw_view(clip)
+    views = model.draw_views(clip)
+    view, terms = views['student'], model.terms
+    clfa = terms['al'] if 'al' in terms else None
     parts = {
         f'{name} teacher': count_flops(lambda teacher=teacher: teacher(clip))
         for name, teacher in model.teachers.items()
     }
-    layers = model.neck.student_layers if model.with_neck else ()
-    encoded = encoder.encode(clip, view.visible_index, layers)
-    parts['encoder'] = count_flops(lambda: encoder.encode(clip, view.visible_index))
+    layers = clfa.student_layers if clfa else ()
+    encoded = encoder.encode(clip, view.visible, layers)
+    parts['encoder'] = count_flops(lambda: encoder.encode(clip, view.visible))
     parts['decoders'] = count_flops(
-        lambda: [
-            decoder(encoded.tokens, view.visible_index, view.masked_index)
-            for decoder in model.decoders.values()
-        ]
+        lambda: [decoder(encoded.tokens, *view) for decoder in model.decoders.values()]
     )
     frozen, trained = (
         sum(v for k, v in parts.items() if 'teacher' in k),
         sum(v for k, v in parts.items() if 'teacher' not in k),
     )
     parts['base step'] = frozen + 3 * trained
-    parts['auxiliary teacher'] = trained if phase.index and model.psd is not None else 0
-    if model.with_neck:
-        targets = model._teach(clip, view)
-        parts['CLFA'] = count_flops(
-            lambda: model.neck(
-                encoded.layers,
-                {n: x.groups for n, x in targets.items()},
-                view.visible_index,
-                view.masked_index,
-            )
-        )
+    parts['auxiliary teacher'] = trained if phase.index and model.psd else 0
+    if clfa:
+        targets, groups = model.teach(clip, views)
+        step = Step(views, targets, groups, dict(zip(layers, encoded.layers)), decoded={})
+        parts['CLFA'] = count_flops(lambda: clfa(step))
     parts['PMD step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts.get('CLFA', 0)
     return {name: value / 1e9 for name, value in parts.items()}
 

@@ -54,7 +54,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.disable(logging.INFO)
     depth = 3 if args.tiny else 12
-    sizes = dict(embed_dims=48, depth=depth, num_heads=3, **TINY_GRID)
+    sizes = dict(embed_dims=12, depth=depth, num_heads=3, **TINY_GRID)
     model = build_model(grid=sizes, ratio=0.5).to(args.device)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)

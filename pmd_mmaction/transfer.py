@@ -5,6 +5,7 @@ for the next iteration. On a machine without a GPU everything is a plain copy, o
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -29,14 +30,15 @@ def send_stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
     """Tensors of the host, stacked, in one copy.
 
     Args:
-        tensors: B tensors of one shape and dtype on the host.
+        tensors: B tensors of one shape on the host.
         device: Where they go.
 
     Returns:
-        (B, ...) of the same dtype on the device.
+        (B, ...) on the device, of the dtype that holds all of theirs.
     """
     shape = (len(tensors), *tensors[0].shape)
-    stacked = torch.empty(shape, dtype=tensors[0].dtype, pin_memory=_can_pin(device))
+    dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
+    stacked = torch.empty(shape, dtype=dtype, pin_memory=_can_pin(device))
     return torch.stack(list(tensors), out=stacked).to(device, non_blocking=True)
 
 

@@ -1,7 +1,7 @@
 """Difficulty-Aware Region Enhancement: the life of the difficulty table."""
 
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 from mmengine.dist import barrier
 from mmengine.hooks import CheckpointHook, Hook
@@ -19,7 +19,7 @@ from pmd_mmaction.functional import PhaseSchedule, checks, stage_of
 from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.plain_model import plain_model
 from pmd_mmaction.hooks.protocols import Curriculum
-from pmd_mmaction.hooks.shared_table import create_shared_table
+from pmd_mmaction.hooks.shared_table import TableShare, create_shared_table
 
 REGIONS = ('patch_index',)
 
@@ -81,8 +81,16 @@ class DAREHook(Hook):
         self.reset_per_phase = reset_per_phase
         self.dtype = dtype
         self.scratch_dir = scratch_dir
-        self.table: DifficultyTable | None = None
+        self._share: TableShare | None = None
         self._record: dict | None = None
+
+    @property
+    def table(self) -> DifficultyTable | None:
+        """The table with all values of the past iterations; None without DARE in the model."""
+        if self._share is None:
+            return None
+        self._share.complete()
+        return self._share.table
 
     # ------------------------------------------------------------------ start
 
@@ -103,15 +111,15 @@ class DAREHook(Hook):
         self._share = create_shared_table(
             len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir
         )
-        self.table = self._share.table
+        table = self._share.table
         if runner.iter > 0:
             self._load(runner)
-        self._reader = DifficultyReader(self.table)
+        self._reader = DifficultyReader(table)
         plain_model(runner).attach_difficulty(self._reader)
         runner.logger.info(
             f'Difficulty table: {len(dataset)} videos x {spec.num_teachers} '
             f'teacher(s) x {spec.num_patches} patches, {self.dtype}, '
-            f'{self.table.nbytes / 2**20:.1f} MiB per node'
+            f'{table.nbytes / 2**20:.1f} MiB per node'
         )
 
     def _load(self, runner) -> None:
@@ -126,7 +134,7 @@ class DAREHook(Hook):
             noted = runner.message_hub.runtime_info.get('last_ckpt')
             beside, written = ([Path(p).parent] if p else [] for p in (runner._load_from, noted))
             path = find_table(self._record['file'], [*beside, Path(runner.work_dir), *written])
-            table_file.load(self.table, path, self._record['digest'], self._fingerprint)
+            table_file.load(self._share.table, path, self._record['digest'], self._fingerprint)
             runner.logger.info(f'Difficulty table loaded from {path}')
         barrier()
 
@@ -139,7 +147,7 @@ class DAREHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Decides whether this epoch's weights are uniform."""
-        if self.table is None:
+        if self._share is None:
             return
         phase = self._schedule.at(runner.epoch)
         first_stage = stage_of(runner.epoch, phase, self.stage_epochs) == 0
@@ -147,7 +155,7 @@ class DAREHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Brings up to date what the recognizer is about to read."""
-        if self.table is not None:
+        if self._share is not None:
             samples = data_batch['data_samples']
             # The recognizer refuses a sample without an index.
             self._share.bring_up([sample.get('sample_idx', -1) for sample in samples])
@@ -156,7 +164,7 @@ class DAREHook(Hook):
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Sends the smoothed losses of all ranks on their way into the table."""
-        if self.table is None:
+        if self._share is None:
             return
         losses = plain_model(runner).pop_patch_losses()
         if losses is None:  # NonFiniteHook took them, on every rank
@@ -165,32 +173,32 @@ class DAREHook(Hook):
 
     def after_train_epoch(self, runner) -> None:
         """Turns the table over where the next epoch begins a stage or a phase."""
-        if self.table is None:
+        if self._share is None:
             return
-        self._share.complete()
+        self._share.bring_up()  # each rank hears of a bad value before one of them saves
         following = runner.epoch + 1
         if following >= self._schedule.total_epochs:
             return
         phase = self._schedule.at(following)
-        if following == phase.begin:
-            self._once(self.table.reset if self.reset_per_phase else self.table.end_stage)
-        elif (following - phase.begin) % self.stage_epochs == 0:
-            self._once(self.table.end_stage)
+        if following == phase.begin and self.reset_per_phase:
+            self._once(DifficultyTable.reset)
+        elif (following - phase.begin) % self.stage_epochs == 0:  # also where a phase begins
+            self._once(DifficultyTable.end_stage)
 
-    def _once(self, change) -> None:
+    def _once(self, change: Callable[[DifficultyTable], None]) -> None:
         """Changes the whole table once per node, while nobody reads or writes."""
+        table = self.table  # nothing is on its way any more
         barrier()
         if self._share.owner:
-            change()
+            change(table)
         barrier()
 
     # ------------------------------------------------------------------ checkpoints
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Saves the table and names it in the checkpoint (the main process calls this)."""
-        if self.table is None:
+        if self._share is None:
             return
-        self._share.complete()  # inside an epoch
         meta, directory = checkpoint['meta'], _checkpoint_dir(runner)
         directory.mkdir(parents=True, exist_ok=True)  # at the first checkpoint
         name = table_name(meta['epoch'], meta['iter'])

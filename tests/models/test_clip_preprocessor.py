@@ -47,6 +47,15 @@ def test_the_numbers_are_those_of_mmaction2(collate, shape, options, dtype):
         assert a.sample_idx == b.sample_idx and torch.equal(a.gt_label, b.gt_label)
 
 
+def test_clips_of_different_dtypes_are_stacked_as_by_mmaction2():
+    ours, theirs = (
+        kind(**COLOURS, format_shape='NCTHW') for kind in (ClipPreprocessor, ActionDataPreprocessor)
+    )
+    items = [*batch(size=2), *batch(size=1, dtype=torch.float32)]
+    found, expected = (x(pseudo_collate(items), training=True)['inputs'] for x in (ours, theirs))
+    assert torch.equal(found, expected)
+
+
 def test_blending_is_that_of_mmaction2():
     blending = dict(type='MixupBlending', num_classes=3)
     results = []

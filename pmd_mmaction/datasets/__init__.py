@@ -1,5 +1,6 @@
 """Data sets and transforms that MMAction2 lacks."""
 
+from pmd_mmaction.datasets.antialiased_resize import AntialiasedResize
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.mark_split import MarkSplit
 from pmd_mmaction.datasets.path_list import (
@@ -16,6 +17,7 @@ from pmd_mmaction.datasets.video_transforms import VideoDecode, VideoInit
 from pmd_mmaction.datasets.whole_steps import WholeStepBatchSampler
 
 __all__ = [
+    'AntialiasedResize',
     'MarkSplit',
     'PathListDataset',
     'ReadableClips',

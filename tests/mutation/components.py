@@ -85,7 +85,6 @@ COMPONENTS = {
     ],
     ('runner/resumable_train_loop.py', 'runner/test_resumable_train_loop.py'): [
         ('inside an epoch: one sample late', 'self.skipped, self.end)', 'self.skipped + 1, self.end)'),
-        ('inside an epoch: to the last sample', 'self.skipped, self.end)', 'self.skipped, None)'),
         ('inside an epoch: batches as samples', 'count * size', 'count'),
     ],
     ('hooks/step_seed_hook.py', 'hooks/test_step_seed_hook.py'): [
@@ -98,6 +97,14 @@ COMPONENTS = {
         ('seed of a sample: same in all epochs', "derive_seed(seed, epoch, results", "derive_seed(seed, results"),
         ('seed of a sample: same for all', "epoch, results['sample_idx'])", 'epoch)'),
         ('seed of a sample: not of the run', 'derive_seed(seed, epoch,', 'derive_seed(0, epoch,'),
+    ],
+    ('runner/resumable_train_loop.py', 'datasets/test_whole_steps.py'): [
+        ('inside an epoch: to the last sample', 'self.skipped, self.end)', 'self.skipped, None)'),
+    ],
+    ('datasets/antialiased_resize.py', 'datasets/test_antialiased_resize.py'): [
+        ('anti-aliasing: none', 'antialias=True', 'antialias=False'),
+        ('anti-aliasing: width for height', '(height, width), mode', '(width, height), mode'),
+        ('anti-aliasing: width for height in the size', "results['imgs'], results['img_shape'] = frames, (height, width)", "results['imgs'], results['img_shape'] = frames, (width, height)"),
     ],
     ('datasets/whole_steps.py', 'datasets/test_whole_steps.py'): [
         ('whole steps: all batches', 'islice(super().__iter__(), len(self))', 'super().__iter__()'),

@@ -7,7 +7,14 @@ train_pipeline = [
     dict(type='SeedAugmentation'),
     dict(type='VideoInit', reader=reader),
     dict(type='RequireFrames', minimum=2),
-    dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1),
+    # a video of less than 64 frames: its last frame is repeated
+    dict(
+        type='SampleFrames',
+        clip_len=16,
+        frame_interval=4,
+        num_clips=1,
+        out_of_bound_opt='repeat_last',
+    ),
     dict(type='VideoDecode'),
     dict(
         type='MultiScaleCrop',
@@ -17,7 +24,7 @@ train_pipeline = [
         max_wh_scale_gap=1,
         num_fixed_crops=13,
     ),
-    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='AntialiasedResize', scale=(224, 224)),
     dict(type='FormatShape', input_format='NCTHW'),
     # DARE needs sample_idx.
     dict(type='PackActionInputs', meta_keys=('img_shape', 'sample_idx')),

@@ -31,14 +31,14 @@ optim_wrapper = dict(
         },
     ),
 )
-# Every phase has a warm-up and a cosine of its own.
+# Every phase has a warm-up, from 0 (MMEngine multiplies rates, so nearly), and a cosine of its own.
 param_scheduler = [
     scheduler
     for start in range(0, epochs * len(ratios), epochs)
     for scheduler in (
         dict(
             type='LinearLR',
-            start_factor=0.01,
+            start_factor=1e-8,
             begin=start,
             end=start + warmup,
             by_epoch=True,

@@ -20,7 +20,7 @@ param_scheduler = [
     for scheduler in (
         dict(
             type='LinearLR',
-            start_factor=0.01,
+            start_factor=1e-8,
             begin=start,
             end=start + warmup,
             by_epoch=True,

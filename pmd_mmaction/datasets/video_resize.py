@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import av
 
-from pmd_mmaction.datasets.video_stream import open_video, orientation
+from pmd_mmaction.datasets.video_stream import VideoError, open_video, orientation
 from pmd_mmaction.datasets.watched_decoding import WatchedDecoding
 from pmd_mmaction.datasets.yuv_scaler import YUVScaler
 
@@ -56,9 +56,8 @@ def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
         The number of frames.
 
     Raises:
-        VideoError: if there is no video in it.
-        ValueError: if it is damaged (:class:`WatchedDecoding`), or the copy has another number of
-            frames.
+        ValueError: if there is no video in it, if it is damaged (:class:`WatchedDecoding`), or if
+            the copy has another number of frames.
         av.FFmpegError: if it cannot be decoded.
     """
     source, target = paths
@@ -76,6 +75,8 @@ def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
         with open(aside, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(aside, target)
+    except VideoError as error:
+        raise ValueError(str(error)) from error
     finally:
         Path(aside).unlink(missing_ok=True)
     return decoding.count

@@ -46,8 +46,9 @@ class WatchedDecoding:
         except BaseException:
             self.container.close()
             raise
-        self.count = self._packets = self._broken_packets = self._broken_frames = 0
-        self._start, self._end = None, 0.0
+        self.count = self._broken_packets = self._broken_frames = 0
+        # Start of the first packet shown, of the last one, and the end of all.
+        self._ticks: tuple[int, int, int] | None = None
         self.damage: tuple[str, str] | None = None
         self.note = ''
 
@@ -59,46 +60,48 @@ class WatchedDecoding:
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """Decodes; to be used once."""
+        decoder, demuxer = self.stream.codec_context.codec.name, self.container.format.name
         level = logging.get_level()
         logging.set_level(logging.ERROR)
         try:
             with logging.Capture() as messages:
                 for frame in decode_in_order(self, self.stream):
+                    if not self.count:
+                        # Before the first frame come those that refer to what was cut away.
+                        messages[:] = [said for said in messages if said[1] != decoder]
                     self.count += 1
                     self._broken_frames += frame.is_corrupt
                     yield frame
         finally:
             logging.set_level(level)
-        speakers = (self.stream.codec_context.codec.name, self.container.format.name)
-        errors = [text.strip() for _, speaker, text in messages if speaker in speakers]
+        errors = [text.strip() for _, speaker, text in messages if speaker in (decoder, demuxer)]
         self._judge([text for text in errors if not any(part in text for part in _HARMLESS)])
 
     def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
         """The packets of the container, counted: what :func:`decode_in_order` asks for."""
         for packet in self.container.demux(stream):
-            if packet.dts is not None or packet.size:
-                self._packets += 1
-                self._broken_packets += packet.is_corrupt
-                self._note_times(packet)
+            self._broken_packets += packet.is_corrupt
+            self._note_times(packet)
             yield packet
 
     def _note_times(self, packet: av.Packet) -> None:
-        time = packet.dts if packet.pts is None else packet.pts
-        if time is not None:
-            start = float(time * packet.time_base)
-            self._start = start if self._start is None else min(self._start, start)
-            length = float((packet.duration or 0) * packet.time_base)
-            self._end = max(self._end, start + length)
+        start = packet.dts if packet.pts is None else packet.pts
+        if start is not None:
+            first, last, end = self._ticks or (start, start, start)
+            end = max(end, start + (packet.duration or 0))
+            self._ticks = min(first, start), max(last, start), end
 
     def _judge(self, errors: list[str]) -> None:
         """Weighs what was seen."""
         cut_off = [text for text in errors if 'prematurely' in text]
         errors = [text for text in errors if text not in cut_off]
-        missing, note = self._compare_times() if not self.stream.frames else self._compare_counts()
+        missing, note = self._compare_lengths()
         self.note = '; '.join(filter(None, (note, *cut_off[:1])))
+        # Parts of transport streams that were joined do not count their packets on.
+        joined = self.container.format.name == 'mpegts'
         if self._broken_frames:
             self.damage = 'decode error', f'{self._broken_frames} of {self.count} frames are spoilt'
-        elif self._broken_packets:
+        elif self._broken_packets and not joined:
             self.damage = 'decode error', f'{self._broken_packets} packets are incomplete'
         elif errors:
             self.damage = 'decode error', errors[0]
@@ -107,29 +110,32 @@ class WatchedDecoding:
         elif missing:
             self.damage = 'wrong length', self.note
 
-    def _compare_counts(self) -> tuple[bool, str]:
-        """Whether packets are missing, and how many frames differ from the header's number."""
-        promised = self.stream.frames
-        missing = self._packets < promised - max(2, self._tolerance * promised)
-        if 'mp4' in self.container.format.name:
-            missing = False  # edit lists cut packets away, and one that is not there is an error
-        note = f'{self.count} frames, header says {promised}' if self.count != promised else ''
-        return missing, note
-
-    def _compare_times(self) -> tuple[bool, str]:
+    def _compare_lengths(self) -> tuple[bool, str]:
         """Whether the end is missing, and how the length differs from the header's."""
-        frame = float(1 / (self.stream.average_rate or 25))
-        # some headers count from zero, others from the first frame
-        end = max(self._end, self._end - (self._start or 0))
-        own, whole = _own_seconds(self.stream), (self.container.duration or 0) / av.time_base
         if self._ends_inside_a_packet():
             return True, 'the file ends in the middle of a packet'
-        for promised in filter(None, (own, whole)):
+        first, last, end = (float(t * self.stream.time_base) for t in self._ticks or (0, 0, 0))
+        rate = float(self.stream.average_rate or 25)
+        frame = max(1 / rate, (last - first) / max(self.count - 1, 1))
+        # Some headers count from zero, others from the first frame.
+        ends = end, end - first
+        note, promises = '', self._announced_seconds()
+        if self.stream.frames:
+            promises = [self.stream.frames / rate]
+            if self.count != self.stream.frames:
+                note = f'{self.count} frames, header says {self.stream.frames}'
+        for promised in filter(None, promises):
             slack = max(2 * frame, self._tolerance * promised)
-            if abs(end - promised) > slack:
-                missing = end < promised and not self._goes_on_until(promised - slack)
-                return missing, f'the picture ends at {end:.2f} s, the header says {promised:.2f} s'
-        return False, ''
+            if min(abs(end - promised) for end in ends) > slack:
+                break
+        else:
+            return False, note
+        note = note or f'the picture ends at {max(ends):.2f} s, the header says {promised:.2f} s'
+        # What an edit list of MP4 cuts away is no loss; a packet that is not there is an error.
+        whole = self.stream.frames and 'mp4' in self.container.format.name
+        return max(ends) < promised and not whole and not self._goes_on_until(
+            promised - slack
+        ), note
 
     def _ends_inside_a_packet(self) -> bool:
         """Whether a transport stream, whose packets have one size, is cut off."""
@@ -145,13 +151,15 @@ class WatchedDecoding:
                 if packet.pts is not None
             )
 
-
-def _own_seconds(stream: av.VideoStream) -> float:
-    """The length of the pictures by the header, 0 if it tells only that of the file."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    for key, value in stream.metadata.items():
-        if key.startswith('DURATION') and value.count(':') == 2:  # Matroska
-            hours, minutes, seconds = map(float, value.split(':'))
-            return 3600 * hours + 60 * minutes + seconds
-    return 0.0
+    def _announced_seconds(self) -> list[float]:
+        """Lengths by the header: of the pictures, if it tells, and of the file."""
+        if self.container.format.name in ('mpeg', 'mpegts'):
+            return []  # without a header: FFmpeg derives the length from the packets
+        whole = (self.container.duration or 0) / av.time_base
+        if self.stream.duration:
+            return [float(self.stream.duration * self.stream.time_base), whole]
+        for key, value in self.stream.metadata.items():
+            if key.startswith('DURATION') and value.count(':') == 2:  # Matroska
+                hours, minutes, seconds = map(float, value.split(':'))
+                return [3600 * hours + 60 * minutes + seconds, whole]
+        return [whole]

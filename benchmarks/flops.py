@@ -92,8 +92,7 @@ def main() -> None:
         if cfg.model.get(teacher):
             cfg.model[teacher].checkpoint = None
     model = MODELS.build(cfg.model).eval()
-    hook = next(h for h in cfg.custom_hooks if h['type'] == 'ProgressivePhaseHook')
-    schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in hook['phases']])
+    schedule = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases)
     columns = [iteration_gflops(model, phase) for phase in schedule.phases]
     print('GFLOPs per clip; steps count trained parts three times\n')
     print(

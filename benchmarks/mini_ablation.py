@@ -60,31 +60,9 @@ def write_config(path: Path, ratios: tuple, changes: dict, epochs: int) -> None:
     cfg = Config.fromfile(CONFIG)
     cfg.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
     length = epochs // len(ratios)
-    cfg.custom_hooks[1].phases = [dict(mask_ratio=r, epochs=length) for r in ratios]
-    cfg.train_cfg.max_epochs = epochs
-    cfg.param_scheduler = [
-        scheduler
-        for start in range(0, epochs, length)
-        for scheduler in (
-            dict(
-                type='LinearLR',
-                start_factor=0.01,
-                begin=start,
-                end=start + 1,
-                by_epoch=True,
-                convert_to_iter_based=True,
-            ),
-            dict(
-                type='CosineAnnealingLR',
-                eta_min_ratio=0.01,
-                begin=start + 1,
-                end=start + length,
-                T_max=length - 1,
-                by_epoch=True,
-                convert_to_iter_based=True,
-            ),
-        )
-    ]
+    hook = cfg.default_hooks.curriculum
+    hook.phases = [(ratio, length) for ratio in ratios]
+    hook.schedule.warmup = 1 / length
     path.parent.mkdir(parents=True, exist_ok=True)
     cfg.dump(path)
 

@@ -8,6 +8,7 @@ import yaml
 from mmengine.config import Config
 
 import pmd_mmaction
+from tests.integration.shipped import epochs_of
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
@@ -71,7 +72,7 @@ def test_metadata_is_that_of_the_config(model):
     assert meta['Resolution'] == f'{size}x{size}'
     assert meta['Frames'] == cfg.model.backbone.num_frames
     if cfg.get('train_dataloader'):
-        assert meta['Epochs'] == cfg.train_cfg.max_epochs
+        assert meta['Epochs'] == epochs_of(cfg)
         assert meta['Batch Size'] == cfg.train_dataloader.batch_size
     assert model['Modality'] == 'RGB'
     assert unsourced(model) == []

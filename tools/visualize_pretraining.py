@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare import DifficultyTable, table_file
+from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_masks, read_scalars
 
 matplotlib.use('Agg')
@@ -35,13 +36,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def draw_masks(cfg: Config, clip: np.ndarray, token_grid: tuple) -> matplotlib.figure.Figure:
     """One ranking, masked at the ratio of every phase."""
     masker = MODELS.build(cfg.model.masker, default_args=dict(token_grid=token_grid))
-    ranks = masker.rank(1, torch.Generator().manual_seed(0))
-    hook = next(h for h in cfg.custom_hooks if h['type'] == 'ProgressivePhaseHook')
-    masks = {
-        f'phase {i}\n{p["mask_ratio"]:.0%} masked': masker.mask(ranks, p['mask_ratio'])[0]
-        for i, p in enumerate(hook['phases'], 1)
-    }
-    return plot_masks(clip, {k: v.numpy() for k, v in masks.items()}, token_grid)
+    order = masker.order(1, torch.Generator().manual_seed(0))
+    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+    hook = next(h for h in hooks if h['type'] == 'ProgressivePhaseHook')
+    masks = {}
+    for phase in PhaseSchedule.of_config(hook['phases']).phases:
+        mask = np.ones(np.prod(token_grid), dtype=bool)
+        mask[masker.view(order, phase.mask_ratio).visible[0]] = False
+        masks[f'phase {phase.index + 1}\n{phase.mask_ratio:.0%} masked'] = mask
+    return plot_masks(clip, masks, token_grid)
 
 
 def draw_difficulty(

@@ -26,6 +26,7 @@ optim_wrapper = dict(
 )
 # MMEngine counts the 512 clips of one iteration: 128 of them are 256 of a step.
 auto_scale_lr = dict(base_batch_size=128, accumulative_counts=2)
+default_hooks = dict(curriculum=dict(schedule=None))
 # 400 of the 401 epochs of MVD's cosine: the file that it fine-tunes
 param_scheduler = [
     dict(

@@ -5,47 +5,19 @@ _base_ = [
     '../_base_/models/pmd_vit-tiny.py',
     '../_base_/datasets/demo_pretrain.py',
     '../_base_/datasets/demo_knn.py',
-    '../_base_/schedules/pmd_4x100e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/schedules/pmd.py',
 ]
 
-ratios = (0.75, 0.80, 0.85, 0.90)
-epochs = 4
-warmup = 1
-custom_hooks = [
-    dict(type='StepSeedHook'),
-    dict(
-        type='ProgressivePhaseHook',
-        phases=[dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios],
-    ),
-    dict(type='DAREHook', stage_epochs=2),
-]
 optim_wrapper = dict(optimizer=dict(lr=7e-4), clip_grad=dict(max_norm=3.0))
-param_scheduler = [
-    scheduler
-    for start in range(0, epochs * len(ratios), epochs)
-    for scheduler in (
-        dict(
-            type='LinearLR',
-            start_factor=0.01,
-            begin=start,
-            end=start + warmup,
-            by_epoch=True,
-            convert_to_iter_based=True,
-        ),
-        dict(
-            type='CosineAnnealingLR',
-            eta_min_ratio=0.01,
-            begin=start + warmup,
-            end=start + epochs,
-            T_max=epochs - warmup,
-            by_epoch=True,
-            convert_to_iter_based=True,
-        ),
-    )
-]
+default_hooks = dict(
+    curriculum=dict(
+        phases=[(0.75, 4), (0.80, 4), (0.85, 4), (0.90, 4)],
+        schedule=dict(warmup=0.25, start_factor=0.01, eta_min_ratio=0.01),
+    ),
+    difficulty=dict(stage_epochs=2),
+    logger=dict(interval=10),
+    checkpoint=dict(interval=4, max_keep_ckpts=2),
+)
 auto_scale_lr = dict(enable=False)
-# knn/top1 in the log at the end of each phase
-train_cfg = dict(max_epochs=epochs * len(ratios), val_interval=epochs)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=4, max_keep_ckpts=2))
+train_cfg = dict(val_interval=4)  # knn/top1 in the log at the end of each phase
 work_dir = 'work_dirs/demo/pmd'

@@ -177,8 +177,7 @@ def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
     hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
     kept = count(hook.get('max_keep_ckpts'), 0)
     if kept < 1:
-        epochs = count(_dict(cfg.get('train_cfg')).get('max_epochs'), 1)
-        kept = math.ceil(epochs / count(hook.get('interval'), 1))
+        kept = math.ceil(_epochs(cfg) / count(hook.get('interval'), 1))
     work_dir = Path(cfg.get('work_dir') or 'work_dirs').absolute()
     there = next(place for place in (work_dir, *work_dir.parents) if place.is_dir())
     free, need = shutil.disk_usage(there).free, (kept + 1) * checkpoint
@@ -189,6 +188,18 @@ def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
         f'{there}',
         'choose another --work-dir, or a smaller max_keep_ckpts (2 or more)',
     )
+
+
+def _epochs(cfg: Config) -> int:
+    """Epochs of the run, said by itself or by its phases; 1 where neither can be read."""
+    given = _dict(cfg.get('train_cfg')).get('max_epochs')
+    for _, hook in () if given else _hook_configs(cfg):
+        if hook.get('type') == 'ProgressivePhaseHook':
+            try:
+                return PhaseSchedule.of_config(hook.get('phases')).total_epochs
+            except (TypeError, ValueError):
+                return 1  # the hook's own finding says what is wrong
+    return count(given, 1)
 
 
 def _datasets(cfg: dict | None) -> Iterator[dict]:

@@ -1,8 +1,8 @@
 """The curriculum as a pure function of the epoch (paper: PSD phases, DARE stages)."""
 
-from typing import NamedTuple, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
-from pmd_mmaction.functional.checks import require_number, require_whole
+from pmd_mmaction.functional.checks import require_keys, require_number, require_whole
 
 
 class Phase(NamedTuple):
@@ -49,6 +49,31 @@ class PhaseSchedule:
                 )
             self.phases.append(Phase(index, float(ratio), begin, begin + epochs))
             begin += epochs
+
+    @classmethod
+    def of_config(cls, phases: object, allow_decreasing: bool = False) -> 'PhaseSchedule':
+        """The phases as a config says them.
+
+        Args:
+            phases: one ``dict(mask_ratio=..., epochs=...)`` or pair ``(mask_ratio, epochs)`` each.
+            allow_decreasing: accept a ratio below the one before it.
+
+        Raises:
+            TypeError: for a phase with an unknown or missing key.
+            ValueError: for what is no list, or phases that make no sense.
+        """
+        if isinstance(phases, (str, Mapping)) or not isinstance(phases, Sequence):
+            raise ValueError(
+                f'phases is {phases!r}; it must be a list of dict(mask_ratio=..., epochs=...) or '
+                'pairs (mask_ratio, epochs)'
+            )
+        pairs, keys = [], ('mask_ratio', 'epochs')
+        for index, phase in enumerate(phases):
+            if isinstance(phase, (list, tuple)) and len(phase) == 2:
+                phase = dict(zip(keys, phase))
+            require_keys('phases', keys, keys, **{f'phase {index + 1}': phase})
+            pairs.append((phase['mask_ratio'], phase['epochs']))
+        return cls(pairs, allow_decreasing)
 
     @property
     def total_epochs(self) -> int:

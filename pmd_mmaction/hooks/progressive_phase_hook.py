@@ -54,24 +54,12 @@ class ProgressivePhaseHook(Hook):
         allow_decreasing: bool = False,
         prev_student: str | None = None,
     ) -> None:
-        if isinstance(phases, (str, dict)) or not isinstance(phases, Sequence):
-            raise ValueError(
-                f'ProgressivePhaseHook: phases is {phases!r}; it must be a list of '
-                'dict(mask_ratio=..., epochs=...)'
-            )
-        keys = ('mask_ratio', 'epochs')
-        pairs = []
-        for index, phase in enumerate(phases):
-            if isinstance(phase, (list, tuple)) and len(phase) == 2:
-                phase = dict(zip(keys, phase))
-            checks.require_keys(self, keys, keys, **{f'phase {index + 1}': phase})
-            pairs.append((phase['mask_ratio'], phase['epochs']))
         if schedule is not None:
             check_schedule(self, schedule)
         checks.require_flag(self, restart=restart, allow_decreasing=allow_decreasing)
         if prev_student is not None:
             checks.require_text(self, prev_student=prev_student)
-        self.phases = PhaseSchedule(pairs, allow_decreasing)
+        self.phases = PhaseSchedule.of_config(phases, allow_decreasing)
         self.schedule = schedule
         self.restart = restart
         self.allow_decreasing = allow_decreasing

@@ -57,8 +57,8 @@ def check_coverage(runner, starts: list[int], total: int) -> None:
     if bare or end < total:
         gap = f'none begins at epoch {bare[0]}' if bare else f'they end at epoch {end:g} of {total}'
         raise ValueError(
-            f'the schedulers do not fit the phases: {gap}. Phases, param_scheduler and '
-            'train_cfg.max_epochs change together; see configs/_base_/schedules/pmd_4x100e.py'
+            f'the schedulers do not fit the phases: {gap}. Give schedule=dict(...) to the '
+            'ProgressivePhaseHook and no param_scheduler, as configs/_base_/schedules/pmd.py does'
         )
 
 

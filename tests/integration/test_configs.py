@@ -11,12 +11,15 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.registry import HOOKS, init_default_scope
 from mmengine.runner import Runner
 
 from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.hooks import ProgressivePhaseHook
 from pmd_mmaction.models import MaskedVisionTransformer
 from tests.integration import processes, tiny
+from tests.integration.shipped import all_hooks, epochs_of, schedulers_of
 
 PRETRAINING = [name for name in tiny.SHIPPED if 'probe' not in name and 'finetune' not in name]
 K400 = [name for name in PRETRAINING if 'k400' in name]
@@ -70,7 +73,13 @@ def _use_clips(cfg: Config, clips: Path, work_dir: Path) -> Config:
 
 
 def _hooks(cfg: Config, kind: str) -> list[dict]:
-    return [hook for hook in cfg.get('custom_hooks', []) if hook['type'] == kind]
+    return [hook for hook in all_hooks(cfg) if hook['type'] == kind]
+
+
+def _phases(cfg: Config) -> list[tuple[float, int]]:
+    """Mask ratio and epochs of each phase."""
+    (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
+    return [tuple(phase) for phase in hook['phases']]
 
 
 # ---------------------------------------------------------------------- every config
@@ -113,27 +122,31 @@ def test_the_runner_is_built(name, clips, tmp_path):
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     assert {group['weight_decay'] for group in wrapper.param_groups} == {0.0, 0.05}
-    schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    for hook in runner.hooks:
+        if isinstance(hook, ProgressivePhaseHook):
+            hook.before_run(runner)
+    schedulers = runner.param_schedulers
+    if not isinstance(schedulers[0], _ParamScheduler):
+        schedulers = runner.build_param_scheduler(schedulers)
     assert max(s.end for s in schedulers) == runner.max_iters
 
 
 @pytest.mark.parametrize('name', PRETRAINING)
 def test_epochs_agree(name):
     cfg = _config(name)
-    total = cfg.train_cfg.max_epochs
+    total = epochs_of(cfg)
     boundaries = {0, total}
-    for hook in _hooks(cfg, 'ProgressivePhaseHook'):
-        schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in hook['phases']])
-        assert schedule.total_epochs == total
-        boundaries |= {phase.begin for phase in schedule.phases}
+    if cfg.model.type == 'PMDRecognizer':
+        boundaries |= {phase.begin for phase in PhaseSchedule(_phases(cfg)).phases}
     covered = []
-    for scheduler in cfg.param_scheduler:
-        length = scheduler.end - scheduler.begin
+    for scheduler in schedulers_of(cfg):
+        begin, end = scheduler['begin'], scheduler['end']
+        length = end - begin
         # MVD's cosine is one epoch longer than the run
-        longer = scheduler.type == 'CosineAnnealingLR' and name.startswith('baselines')
+        longer = scheduler['type'] == 'CosineAnnealingLR' and name.startswith('baselines')
         assert scheduler.get('T_max', length + longer) == length + longer
-        assert not any(scheduler.begin < epoch < scheduler.end for epoch in boundaries)
-        covered += range(scheduler.begin, scheduler.end)
+        assert not any(begin < epoch < end for epoch in boundaries)
+        covered += range(begin, end)
     assert sorted(covered) == list(range(total)), 'one scheduler in each epoch'
 
 
@@ -153,11 +166,10 @@ def test_the_hooks_fit_the_model(name):
 @pytest.mark.parametrize('name', K400)
 def test_the_curriculum_of_the_paper(name):
     cfg = _config(name)
-    (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
-    found = [(phase['mask_ratio'], phase['epochs']) for phase in hook['phases']]
+    found = _phases(cfg)
     assert found == (ONE if name.startswith('baselines') else PHASES.get(_row(name), FOUR))
     assert [hook['stage_epochs'] for hook in _hooks(cfg, 'DAREHook')] == [32]
-    warm_up = [s.end - s.begin for s in cfg.param_scheduler if s.type == 'LinearLR']
+    warm_up = [s['end'] - s['begin'] for s in schedulers_of(cfg) if s['type'] == 'LinearLR']
     assert warm_up == [epochs // 10 for _, epochs in found]
     steps = cfg.optim_wrapper.get('accumulative_counts', 1)
     assert steps == cfg.auto_scale_lr.get('accumulative_counts', 1)
@@ -183,9 +195,11 @@ def test_a_row_changes_what_it_says_and_nothing_else(name):
     if 'dare' in on:
         dare = cfg.model.dare
         assert (dare.alpha, dare.get('weighting', True)) == SWITCHES.get(row, (0.95, True))
-    for key in ('train_dataloader', 'optim_wrapper', 'auto_scale_lr', 'default_hooks'):
+    for key in ('train_dataloader', 'optim_wrapper', 'auto_scale_lr'):
         assert cfg[key] == main[key]
-    assert cfg.train_cfg.max_epochs == 400
+    others = {key: hook for key, hook in cfg.default_hooks.items() if key != 'curriculum'}
+    assert others == {key: main.default_hooks[key] for key in others}
+    assert epochs_of(cfg) == 400
     for key in ('backbone', 'decoder', 'masker', 'base'):
         assert cfg.model[key] == main.model[key]
 
@@ -194,8 +208,7 @@ def test_a_row_changes_what_it_says_and_nothing_else(name):
 def test_a_row_starts(name, clips, tmp_path):
     """Its terms, teachers and phases, on a small model: one epoch for each phase."""
     cfg = _config(name)
-    (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
-    ratios = [phase['mask_ratio'] for phase in hook['phases']]
+    ratios = [ratio for ratio, _ in _phases(cfg)]
     small = tiny.tiny_config(clips, tmp_path, ratios=ratios, epochs=2)
     for part in ('psd', 'dare', 'clfa', 'image_teacher', 'video_teacher'):
         if cfg.model.get(part) is None:

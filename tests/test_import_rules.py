@@ -14,9 +14,10 @@ NAME = PACKAGE.name
 # Part of the package -> other parts that it may import. The root file registers everything.
 ALLOWED = {
     'functional': set(),
+    'contracts': {'functional'},
     'dare': set(),
-    'models': {'functional', 'transfer'},
-    'hooks': {'dare', 'functional', 'optim', 'transfer'},
+    'models': {'contracts', 'functional', 'transfer'},
+    'hooks': {'contracts', 'dare', 'functional', 'optim', 'transfer'},
     'optim': set(),
     'transfer': set(),
     'convert': {'functional'},
@@ -25,7 +26,7 @@ ALLOWED = {
     'evaluation': {'functional'},
     'runner': {'functional'},
     'compat': set(),
-    'diagnosis': {'compat', 'dare', 'datasets', 'hooks', 'runner'},
+    'diagnosis': {'contracts', 'compat', 'dare', 'datasets', 'functional', 'hooks', 'runner'},
     'version': set(),
     '': {
         'compat',

@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     demo.train(video, 'configs/teachers/videomae_vit-tiny_demo.py', work / 'video_teacher')
 
-    student, config = work / 'pmd' / 'phase_4_student.pth', 'configs/pmd/vit-tiny_demo_pretrain.py'
+    student, config = work / 'pmd' / 'student.pth', 'configs/pmd/vit-tiny_demo_pretrain.py'
     demo.train(
         student,
         config,

@@ -18,4 +18,4 @@ model = dict(
 )
 optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(decay_rate=0.7))
 train_cfg = dict(max_epochs=50)
-load_from = 'work_dirs/vit-b_k400_pretrain/phase_4_student.pth'
+load_from = 'work_dirs/vit-b_k400_pretrain/student.pth'

@@ -15,4 +15,4 @@ model = dict(
     cls_head=dict(num_classes=_base_.num_classes),
 )
 train_cfg = dict(max_epochs=75)
-load_from = 'work_dirs/vit-b_k400_pretrain/phase_4_student.pth'
+load_from = 'work_dirs/vit-b_k400_pretrain/student.pth'

@@ -12,4 +12,4 @@ model = dict(
 optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(num_layers=24))
 train_dataloader = dict(batch_size=8)
 train_cfg = dict(max_epochs=50)
-load_from = 'work_dirs/vit-l_k400_pretrain/phase_4_student.pth'
+load_from = 'work_dirs/vit-l_k400_pretrain/student.pth'

@@ -11,4 +11,4 @@ model = dict(
 )
 optim_wrapper = dict(paramwise_cfg=dict(num_layers=24))
 train_dataloader = dict(batch_size=8)
-load_from = 'work_dirs/vit-l_k400_pretrain/phase_4_student.pth'
+load_from = 'work_dirs/vit-l_k400_pretrain/student.pth'

@@ -6,4 +6,4 @@
 _base_ = './vit-b_hmdb51_finetune.py'
 
 model = dict(backbone=dict(embed_dims=384, num_heads=6), cls_head=dict(in_channels=384))
-load_from = 'work_dirs/vit-s_k400_pretrain/phase_4_student.pth'
+load_from = 'work_dirs/vit-s_k400_pretrain/student.pth'

@@ -8,4 +8,4 @@ _base_ = './vit-b_ssv2_finetune.py'
 model = dict(backbone=dict(embed_dims=384, num_heads=6), cls_head=dict(in_channels=384))
 optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(decay_rate=0.7))
 train_cfg = dict(max_epochs=40)
-load_from = 'work_dirs/vit-s_k400_pretrain/phase_4_student.pth'
+load_from = 'work_dirs/vit-s_k400_pretrain/student.pth'

@@ -101,5 +101,5 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(enable=False)
 train_cfg = dict(max_epochs=epochs, val_interval=2)
-load_from = 'work_dirs/demo/pmd/phase_4_student.pth'
+load_from = 'work_dirs/demo/pmd/student.pth'
 work_dir = 'work_dirs/demo/finetune'

@@ -15,11 +15,13 @@ from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from pmd_mmaction.contracts import DifficultyModel
 from pmd_mmaction.dare import TableLayout
 from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
 from pmd_mmaction.diagnosis.keys import count, examine_keys
 from pmd_mmaction.diagnosis.loading import examine_loading
+from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
 from pmd_mmaction.hooks.digest import sha256_of
@@ -147,7 +149,7 @@ def _examine_model(
         'model', 'ok', f'{type(model).__name__}, {trained / 1e6:.1f} M trained parameters'
     )
     table = 0
-    spec = getattr(model, 'difficulty_spec', None)
+    spec = model.difficulty_spec if isinstance(model, DifficultyModel) else None
     hook = next((hook for hook in hooks if isinstance(hook, DAREHook)), None)
     if spec is not None and hook is not None and videos:
         table = TableLayout(videos, spec.num_teachers, spec.num_patches, hook.dtype).nbytes

@@ -9,6 +9,7 @@ from pmd_mmaction.hooks.data_time_hook import DataTimeHook
 from pmd_mmaction.hooks.log_history_hook import LogHistoryHook
 from pmd_mmaction.hooks.loss_info_hook import LossInfoHook
 from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
+from pmd_mmaction.hooks.plan_check_hook import PlanCheckHook
 from pmd_mmaction.hooks.preemption_hook import PreemptionHook
 from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.rollback import RollbackRequested
@@ -25,6 +26,7 @@ __all__ = [
     'LogHistoryHook',
     'LossInfoHook',
     'NonFiniteHook',
+    'PlanCheckHook',
     'PreemptionHook',
     'ProgressivePhaseHook',
     'RollbackRequested',

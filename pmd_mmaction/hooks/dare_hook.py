@@ -8,6 +8,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
 
+from pmd_mmaction.contracts import Curriculum, DifficultyModel, find_hook
 from pmd_mmaction.dare import (
     DTYPES,
     DifficultyTable,
@@ -18,7 +19,6 @@ from pmd_mmaction.dare import (
 from pmd_mmaction.functional import PhaseSchedule, checks, stage_of
 from pmd_mmaction.hooks.difficulty_files import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.plain_model import plain_model
-from pmd_mmaction.hooks.protocols import Curriculum
 from pmd_mmaction.hooks.shared_table import TableShare, create_shared_table
 
 REGIONS = ('patch_index',)
@@ -100,7 +100,8 @@ class DAREHook(Hook):
 
     def before_train(self, runner) -> None:
         """Creates the table, or loads that of the checkpoint, and attaches it to the model."""
-        spec = getattr(plain_model(runner), 'difficulty_spec', None)
+        model = plain_model(runner)
+        spec = model.difficulty_spec if isinstance(model, DifficultyModel) else None
         if spec is None:
             runner.logger.info('DARE is off in the model: DAREHook does nothing')
             return
@@ -224,9 +225,9 @@ def _phase_schedule(runner) -> PhaseSchedule:
     Raises:
         ValueError: if there is none.
     """
-    for hook in runner.hooks:
-        if isinstance(hook, Curriculum):
-            return hook.phases
+    curriculum = find_hook(runner, Curriculum)
+    if curriculum is not None:
+        return curriculum.phases
     raise ValueError(
         'DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside phases'
     )

@@ -8,6 +8,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from torch import Tensor
 
+from pmd_mmaction.contracts import DifficultyModel
 from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks.finite_guard import FiniteGuard, Verdict
 from pmd_mmaction.hooks.plain_model import plain_model
@@ -184,7 +185,7 @@ def _check_bounds(clip_grad: dict) -> None:
 
 def _discard(model, outputs: dict | None) -> None:
     """Keeps a bad batch out of the difficulty table and the averages in the log."""
-    if hasattr(model, 'pop_patch_losses'):
+    if isinstance(model, DifficultyModel):
         model.pop_patch_losses()
     for key in [key for key, value in (outputs or {}).items() if not value.isfinite()]:
         del outputs[key]

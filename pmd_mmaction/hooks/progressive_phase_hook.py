@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Sequence
 
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pmd_mmaction.contracts import OpenEndedLoop
 from pmd_mmaction.functional import Phase, PhaseSchedule, checks
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
 from pmd_mmaction.hooks.phase_file import PhaseFile, read_phase_file, write_phase_file
 from pmd_mmaction.hooks.phase_schedulers import check_schedule, phase_schedulers
 from pmd_mmaction.hooks.plain_model import plain_model
-from pmd_mmaction.hooks.protocols import OpenEndedLoop
-from pmd_mmaction.hooks.restart import check_coverage, check_restartable, restart_optimizer
-from pmd_mmaction.hooks.training_plan import check_plan
+from pmd_mmaction.hooks.restart import restart_optimizer
+
+RESULT = 'student.pth'
 
 
 @HOOKS.register_module()
@@ -23,7 +24,8 @@ class ProgressivePhaseHook(Hook):
 
     The phase is a pure function of the epoch. At the end of phase K the student is written to
     ``<work_dir>/phase_K_student.pth`` and, with PSD, becomes the auxiliary teacher of phase
-    K + 1; a resumed run reads it back from that file.
+    K + 1; a resumed run reads it back from that file. The last student is the result and also
+    written to ``student.pth``, one name for every curriculum.
 
     The length of the run follows from the phases, where ``train_cfg`` of a
     :class:`ResumableTrainLoop` does not give ``max_epochs``.
@@ -92,8 +94,7 @@ class ProgressivePhaseHook(Hook):
         )
 
     def before_train(self, runner) -> None:
-        """Checks the plan against the Runner, brings the auxiliary teacher back on resume."""
-        self._check_plan(runner)
+        """Brings the auxiliary teacher back on resume."""
         model = plain_model(runner)
         if self.prev_student is not None:
             self._start_from_previous(runner, model)
@@ -125,7 +126,7 @@ class ProgressivePhaseHook(Hook):
             self._finish_phase(runner, self.phases.phases[phase.index - 1])
             if model.needs_auxiliary_teacher:
                 model.promote_student()
-        model.set_phase(phase, self._previous_ratio(phase))
+        model.set_phase(phase, self.previous_ratio(phase))
         runner.message_hub.update_scalar('train/phase', self._number(phase))
         runner.message_hub.update_scalar('train/mask_ratio', phase.mask_ratio)
 
@@ -146,8 +147,15 @@ class ProgressivePhaseHook(Hook):
 
     def after_train(self, runner) -> None:
         """Writes the last student, the result of the whole curriculum."""
-        if runner.epoch >= self.phases.total_epochs:
-            self._finish_phase(runner, self.phases.phases[-1])
+        if runner.epoch < self.phases.total_epochs:
+            return
+        last = self.phases.phases[-1]
+        self._finish_phase(runner, last)
+        if is_main_process():
+            student = plain_model(runner).student_state_dict()
+            with remedy_if_disk_full():
+                path = Path(runner.work_dir) / RESULT
+                write_phase_file(path, student, self._number(last), last.mask_ratio)
 
     # ------------------------------------------------------------------ details
 
@@ -167,7 +175,8 @@ class ProgressivePhaseHook(Hook):
             return beside if beside.is_file() else path
         return path
 
-    def _previous_ratio(self, phase: Phase) -> float | None:
+    def previous_ratio(self, phase: Phase) -> float | None:
+        """Mask ratio of the phase before, in this run or an earlier one; None: there was none."""
         if phase.index > 0:
             return self.phases.phases[phase.index - 1].mask_ratio
         return self._ratio_before
@@ -223,31 +232,8 @@ class ProgressivePhaseHook(Hook):
                 )
             model.load_state_dict(content.state_dict, strict=False)  # no CLFA in the file
 
-    def _check_plan(self, runner) -> None:
-        """Refuses what would only show after days."""
-        check_plan(runner, self.phases)
-        model = plain_model(runner)
-        for phase in self.phases.phases:
-            # refuses a ratio that the token grid cannot give
-            model.set_phase(phase, self._previous_ratio(phase))
-        if self.restart:
-            starts = [phase.begin for phase in self.phases.phases]
-            check_restartable(runner, starts[1:])
-            check_coverage(runner, starts, self.phases.total_epochs)
-
     def _log_plan(self, runner) -> None:
-        """Prints the batch arithmetic and the phases."""
-        loader, wrapper = runner.train_dataloader, runner.optim_wrapper
-        videos, ranks = loader.batch_sampler.batch_size, get_world_size()
-        repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
-        accumulation = getattr(wrapper, '_accumulative_counts', 1)
-        rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
-        runner.logger.info(
-            f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '
-            f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '
-            f'{rate:.3g}, {len(loader)} iterations per epoch'
-            + (f', {repeats} clips of each video in every epoch' if repeats > 1 else '')
-        )
+        """Logs the phases."""
         for phase in self.phases.phases:
             teacher = 'no auxiliary teacher'
             if self._number(phase) > 1 and plain_model(runner).needs_auxiliary_teacher:

@@ -7,6 +7,7 @@ import torch
 from mmengine.dist import get_rank, get_world_size, is_main_process
 from torch import Tensor, nn
 
+from pmd_mmaction.contracts import PhasedModel, find_hook
 from pmd_mmaction.hooks.batch_record import BatchRecord, printable, write_tensors
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.plain_model import plain_model
@@ -36,7 +37,7 @@ class StepRecorder:
 
     def see_batch(self, runner, data_batch: dict | None, outputs: dict | None) -> None:
         """Remembers a batch: the ids of its samples, its seeds, its losses."""
-        seeded = any(isinstance(hook, StepSeedHook) for hook in runner.hooks)
+        seeded = find_hook(runner, StepSeedHook) is not None
         seed, mask_seed = step_seeds(runner) if seeded else (None, None)
         samples = data_batch.get('data_samples', []) if isinstance(data_batch, dict) else []
         self._batches.append(
@@ -62,7 +63,7 @@ class StepRecorder:
         self._written += 1
         self.directory.mkdir(parents=True, exist_ok=True)
         model = plain_model(runner)
-        phase = getattr(model, 'phase', None)
+        phased = isinstance(model, PhasedModel)
         record = BatchRecord(
             epoch=runner.epoch,
             iter=runner.iter,
@@ -73,8 +74,8 @@ class StepRecorder:
             batches=[_readable(batch, runner.train_dataloader.dataset) for batch in self._batches],
             config=repr(runner.cfg.to_dict()),
             config_file=runner.cfg.filename and str(runner.cfg.filename),
-            phase=phase and list(phase),
-            previous_ratio=getattr(model, 'previous_ratio', None),
+            phase=list(model.phase) if phased and model.phase else None,
+            previous_ratio=model.previous_ratio if phased else None,
             versions=dict(torch=torch.__version__, **{name: _version(name) for name in LIBRARIES}),
         )
         history = self._history(runner)
@@ -87,11 +88,11 @@ class StepRecorder:
 
     def _history(self, runner) -> dict[str, Tensor]:
         """Rows of the difficulty table for the samples of this step."""
-        tables = [hook for hook in runner.hooks if isinstance(hook, DAREHook) and hook.table]
+        hook = find_hook(runner, DAREHook)
         videos = [i for batch in self._batches for i in batch['samples']]
-        if not tables or None in videos:
+        if hook is None or not hook.table or None in videos:
             return {}
-        last, stage = tables[0].read(videos)
+        last, stage = hook.read(videos)
         rows = dict(sample_idx=torch.tensor(videos), last=last)
         return rows if stage is None else rows | dict(stage=stage)
 
@@ -107,9 +108,8 @@ class StepRecorder:
 def _weights(model: nn.Module) -> dict[str, Tensor]:
     """The model's weights, and those of the auxiliary teacher, which its state dict lacks."""
     state = {f'model.{key}': value for key, value in model.state_dict().items()}
-    auxiliary = getattr(model, 'auxiliary_teacher', None)
-    if auxiliary is not None:
-        taught = auxiliary.network.state_dict()
+    if isinstance(model, PhasedModel) and model.auxiliary_teacher is not None:
+        taught = model.auxiliary_teacher.network.state_dict()
         state |= {f'auxiliary.{key}': value for key, value in taught.items()}
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}
 

@@ -7,6 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pmd_mmaction.contracts import MaskedModel
 from pmd_mmaction.functional import derive_seed
 from pmd_mmaction.hooks.plain_datasets import plain_datasets
 from pmd_mmaction.hooks.plain_model import plain_model
@@ -65,5 +66,5 @@ class StepSeedHook(Hook):
         seeds = step_seeds(runner)
         torch.manual_seed(seeds.torch)
         model = plain_model(runner)
-        if hasattr(model, 'seed_masks'):
+        if isinstance(model, MaskedModel):
             model.seed_masks(seeds.masks)

@@ -75,6 +75,7 @@ GOOD = {
     ),
     'head': (MODELS, dict(type='Float32TimeSformerHead', num_classes=3, in_channels=8)),
     'phase_hook': (HOOKS, dict(type='ProgressivePhaseHook', phases=PHASES)),
+    'plan_hook': (HOOKS, dict(type='PlanCheckHook')),
     'dare_hook': (HOOKS, dict(type='DAREHook')),
     'seed_hook': (HOOKS, dict(type='StepSeedHook')),
     'bad_video_hook': (HOOKS, dict(type='BadVideoHook')),

@@ -91,7 +91,7 @@ def test_mistakes_of_the_model_and_of_hooks(cfg):
     cfg.model.dare.tau = 0
     cfg.custom_hooks[2].dtype = 'int8'
     found = errors(cfg)
-    assert 'dare: tau is 0' in found['model'].found
+    assert 'DARETerm: tau is 0' in found['model'].found
     assert "dtype is 'int8'" in found['hook DAREHook'].found
 
 

@@ -76,7 +76,7 @@ def test_the_table_of_the_best_checkpoint_stays(no_features, clips, tmp_path):
         tiny.tiny_config(clips, tmp_path, ratios=(0.5, 0.8), epochs=2, dare=dict(stage_epochs=1))
     )
     tiny.train(cfg)
-    assert sorted(path.name for path in tmp_path.glob('*.pth') if 'phase' not in path.name) == [
+    assert sorted(path.name for path in tmp_path.glob('*.pth') if 'student' not in path.name) == [
         'best_score_epoch_1.pth',
         'epoch_3.pth',
         'epoch_4.pth',

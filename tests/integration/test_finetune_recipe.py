@@ -93,7 +93,7 @@ def test_the_numbers_of_the_recipe(name):
     stride = dict(k400=4, ucf101=4, hmdb51=2, ssv2=None)[data]
     assert dataset.pipeline[1].get('frame_interval') == stride
     assert not dataset.pipeline[1].get('test_mode')
-    assert cfg.load_from == f'work_dirs/vit-{model}_k400_pretrain/phase_4_student.pth'
+    assert cfg.load_from == f'work_dirs/vit-{model}_k400_pretrain/student.pth'
     assert {'type': 'CheckBackboneHook'} in cfg.custom_hooks
 
 

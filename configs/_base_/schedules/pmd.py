@@ -1,5 +1,5 @@
-# The paper's curriculum and the runtime: four phases of 100 epochs. Phases are said once; the length
-# of the run and the schedulers follow. Others are one line, in a config or on the command line:
+# The paper's curriculum and the runtime: four phases of 100 epochs. Phases are said once; the
+# length of the run and the schedulers follow. Others are one line, here or on the command line:
 #   --cfg-options default_hooks.curriculum.phases='[(0.75,50),(0.9,50)]'
 # Batch arithmetic as MVD: base learning rate 1.5e-4 x total batch / 256, minimum 1e-4 x total batch
 # / 256, both scaled by auto_scale_lr.

@@ -6,9 +6,9 @@ import torch
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from pmd_mmaction.contracts import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.maskers import View
-from pmd_mmaction.models.recognizers.history import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.parts import build_views
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
@@ -71,11 +71,11 @@ class CurriculumRecognizer(MaskedRecognizer):
 
     # ------------------------------------------------------------------ what hooks call
 
-    def set_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Sets the phase.
+    def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
+        """Refuses a phase that the model cannot have; changes nothing.
 
         Args:
-            phase: the phase; its mask ratio is used from now on.
+            phase: the phase.
             previous_ratio: mask ratio of the phase before, for ``aux_mask='nested'``.
 
         Raises:
@@ -88,6 +88,10 @@ class CurriculumRecognizer(MaskedRecognizer):
                 f"aux_mask='nested' needs rising mask ratios, but phase {phase.index + 1} has "
                 f"{phase.mask_ratio} after {previous_ratio}: use aux_mask='same'"
             )
+
+    def set_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
+        """Sets the phase, whose mask ratio is used from now on; see :meth:`check_phase`."""
+        self.check_phase(phase, previous_ratio)
         self.phase, self.previous_ratio = phase, previous_ratio
 
     @property

@@ -6,10 +6,10 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from pmd_mmaction.contracts import PatchLosses
 from pmd_mmaction.functional import GroupStatistics, checks
 from pmd_mmaction.models.maskers import View, places
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
-from pmd_mmaction.models.recognizers.history import PatchLosses
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step

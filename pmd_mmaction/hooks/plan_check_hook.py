@@ -1,50 +1,75 @@
-"""A pre-training whose parts contradict each other is refused before its first iteration."""
+"""A training whose parts contradict each other is refused before its first iteration."""
 
 from collections import Counter
 
-from pmd_mmaction.functional import PhaseSchedule
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from torch import nn
+
+from pmd_mmaction.contracts import Curriculum, DifficultyModel, MaskedModel, PhasedModel, find_hook
 from pmd_mmaction.hooks.batch_change import check_epoch_length
 from pmd_mmaction.hooks.dare_hook import DAREHook
 from pmd_mmaction.hooks.plain_datasets import plain_datasets
 from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.restart import check_coverage, check_restartable
 from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
 
-def check_plan(runner, schedule: PhaseSchedule) -> None:
-    """Refuses what would show after days, or never.
+@HOOKS.register_module()
+class PlanCheckHook(Hook):
+    """Refuses what would show after days, or never, and logs the batch arithmetic.
 
-    Args:
-        runner: the Runner, its data loader, model and optimiser built.
-        schedule: the phases.
+    It looks at the Runner with everything built and changes nothing. Pre-training, teachers and
+    fine-tuning are checked alike, each for what it has.
 
     Raises:
-        ValueError: saying which parts do not fit together, and what to change.
+        ValueError: in ``before_train``, saying which parts do not fit together and what to change.
     """
-    model = plain_model(runner)
-    if not hasattr(model, 'set_phase'):
+
+    priority = 'VERY_HIGH'  # before hooks create tables and read files
+
+    def before_train(self, runner) -> None:
+        """Checks the run."""
+        model, curriculum = plain_model(runner), find_hook(runner, Curriculum)
+        if find_hook(runner, SafeCheckpointHook) is None:
+            check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
+        _check_hooks(runner)
+        _check_colours(model)
+        _check_accumulation(runner)
+        if isinstance(model, MaskedModel):
+            _check_seeds(runner)
+        if curriculum is not None:
+            _check_phases(runner, model, curriculum)
+        if isinstance(model, DifficultyModel) and model.difficulty_spec is not None:
+            _check_difficulty(runner, curriculum)
+        _log_batch(runner)
+
+
+def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
+    """Refuses phases that the model, the loop or the schedulers do not have."""
+    if not isinstance(model, PhasedModel):
         raise ValueError(
-            f'ProgressivePhaseHook leads a PMDRecognizer through its phases; the model is a '
-            f'{type(model).__name__}, so take the hook out of custom_hooks'
+            'ProgressivePhaseHook leads a PMDRecognizer through its phases; the model is a '
+            f'{type(model).__name__}, so take the hook out'
         )
-    total = schedule.total_epochs
+    total = curriculum.phases.total_epochs
     if total != runner.max_epochs:
         raise ValueError(
             f'the phases have {total} epochs together, but train_cfg.max_epochs '
-            f'is {runner.max_epochs}: make them agree'
+            f'is {runner.max_epochs}: leave max_epochs out, or make them agree'
         )
-    _check_hooks(runner)
-    _check_colours(model)
-    _check_augmentation(runner)
-    _check_accumulation(runner)
-    if model.difficulty_spec is not None:
-        _check_difficulty(runner, schedule)
-    if not any(isinstance(hook, SafeCheckpointHook) for hook in runner.hooks):
-        check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
+    for phase in curriculum.phases.phases:
+        model.check_phase(phase, curriculum.previous_ratio(phase))
+    if curriculum.restart:
+        starts = [phase.begin for phase in curriculum.phases.phases]
+        check_restartable(runner, starts[1:])
+        check_coverage(runner, starts, total)
 
 
 def _check_hooks(runner) -> None:
-    """Refuses a hook of this package that comes twice, and a run without seeds."""
+    """Refuses a hook of this package that comes twice."""
     package = __name__.partition('.')[0]
     kinds = Counter(type(hook) for hook in runner.hooks)
     for kind, count in kinds.items():
@@ -53,11 +78,6 @@ def _check_hooks(runner) -> None:
                 f'{kind.__name__} is there {count} times: keep one of them in custom_hooks and '
                 'default_hooks'
             )
-    if not any(issubclass(kind, StepSeedHook) for kind in kinds):
-        raise ValueError(
-            "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
-            'masks, and a resumed run differs from an uninterrupted one'
-        )
 
 
 def _check_colours(model) -> None:
@@ -71,8 +91,13 @@ def _check_colours(model) -> None:
         )
 
 
-def _check_augmentation(runner) -> None:
-    """Refuses augmentation that does not follow from the epoch and the sample."""
+def _check_seeds(runner) -> None:
+    """Refuses masks and augmentation that do not follow from seed, epoch and sample."""
+    if find_hook(runner, StepSeedHook) is None:
+        raise ValueError(
+            "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
+            'masks, and a resumed run differs from an uninterrupted one'
+        )
     for dataset in plain_datasets(runner.train_dataloader.dataset):
         steps = dataset.pipeline.transforms
         seeded = [i for i, step in enumerate(steps) if hasattr(step, 'set_epoch')]
@@ -109,9 +134,9 @@ def _check_accumulation(runner) -> None:
         )
 
 
-def _check_difficulty(runner, schedule: PhaseSchedule) -> None:
+def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
     """Refuses a run with DARE that has no table, no ``sample_idx``, or would never weigh."""
-    hook = next((hook for hook in runner.hooks if isinstance(hook, DAREHook)), None)
+    hook = find_hook(runner, DAREHook)
     if hook is None:
         raise ValueError(
             "dare is on in the model, but there is no difficulty table: add dict(type='DAREHook') "
@@ -124,7 +149,9 @@ def _check_difficulty(runner, schedule: PhaseSchedule) -> None:
                     f'{type(transform).__name__} in the train pipeline drops sample_idx, which '
                     "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
                 )
-    phases = schedule.phases
+    if curriculum is None:
+        return  # DAREHook says what is missing
+    phases = curriculum.phases.phases
     longest = max(phase.end - phase.begin for phase in phases)
     weighting = plain_model(runner).difficulty_spec.weighting
     # a table that is kept gives weights to the second phase whatever the stages
@@ -134,3 +161,18 @@ def _check_difficulty(runner, schedule: PhaseSchedule) -> None:
             'epochs: weights are uniform in the first stage of a phase, so DARE would never weigh. '
             'Give fewer stage_epochs, or set weighting=False in dare'
         )
+
+
+def _log_batch(runner) -> None:
+    """Logs the batch arithmetic."""
+    loader, wrapper = runner.train_dataloader, runner.optim_wrapper
+    videos, ranks = loader.batch_sampler.batch_size, get_world_size()
+    repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
+    accumulation = getattr(wrapper, '_accumulative_counts', 1)
+    rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
+    runner.logger.info(
+        f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '
+        f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '
+        f'{rate:.3g}, {len(loader)} iterations per epoch'
+        + (f', {repeats} clips of each video in every epoch' if repeats > 1 else '')
+    )

@@ -1,0 +1,137 @@
+"""What models, hooks and loops ask of each other, and the tuples that pass between them.
+
+Models and hooks do not import each other: a hook works with every model that has the methods of a
+protocol below, whatever its class.
+"""
+
+from typing import NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from pmd_mmaction.functional import Phase, PhaseSchedule
+
+# ---------------------------------------------------------------------- the difficulty table
+
+
+class DifficultySpec(NamedTuple):
+    """Size and smoothing of the difficulty table.
+
+    Attributes:
+        num_teachers: K.
+        num_patches: N.
+        alpha: weight of the new loss.
+        weighting: whether the values of a stage become weights of the next.
+    """
+
+    num_teachers: int
+    num_patches: int
+    alpha: float
+    weighting: bool = True
+
+
+class PatchLosses(NamedTuple):
+    """New smoothed losses on their way to the difficulty table.
+
+    Attributes:
+        sample_idx: the video of each of the R masks.
+        masked_index: ``(R, M)`` int64 patches.
+        smoothed: ``(R, K, M)`` float32, detached.
+    """
+
+    sample_idx: list[int]
+    masked_index: Tensor
+    smoothed: Tensor
+
+
+class DifficultySource(Protocol):
+    """Where a model reads the history of its patches (``DAREHook`` gives one)."""
+
+    def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Last smoothed losses and those at the end of the previous stage.
+
+        Returns:
+            Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None in a
+            phase's first stage, where the weights are uniform.
+        """
+
+
+# ---------------------------------------------------------------------- models
+
+
+@runtime_checkable
+class MaskedModel(Protocol):
+    """A model that draws masks: ``StepSeedHook`` seeds them."""
+
+    def seed_masks(self, seed: int) -> None:
+        """Sets the seed of the next iteration's masks."""
+
+
+@runtime_checkable
+class PhasedModel(Protocol):
+    """A model that ``ProgressivePhaseHook`` leads through phases."""
+
+    phase: Phase | None
+    previous_ratio: float | None
+    auxiliary_teacher: torch.nn.Module | None
+
+    @property
+    def needs_auxiliary_teacher(self) -> bool:
+        """Whether the student of the previous phase teaches."""
+
+    def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
+        """Raises ValueError for a phase that the model cannot have; changes nothing."""
+
+    def set_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
+        """Sets the phase, and the mask ratio of the phase before."""
+
+    def student_state_dict(self) -> dict[str, Tensor]:
+        """Weights of the student: what a phase file holds."""
+
+    def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
+        """Makes the student, or the one in ``state_dict``, the auxiliary teacher."""
+
+
+@runtime_checkable
+class DifficultyModel(Protocol):
+    """A model whose patches have a difficulty, which ``DAREHook`` keeps."""
+
+    @property
+    def difficulty_spec(self) -> DifficultySpec | None:
+        """What the difficulty table must hold; None: there is none."""
+
+    def attach_difficulty(self, source: DifficultySource | None) -> None:
+        """Gives the model read access to the table."""
+
+    def pop_patch_losses(self) -> PatchLosses | None:
+        """Takes the smoothed losses of the last iteration."""
+
+
+# ---------------------------------------------------------------------- loops and hooks
+
+
+@runtime_checkable
+class OpenEndedLoop(Protocol):
+    """A training loop whose length may follow from the phases (``ResumableTrainLoop``)."""
+
+    def take_epochs(self, epochs: int) -> None:
+        """Sets the length of the run unless the config gives it."""
+
+
+@runtime_checkable
+class Curriculum(Protocol):
+    """A hook that leads through phases (``ProgressivePhaseHook``)."""
+
+    phases: PhaseSchedule
+    restart: bool
+
+    def previous_ratio(self, phase: Phase) -> float | None:
+        """Mask ratio of the phase before; None if there was none."""
+
+
+Kind = TypeVar('Kind')
+
+
+def find_hook(runner, kind: type[Kind]) -> Kind | None:
+    """The Runner's first hook of a class or protocol; None if there is none."""
+    return next((hook for hook in runner.hooks if isinstance(hook, kind)), None)

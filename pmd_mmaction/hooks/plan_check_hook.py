@@ -36,9 +36,9 @@ class PlanCheckHook(Hook):
         if find_hook(runner, SafeCheckpointHook) is None:
             check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
         _check_hooks(runner)
-        _check_colours(model)
         _check_accumulation(runner)
         if isinstance(model, MaskedModel):
+            _check_colours(model)
             _check_seeds(runner)
         if curriculum is not None:
             _check_phases(runner, model, curriculum)

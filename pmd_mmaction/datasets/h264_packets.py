@@ -7,6 +7,8 @@ from pmd_mmaction.datasets.packet_look import (
     Malformed,
     PacketLook,
     Unproven,
+    bits_of,
+    exp_golomb,
     length_prefixed,
 )
 
@@ -33,7 +35,6 @@ class H264Look:
     """
 
     skips = True  # the decoder may leave out what no other picture refers to
-    ranks = True
 
     def __init__(self, extradata: bytes) -> None:
         if extradata[:1] != b'\1' or extradata[4] & 3 != 3 or extradata[5] & 31 != 1:
@@ -80,12 +81,12 @@ class H264Look:
     def _look(self, data: bytes, start: int, recovers: bool) -> PacketLook:
         """Reads the header of a slice as far as the order of the picture."""
         idr, refers = data[start] & 31 == _IDR, data[start] & 96 != 0
-        bits = _bits(data[start + 1 : start + 25])
-        _, at = _number(bits, 1)  # type
-        _, at = _number(bits, at)  # picture parameters
+        bits = bits_of(data[start + 1 : start + 25])
+        _, at = exp_golomb(bits, 1)  # type
+        _, at = exp_golomb(bits, at)  # picture parameters
         frame, at = int(bits[at : at + self._frame_bits], 2), at + self._frame_bits
         if idr:
-            _, at = _number(bits, at)
+            _, at = exp_golomb(bits, at)
             self._lost = False
             self._period += _PERIOD
             self._high = self._low = 0
@@ -103,6 +104,9 @@ class H264Look:
             self._frame = frame
         return PacketLook(rank, idr or (recovers))
 
+    def finish(self) -> None:
+        """Nothing was left open."""
+
     def _order(self, low: int, refers: bool) -> int:
         """Place of a picture in the order of presentation, of which it tells the lower bits."""
         modulus, high = 1 << self._order_bits, self._high
@@ -115,43 +119,30 @@ class H264Look:
         return high + low
 
 
-def _bits(data: bytes) -> str:
-    """The bits as text, without the bytes that keep start codes out."""
-    data = data.replace(b'\0\0\3', b'\0\0')
-    return format(int.from_bytes(data, 'big'), f'0{8 * len(data)}b')
-
-
-def _number(bits: str, at: int) -> tuple[int, int]:
-    """Reads an Exp-Golomb number; gives it and where the next field begins."""
-    one = bits.index('1', at)
-    end = 2 * one - at + 1
-    return int(bits[one:end], 2) - 1, end
-
-
 def _read_sps(data: bytes) -> tuple[int, int]:
     """Bits of the number of a frame, and of its order; 0 where it is that of decoding."""
-    bits, at = _bits(data), 32  # after the kind, profile and level
-    _, at = _number(bits, at)
+    bits, at = bits_of(data), 32  # after the kind, profile and level
+    _, at = exp_golomb(bits, at)
     if data[1] in _HIGH:
-        colours, at = _number(bits, at)
+        colours, at = exp_golomb(bits, at)
         if colours == 3 and bits[at] == '1':
             raise Unproven  # a packet may hold one of three planes
-        _, at = _number(bits, at + (colours == 3))  # depths
-        _, at = _number(bits, at)
+        _, at = exp_golomb(bits, at + (colours == 3))  # depths
+        _, at = exp_golomb(bits, at)
         if bits[at + 1] == '1':
             raise Unproven  # scaling matrices, which are long
         at += 2
-    frame, at = _number(bits, at)
-    order, at = _number(bits, at)
+    frame, at = exp_golomb(bits, at)
+    order, at = exp_golomb(bits, at)
     order_bits = 0
     if order == 0:
-        order_bits, at = _number(bits, at)
+        order_bits, at = exp_golomb(bits, at)
         order_bits += 4
     elif order == 1:
         raise Unproven
-    _, at = _number(bits, at)  # references
-    _, at = _number(bits, at + 1)  # width
-    _, at = _number(bits, at)  # height
+    _, at = exp_golomb(bits, at)  # references
+    _, at = exp_golomb(bits, at + 1)  # width
+    _, at = exp_golomb(bits, at)  # height
     if bits[at] == '0':
         raise Unproven  # a packet may hold one of two fields
     return frame + 4, order_bits

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import av
 
 from pmd_mmaction.datasets.h264_packets import H264Look
-from pmd_mmaction.datasets.packet_kinds import Av1Look, HevcLook, Vp8Look, Vp9Look
+from pmd_mmaction.datasets.hevc_packets import HevcLook
+from pmd_mmaction.datasets.packet_kinds import Av1Look, Vp8Look, Vp9Look
 from pmd_mmaction.datasets.packet_look import Unproven
 
 # Bytes of a file up to which its packets stay in memory; most clips of the data sets have one MB.
@@ -104,9 +105,8 @@ def _index(container, stream, look, in_memory: bool) -> PacketIndex:
         times.append(packet.pts)
         if in_memory:
             packets.append(packet)
+    look.finish()
     by_time = _sort(times, [seen.rank for seen in looks])
-    if not look.ranks and stream.codec_context.has_b_frames and by_time == sorted(by_time):
-        raise Unproven  # AVI numbers frames as they are decoded, and so do its copies
     entries = [i for i, seen in enumerate(looks) if seen.entry]
     return PacketIndex(
         times,

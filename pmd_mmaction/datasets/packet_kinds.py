@@ -1,73 +1,27 @@
-"""What the packets of HEVC, VP8, VP9 and AV1 say about the frames in them."""
+"""What the packets of VP8, VP9 and AV1 say about the frames in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pmd_mmaction.datasets.packet_look import (
-    DAMAGED,
-    Malformed,
-    PacketLook,
-    Unproven,
-    length_prefixed,
-)
+from pmd_mmaction.datasets.packet_look import PacketLook, Unproven
 
 
-class HevcLook:
-    """Looks at HEVC packets (ITU-T H.265, 7.4.2.2), as :class:`H264Look` at those of H.264."""
+class _CountingLook:
+    """Packets that come in the order of presentation."""
 
-    skips = False  # with temporal layers, others may refer to what counts as not referred to
-    ranks = False  # told by the time stamps
-
-    def __init__(self, extradata: bytes) -> None:
-        if extradata[:1] != b'\1' or extradata[21] & 3 != 3:
-            raise Unproven
-        self._extradata, self._entries = extradata, 0
-
-    def __call__(self, data: bytes) -> PacketLook:
-        """Looks at the next packet; raises Unproven."""
-        try:
-            picture = self._find_picture(data)
-        except Malformed:
-            self._entries += 1  # at the beginning, this may have been the first
-            return DAMAGED
-        entry = picture in (19, 20, 21)
-        self._entries += entry
-        # At the beginning, pictures that refer to what was before it are not shown.
-        if not self._entries or (picture in (8, 9) and self._entries == 1):
-            raise Unproven
-        return PacketLook(None, entry)
-
-    def _find_picture(self, data: bytes) -> int:
-        """The kind of the one picture in a packet."""
-        picture = None
-        for start, end in length_prefixed(data):
-            kind = data[start] >> 1 & 63
-            if kind < 32:
-                if data[start] & 1 or data[start + 1] >> 3:  # another layer
-                    raise Unproven
-                if data[start + 2] & 128:  # the first slice of a picture
-                    if picture is not None:
-                        raise Unproven
-                    picture = kind
-            elif kind <= 34:  # parameters
-                if data[start:end] not in self._extradata:
-                    raise Unproven
-            elif kind in (36, 37):  # the end of a sequence changes what comes next
-                raise Unproven
-        if picture is None or picture in (16, 17, 18, 22, 23):  # broken links, reserved
-            raise Unproven
-        return picture
-
-
-class Vp8Look:
-    """Looks at VP8 packets (RFC 6386, 9.1)."""
-
+    # VP8 and VP9 have no use for it, and libdav1d hears of it only when it opens.
     skips = False
-    ranks = True
 
     def __init__(self, extradata: bytes | None) -> None:
         self._count = 0
+
+    def finish(self) -> None:
+        """Nothing was left open."""
+
+
+class Vp8Look(_CountingLook):
+    """Looks at VP8 packets (RFC 6386, 9.1)."""
 
     def __call__(self, data: bytes) -> PacketLook:
         """Looks at the next packet; raises Unproven."""
@@ -78,14 +32,8 @@ class Vp8Look:
         return PacketLook(self._count, entry, data[0] & 16 != 0)
 
 
-class Vp9Look:
+class Vp9Look(_CountingLook):
     """Looks at VP9 packets, which may hold several frames (VP9 bitstream, 7.2 and annex B)."""
-
-    skips = False
-    ranks = True
-
-    def __init__(self, extradata: bytes | None) -> None:
-        self._count = 0
 
     def __call__(self, data: bytes) -> PacketLook:
         """Looks at the next packet; raises Unproven."""
@@ -104,14 +52,12 @@ class Vp9Look:
         return PacketLook(self._count, entry, shown == 1)
 
 
-class Av1Look:
+class Av1Look(_CountingLook):
     """Looks at AV1 packets, each of which shows one frame (AV1 bitstream, 5.3 to 5.9, 7.5)."""
 
-    skips = False  # libdav1d hears of it only when it opens
-    ranks = True
-
     def __init__(self, extradata: bytes | None) -> None:
-        self._sequence, self._count = None, 0
+        super().__init__(extradata)
+        self._sequence = None
 
     def __call__(self, data: bytes) -> PacketLook:
         """Looks at the next packet; raises Unproven."""

@@ -46,3 +46,16 @@ def length_prefixed(data: bytes) -> Iterator[tuple[int, int]]:
         if not start < at <= len(data):
             raise Malformed
         yield start, at
+
+
+def bits_of(data: bytes) -> str:
+    """The bits as text, without the bytes that keep start codes out."""
+    data = data.replace(b'\0\0\3', b'\0\0')
+    return format(int.from_bytes(data, 'big'), f'0{8 * len(data)}b')
+
+
+def exp_golomb(bits: str, at: int) -> tuple[int, int]:
+    """Reads an Exp-Golomb number; gives it and where the next field begins."""
+    one = bits.index('1', at)
+    end = 2 * one - at + 1
+    return int(bits[one:end], 2) - 1, end

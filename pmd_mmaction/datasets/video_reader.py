@@ -139,9 +139,10 @@ class VideoReader:
         numbers = {self._index.times[self._index.order[n]]: n for n in wanted}
         images = {}
         for frame in self._decode_runs(sorted(self._index.order[n] for n in wanted)):
+            # Others may refer to what the decoder made up.
+            if frame.is_corrupt or (frame.width, frame.height) != self._size:
+                raise Unproven
             if frame.pts in numbers:
-                if frame.is_corrupt or (frame.width, frame.height) != self._size:
-                    raise Unproven
                 images[numbers[frame.pts]] = self._convert(frame)
         if len(images) < len(wanted):
             raise Unproven

@@ -18,7 +18,8 @@ _NO_VIDEOS = ('application/', 'audio/', 'font/', 'image/', 'text/')
 def count_suffixes(paths: Iterable[Path]) -> str:
     """Files by their suffix, as in '3 .txt, 1 without suffix'."""
     counts = Counter(path.suffix.lower() or 'without suffix' for path in paths)
-    return ', '.join(f'{count} {suffix}' for suffix, count in counts.most_common())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ', '.join(f'{count} {suffix}' for suffix, count in ordered)
 
 
 def describe_other_files(others: list[Path], jobs: int, timeout: float) -> tuple[str, bool]:

@@ -13,6 +13,8 @@ from pmd_mmaction.datasets.video_stream import best_stream, decode_in_order, ope
 # and references that are given up twice.
 _HARMLESS = ('SEI', 'VUI', 'VPS', 'APP fields', 'mmco: ', 'short term buffer', 'reference frames (')
 
+_JOINT = 3  # packets from the corrupt one to the key frame
+
 
 class WatchedDecoding:
     """Gives every frame of a video in order, and then says what is wrong with the file.
@@ -79,8 +81,15 @@ class WatchedDecoding:
 
     def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
         """The packets of the container, counted: what :func:`decode_in_order` asks for."""
-        for packet in self.container.demux(stream):
-            self._broken_packets += packet.is_corrupt
+        # Where transport streams were joined, a packet is called corrupt just before the next
+        # part, which begins with a key frame.
+        may_be_joint, suspects = self.container.format.name == 'mpegts', []
+        for number, packet in enumerate(self.container.demux(stream)):
+            if packet.is_keyframe and may_be_joint:
+                suspects = [suspect for suspect in suspects if number - suspect > _JOINT]
+            if packet.is_corrupt:
+                suspects.append(number)
+            self._broken_packets = len(suspects)
             self._note_times(packet)
             yield packet
 
@@ -97,11 +106,9 @@ class WatchedDecoding:
         errors = [text for text in errors if text not in cut_off]
         missing, note = self._compare_lengths()
         self.note = '; '.join(filter(None, (note, *cut_off[:1])))
-        # Parts of transport streams that were joined do not count their packets on.
-        joined = self.container.format.name == 'mpegts'
         if self._broken_frames:
             self.damage = 'decode error', f'{self._broken_frames} of {self.count} frames are spoilt'
-        elif self._broken_packets and not joined:
+        elif self._broken_packets:
             self.damage = 'decode error', f'{self._broken_packets} packets are incomplete'
         elif errors:
             self.damage = 'decode error', errors[0]

@@ -6,7 +6,6 @@ import pytest
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets import parse_path_list, read_path_list
-from pmd_mmaction.datasets.other_files import count_suffixes
 from pmd_mmaction.datasets.path_list import (
     find_videos,
     lies_inside,
@@ -151,9 +150,9 @@ def test_what_is_no_video_is_counted(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / 'x.mp4').touch()
     _, others = scan_folder(tmp_path)
-    assert count_suffixes(others) == '2 .txt, 1 without suffix, 1 .jpg'
+    assert len(others) == 4
     (tmp_path / 'x.mp4').unlink()
-    with pytest.raises(ValueError, match='it holds 2 .txt, 1 without suffix, 1 .jpg'):
+    with pytest.raises(ValueError, match='it holds 2 .txt, 1 .jpg, 1 without suffix'):
         find_videos(tmp_path)
 
 

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from pmd_mmaction.datasets.video_check import check_video
+from pmd_mmaction.datasets.video_reader import VideoReader
+from pmd_mmaction.datasets.video_stream import VideoError
+from tests.datasets.stored_forms import write
 from tests.tools.films import cut, write_film, write_sound
 from tools.data import check_videos
 
@@ -150,3 +154,46 @@ def test_errors(tmp_path, capsys):
     with pytest.raises(SystemExit):
         check_videos.main([str(tmp_path), *outputs, '--jobs', '0'])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_untrue_headers_are_kept_and_noted(tmp_path, run, capsys):
+    (tmp_path / 'clips').mkdir()
+    write(tmp_path / 'clips', 'longer_sound.mkv')
+    write(tmp_path / 'clips', 'packed.avi')
+    write(tmp_path / 'clips', 'h264.MTS')
+    for reader in ('pyav', 'decord'):
+        code, lines, rows = run(tmp_path / 'clips', '--reader', reader)
+        assert (code, lines) == (0, ['h264.MTS', 'longer_sound.mkv', 'packed.avi'])
+        told = 'fine, but the header is not true'
+        assert problems(rows) == {'longer_sound.mkv': told, 'packed.avi': told}
+        assert [row['kept'] for row in rows] == ['yes', 'yes']
+        assert rows[1]['detail'] == '38 frames, header says 40'
+        assert 'report.csv' in capsys.readouterr().err
+
+
+def test_the_reader_of_the_training_has_the_last_word(tmp_path, run, monkeypatch):
+    """What the reader cannot read is left out, although FFmpeg decodes it."""
+    write(tmp_path, 'h264.mp4')
+
+    def refuse(self, numbers):
+        raise VideoError(f'{self.path}: no frame {numbers}')
+
+    monkeypatch.setattr(VideoReader, 'read', refuse)
+    report = check_video(str(tmp_path / 'h264.mp4'))
+    assert report.problem == 'decode error' and report.detail.startswith('no frame [')
+    monkeypatch.setattr(VideoReader, '__len__', lambda self: 39)
+    report = check_video(str(tmp_path / 'h264.mp4'))
+    assert report[:2] == ('decode error', 'pyav counts 39 frames, 40 can be decoded')
+
+
+def test_what_was_not_looked_at_is_told(tmp_path, run, capsys):
+    clips = tmp_path / 'clips'
+    write_film(clips / 'a.mp4')
+    for name in ('notes.txt', 'more.txt', 'cover.jpg'):
+        (clips / name).touch()
+    assert run(clips)[0] == 0
+    assert 'not looked at: 2 .txt, 1 .jpg' in capsys.readouterr().err
+    write_film(clips / 'b.mp4').rename(clips / 'b.film')
+    code, lines, rows = run(clips)
+    assert (code, lines, rows) == (3, ['a.mp4'], [])
+    assert 'b.film: give them the suffix of a video' in capsys.readouterr().err

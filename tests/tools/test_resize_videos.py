@@ -75,3 +75,29 @@ def test_refusals(tmp_path, run, capsys):
     assert run(source=tmp_path / 'none') == 1
     with pytest.raises(SystemExit):
         run('--short-side', '0')
+
+
+def test_nothing_is_made_of_a_damaged_film(tmp_path, run):
+    film = cut(write_film(tmp_path / 'raw' / 'a.webm', frames=100, codec='libvpx-vp9'))
+    assert run() == 3
+    ((path, error),) = failures(tmp_path)
+    assert path == str(film) and 'wrong length' in error
+    assert not list((tmp_path / 'small').glob('*.mp4*'))
+
+
+def test_every_suffix_and_what_was_not_looked_at(tmp_path, run, capsys):
+    raw = tmp_path / 'raw'
+    write_film(raw / 'a.AVI', codec='mpeg4')
+    for name in ('clip.MTS', 'clip.ts'):
+        write_film(raw / 'x.mpg', codec='mpeg2video').rename(raw / f'{name[-2:]}{name}')
+    (raw / 'labels.csv').touch()
+    assert run() == 0
+    assert {path.name for path in (tmp_path / 'small').glob('*.mp4')} == {
+        'a.mp4',
+        'TSclip.mp4',
+        'tsclip.mp4',
+    }
+    assert 'not looked at: 1 .csv' in capsys.readouterr().err
+    write_film(raw / 'b.mp4').rename(raw / 'b.film')
+    assert run() == 3
+    assert 'b.film: give them the suffix of a video' in capsys.readouterr().err

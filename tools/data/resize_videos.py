@@ -1,7 +1,12 @@
 """Copies a folder of videos as smaller H.264 files without sound.
 
-A copy appears under its name when it is complete; the same command goes on after an interruption.
-What could not be copied is listed in resize_failures.csv in the target folder.
+A copy has the frames of the original in their order, at their times from 0 on, upright and with the
+same colours. It appears under its name when it is complete; the same command goes on after an
+interruption. What could not be copied, or is damaged, is listed in resize_failures.csv in the target
+folder.
+
+Exit code: 0 if all is well, 3 if videos could not be copied, or the folder holds videos that are not
+named as such, 1 for an error. How many files were not looked at, by suffix, is told at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +29,8 @@ from tqdm import tqdm
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare.atomic_file import atomic_writer
 from pmd_mmaction.datasets.isolated import map_isolated
-from pmd_mmaction.datasets.path_list import find_videos
+from pmd_mmaction.datasets.other_files import describe_other_files
+from pmd_mmaction.datasets.path_list import scan_folder
 from pmd_mmaction.datasets.video_resize import ResizeSettings, resize_video
 
 FAILURES = 'resize_failures.csv'
@@ -34,7 +40,9 @@ SETTINGS = 'resize_settings.json'
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     default = ResizeSettings()
-    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('source', type=Path, help='folder of videos')
     parser.add_argument('target', type=Path, help='folder for the copies, with the same structure')
     parser.add_argument(
@@ -58,8 +66,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def plan(source: Path, target: Path) -> dict[str, str]:
-    """Source file to target file.
+def plan(source: Path, target: Path) -> tuple[dict[str, str], list[Path]]:
+    """Source file to target file, and the files that are not named as videos.
 
     Raises:
         ValueError: if there is no video, two would get the same name, or the copies would lie
@@ -69,13 +77,14 @@ def plan(source: Path, target: Path) -> dict[str, str]:
         raise ValueError(f'{target} lies in {source}: choose a folder outside')
     result: dict[str, str] = {}
     owners: dict[Path, Path] = {}
-    for path in find_videos(source):
+    videos, others = scan_folder(source)
+    for path in videos:
         copy = target / path.relative_to(source).with_suffix('.mp4')
         if copy in owners:
             raise ValueError(f'{owners[copy]} and {path} would both become {copy}: rename one')
         owners[copy] = path
         result[str(path)] = str(copy)
-    return result
+    return result, others
 
 
 def check_settings(target: Path, settings: ResizeSettings) -> None:
@@ -95,10 +104,9 @@ def check_settings(target: Path, settings: ResizeSettings) -> None:
         file.write(text.encode())
 
 
-def run(args: argparse.Namespace) -> tuple[int, dict[str, str]]:
+def run(args: argparse.Namespace, pairs: dict[str, str]) -> tuple[int, dict[str, str]]:
     """Copies what is not there yet; gives how many are there now, and the failures."""
     settings = ResizeSettings(args.short_side, args.crf, args.preset, args.gop)
-    pairs = plan(args.source, args.target)
     check_settings(args.target, settings)
     rest = [(source, target) for source, target in pairs.items() if not Path(target).is_file()]
     failures: dict[str, str] = {}
@@ -124,11 +132,13 @@ def write_failures(path: Path, failures: dict[str, str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; 0 if all is well, 3 if some failed, 1 for an error."""
+    """Runs the tool and gives its exit code."""
     accept_any_name()
     args = parse_args(argv)
     try:
-        count, failures = run(args)
+        pairs, others = plan(args.source, args.target)
+        count, failures = run(args, pairs)
+        unseen, unseen_videos = describe_other_files(others, args.jobs, args.timeout)
     except (OSError, ValueError) as error:
         print(f'resize_videos: {error}', file=sys.stderr)
         return 1
@@ -136,9 +146,11 @@ def main(argv: list[str] | None = None) -> int:
         print('resize_videos: interrupted; the same command goes on', file=sys.stderr)
         return 130
     print(f'{count} videos in {args.target}')
+    if unseen:
+        print(unseen, file=sys.stderr)
     if failures:
         print(f'{len(failures)} failed: {args.target / FAILURES}', file=sys.stderr)
-    return 3 if failures else 0
+    return 3 if failures or unseen_videos else 0
 
 
 if __name__ == '__main__':

@@ -1,0 +1,145 @@
+"""What the tools make of every stored form, and of the same forms when they are damaged."""
+
+import av
+import numpy as np
+import pytest
+
+from pmd_mmaction.datasets.video_check import check_video
+from pmd_mmaction.datasets.video_reader import VideoReader
+from pmd_mmaction.datasets.video_resize import ResizeSettings, resize_video
+from pmd_mmaction.datasets.video_stream import (
+    Orientation,
+    best_stream,
+    decode_in_order,
+    open_video,
+    orientation,
+)
+from tests.datasets.stored_forms import FORMS, number, write
+
+SETTINGS = ResizeSettings(short_side=48, crf=5, preset='ultrafast')
+# Headers that tell another length than the pictures have.
+UNTRUE = {
+    'negative_start.mp4': '30 frames, header says 40',
+    'cut_start.mp4': '35 frames, header says 40',
+    'cut_both.mp4': '26 frames, header says 40',
+    'cut_within_a_group.mp4': '8 frames, header says 40',
+    'open_start.mp4': '28 frames, header says 30',
+    'open_start.hevc.mp4': '28 frames, header says 29',
+    'sizes.avi': '40 frames, header says 1600',
+    'packed.avi': '38 frames, header says 40',
+    'longer_sound.mkv': 'the picture ends at 1.60 s, the header says 2.41 s',
+    'two_videos.mkv': 'the picture ends at 1.60 s, the header says 8.00 s',
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('videos')
+
+
+def _write_once(folder, name):
+    path = folder / name
+    return path if path.exists() else write(folder, name)
+
+
+@pytest.mark.parametrize('name', FORMS)
+def test_a_good_video_is_kept_and_an_untrue_header_noted(folder, name):
+    path, frames = str(_write_once(folder, name)), len(FORMS[name].numbers)
+    for reader in ('pyav', 'decord'):
+        assert check_video(path, frames, reader=reader) == (None, UNTRUE.get(name, ''), frames)
+        assert check_video(path, frames, decode=False, reader=reader) == (None, '', frames)
+
+
+@pytest.mark.parametrize('name', FORMS)
+def test_a_copy_holds_every_frame_in_order_from_time_zero(folder, name):
+    path, copy = _write_once(folder, name), folder / 'copies' / f'{name}.mp4'
+    expected = list(FORMS[name].numbers)
+    assert resize_video((str(path), str(copy)), SETTINGS) == len(expected)
+    with VideoReader(str(copy)) as video:
+        assert [number(image) for image in video.read(range(len(video)))] == expected
+    with open_video(str(copy)) as container:
+        frames = list(decode_in_order(container, best_stream(container)))
+        ticks = [frame.pts for frame in frames]
+        assert ticks[0] == 0 and all(np.diff(ticks) > 0)
+        assert orientation(frames[0]) == Orientation()
+        assert container.streams.video[0].frames == len(expected)
+
+
+@pytest.mark.parametrize('name', ['variable_rate.mp4', 'pause.mkv', 'late_start.mp4', 'h264.avi'])
+def test_a_copy_keeps_the_times(folder, name):
+    path, copy = _write_once(folder, name), folder / 'copies' / f'{name}.mp4'
+    resize_video((str(path), str(copy)), SETTINGS)
+    times = []
+    for video in (path, copy):
+        with open_video(str(video)) as container:
+            stream = best_stream(container)
+            ticks = sorted(frame.pts for frame in decode_in_order(container, stream))
+            times.append([float(tick * stream.time_base) for tick in ticks])
+    before, after = map(np.array, times)
+    np.testing.assert_allclose(after, before - before[0], atol=1e-3)
+
+
+# ---------------------------------------------------------------------- damage
+
+CUT = [
+    'h264.mp4', 'index_first.mp4', 'h264.mkv', 'h264.flv', 'h264.ts', 'mpeg4.avi', 'mjpeg.avi',
+    'raw.avi', 'vp8.webm', 'vp9.webm', 'av1.webm', 'hevc.mkv', 'prores.mov', 'mpeg2.ts',
+]  # fmt: skip
+ZEROED = [
+    'h264.mp4', 'index_first.mp4', 'h264.mkv', 'h264.flv', 'h264.ts', 'h264.avi', 'mpeg4.avi',
+    'mpeg4.mp4', 'mpeg2.mpg', 'mjpeg.avi', 'hevc.mp4', 'vp8.webm', 'vp9.webm', 'av1.mp4',
+    'wmv2.wmv',
+]  # fmt: skip
+
+
+def _damaged(folder, name, damage):
+    content = _write_once(folder, name).read_bytes()
+    path = folder / f'damaged.{name}'
+    path.write_bytes(damage(content))
+    return path
+
+
+def _refused(path):
+    report = check_video(str(path))
+    copy = path.with_name(f'{path.name}.copy.mp4')
+    with pytest.raises(Exception) as error:
+        resize_video((str(path), str(copy)), SETTINGS)
+    assert error.type.__name__ != 'AssertionError' and not copy.exists()
+    return report.problem
+
+
+@pytest.mark.parametrize('share', [0.5, 0.9])
+@pytest.mark.parametrize('name', CUT)
+def test_a_file_that_was_cut_off_is_left_out(folder, name, share):
+    path = _damaged(folder, name, lambda content: content[: int(share * len(content)) | 1])
+    assert _refused(path) in ('decode error', 'not a video', 'wrong length')
+
+
+@pytest.mark.parametrize('name', ZEROED)
+def test_a_range_of_zeros_is_found(folder, name):
+    def damage(content):
+        middle, length = len(content) // 2, max(2048, len(content) // 10)
+        return content[:middle] + bytes(length) + content[middle + length :]
+
+    assert _refused(_damaged(folder, name, damage)) is not None
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.ts', '.flv', '.avi'])
+def test_missing_packets_of_h264_are_found(folder, suffix):
+    path = folder / f'gap{suffix}'
+    with open_video(str(_write_once(folder, f'h264{suffix}'))) as source:
+        with av.open(str(path), 'w') as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for i, packet in enumerate(source.demux(video=0)):
+                if packet.dts is not None and i not in (15, 16, 17):
+                    packet.stream = stream
+                    target.mux(packet)
+    assert _refused(path) == 'decode error'
+
+
+def test_damage_is_no_matter_of_what_was_read_before(folder):
+    """The messages of one video are not taken for those of the next."""
+    bad = _damaged(folder, 'h264.ts', lambda content: content[: len(content) // 2 | 1])
+    good = _write_once(folder, 'h264.mp4')
+    first, between, last = (check_video(str(path)).problem for path in (good, bad, good))
+    assert first is last is None and between is not None

@@ -162,6 +162,15 @@ def test_the_curriculum_of_the_paper(name):
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
 
 
+@pytest.mark.parametrize('name', K400)
+def test_every_phase_ends_with_a_checkpoint(name):
+    cfg = _config(name)
+    (hook,) = _hooks(cfg, 'ProgressivePhaseHook')
+    schedule = PhaseSchedule([(p['mask_ratio'], p['epochs']) for p in hook['phases']])
+    assert cfg.default_hooks.checkpoint.interval == 5
+    assert [phase.end % 5 for phase in schedule.phases] == [0] * len(schedule.phases)
+
+
 # ---------------------------------------------------------------------- ablations
 
 

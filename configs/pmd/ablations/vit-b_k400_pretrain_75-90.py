@@ -5,5 +5,5 @@ _base_ = [
     '../../_base_/models/pmd_vit-b.py',
     '../../_base_/datasets/k400_pretrain.py',
     '../../_base_/schedules/pmd_2x200e.py',
-    '../../_base_/default_runtime.py',
+    '../../_base_/k400_pretrain_runtime.py',
 ]

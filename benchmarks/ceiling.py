@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 from flops import count_flops
-from harness import interleave, machine_line, markdown, median, save_json, sgemm_rate
+from harness import add_device, interleave, machine_line, markdown, median, save_json, sgemm_rate
 from steps import Step, build_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.benchmark import Timer
@@ -36,11 +36,11 @@ class NoteProducts(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def operand(shape: tuple[int, ...], row_major: bool) -> torch.Tensor:
+def operand(shape: tuple[int, ...], row_major: bool, device: str) -> torch.Tensor:
     """A random operand of this shape and layout."""
     if row_major:
-        return torch.randn(shape)
-    return torch.randn((*shape[:-2], shape[-1], shape[-2])).transpose(-1, -2)
+        return torch.randn(shape, device=device)
+    return torch.randn((*shape[:-2], shape[-1], shape[-2]), device=device).transpose(-1, -2)
 
 
 def parts_of(step: Step) -> dict[str, Callable[[], object]]:
@@ -84,11 +84,11 @@ def time_backward(step: Step, repeats: int) -> list[float]:
     return times[1:]
 
 
-def measure_products(products: Counter) -> tuple[float, float]:
+def measure_products(products: Counter, device: str) -> tuple[float, float]:
     """GFLOP of all noted products, and seconds they take alone."""
     work = seconds = 0.0
     for ((left, a), (right, b)), count in products.items():
-        x, y = operand(left, a), operand(right, b)
+        x, y = operand(left, a, device), operand(right, b, device)
         timer = Timer('x @ y', globals=dict(x=x, y=y), num_threads=torch.get_num_threads())
         # A few calls of a millisecond or two would measure the scheduler.
         seconds += count * timer.blocked_autorange(min_run_time=0.2).median
@@ -103,8 +103,10 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=4)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
-    args, machine = parser.parse_args(), machine_line()
-    step = Step(build_model(tiny=args.tiny), args.batch)
+    add_device(parser)
+    args = parser.parse_args()
+    machine = machine_line(args.device)
+    step = Step(build_model(tiny=args.tiny, device=args.device), args.batch)
     parts, noted, gflop = parts_of(step), {}, {}
     for name, call in parts.items():
         with NoteProducts() as notes:
@@ -114,7 +116,7 @@ def main() -> None:
     with NoteProducts() as notes:
         loss.backward()
     noted['backward'] = notes.products
-    square = sgemm_rate()
+    square = sgemm_rate(args.device)
     times = interleave(parts, args.repeats)
     times['backward'] = time_backward(step, args.repeats)
     # Twice the forward of what is trained.
@@ -127,7 +129,7 @@ def main() -> None:
         if name == 'AdamW':
             rows.append((name, f'{median(seconds):.3f}', '', '', '', '', ''))
             continue
-        work, alone = measure_products(noted[name])
+        work, alone = measure_products(noted[name], args.device)
         rate, ceiling = gflop[name] / median(seconds), work / alone
         rows.append(
             (

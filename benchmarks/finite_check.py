@@ -11,7 +11,7 @@ import logging
 import math
 
 import torch
-from harness import interleave, machine_line, median, save_json
+from harness import add_device, interleave, machine_line, median, save_json
 from mmengine.optim import OptimWrapper
 from steps import Step, build_model
 
@@ -61,9 +61,10 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--tiny', action='store_true', help='a smoke test')
     parser.add_argument('--json', help='file for the raw figures')
+    add_device(parser)
     args = parser.parse_args()
     logging.disable(logging.INFO)
-    model = build_model(tiny=args.tiny)
+    model = build_model(tiny=args.tiny, device=args.device)
     cases = {
         'step': KeptStep(model, args.batch),
         'check': Check(model, guarded=True, clipped=False),
@@ -72,7 +73,7 @@ def main() -> None:
     }
     times = interleave(cases, args.repeats)
     trained = sum(p.numel() for p in model.parameters() if p.grad is not None)
-    print(f'{machine_line()}; batch {args.batch}, {trained / 1e6:.1f} M gradients\n')
+    print(f'{machine_line(args.device)}; batch {args.batch}, {trained / 1e6:.1f} M gradients\n')
     print('| what | median ms | range ms | of the step |')
     print('| --- | --- | --- | --- |')
     for name, seconds in times.items():

@@ -50,9 +50,9 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     """
     encoder = model.backbone
     t, h, w = encoder.token_grid
-    clip = torch.randn(
-        1, encoder.in_channels, encoder.num_frames, h * encoder.patch_size, w * encoder.patch_size
-    )
+    side = encoder.patch_size
+    size = 1, encoder.in_channels, encoder.num_frames, h * side, w * side
+    clip = torch.randn(size, device=next(model.parameters()).device)
     model.set_phase(phase, phase.mask_ratio)
     model.seed_masks(0)
     views = model.draw_views(clip)

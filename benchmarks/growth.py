@@ -3,14 +3,16 @@
     python benchmarks/growth.py
 
 Each point runs in a process of its own: one step that does not count, then ``--repeats`` that do.
-Measured memory is the process's peak minus what it held before the model was built, libraries
-and a first tiny step included; predicted memory is that of ``memory_model.py``.
+Measured memory is the peak of the process, or of the GPU's tensors, minus what it held before the
+model was built, libraries and a first tiny step included; predicted memory is that of
+``memory_model.py``.
 """
 
 import argparse
 import logging
 
 from harness import (
+    add_device,
     in_own_process,
     interleave,
     machine_line,
@@ -43,21 +45,28 @@ POINTS = {
 DEVICES = (24, 40, 80)
 
 
-def build(grid: dict, ratio: float, checkpointing: bool, tiny: bool):
+def build(grid: dict, ratio: float, checkpointing: bool, tiny: bool, device: str = 'cpu'):
     """The model of a point."""
-    return build_model(
-        tiny=tiny, grid=grid, ratio=ratio, backbone=dict(activation_checkpointing=checkpointing)
-    )
+    encoder = dict(activation_checkpointing=checkpointing)
+    return build_model(tiny=tiny, grid=grid, ratio=ratio, backbone=encoder, device=device)
 
 
-def run_point(batch: int, grid: dict, ratio: float, checkpointing: bool, tiny: bool, repeats: int):
+def run_point(
+    batch: int,
+    grid: dict,
+    ratio: float,
+    checkpointing: bool,
+    tiny: bool,
+    repeats: int,
+    device: str = 'cpu',
+) -> tuple[list[float], float, float]:
     """Seconds of each step, measured and predicted GiB; call it in a process of its own."""
-    Step(build_model(tiny=True), 1)()  # loads every library that a step needs
-    before = resident_gib()
-    step = Step(build(grid, ratio, checkpointing, tiny), batch)
+    Step(build_model(tiny=True, device=device), 1)()  # loads every library that a step needs
+    before = resident_gib(device)
+    step = Step(build(grid, ratio, checkpointing, tiny, device), batch)
     seconds = interleave({'': step}, repeats)['']
     predicted = step_memory(step.model).total(batch) / 2**30
-    return seconds, peak_gib() - before, predicted
+    return seconds, peak_gib(device) - before, predicted
 
 
 def batch_table(tiny: bool) -> str:
@@ -89,9 +98,11 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=2)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
-    args, machine = parser.parse_args(), machine_line()
+    add_device(parser)
+    args = parser.parse_args()
+    machine = machine_line(args.device)
     results = {
-        name: in_own_process(run_point, *POINTS[name], args.tiny, args.repeats)
+        name: in_own_process(run_point, *POINTS[name], args.tiny, args.repeats, args.device)
         for name in args.points
     }
     print(machine)

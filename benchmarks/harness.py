@@ -1,5 +1,6 @@
-"""What the benchmarks share: interleaved timing, the machine line, Markdown and JSON."""
+"""What the benchmarks share: device, interleaved timing, the machine line, Markdown and JSON."""
 
+import argparse
 import json
 import logging
 import multiprocessing
@@ -15,7 +16,29 @@ from pathlib import Path
 import torch
 
 
-def machine_line() -> str:
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Gives a benchmark that makes training steps its ``--device``."""
+    there = 'cuda' if torch.cuda.is_available() else 'cpu'
+    parser.add_argument(
+        '--device', type=_device, default=there, help='cpu or cuda (default here: %(default)s)'
+    )
+
+
+def _device(name: str) -> str:
+    if name not in ('cpu', 'cuda'):
+        raise argparse.ArgumentTypeError(f'{name!r} is neither cpu nor cuda')
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError('no GPU was found; see nvidia-smi and the build of torch')
+    return name
+
+
+def wait_for_device() -> None:
+    """Returns when the GPU has done what it was told, which takes its time after the call."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def machine_line(device: str = 'cpu') -> str:
     """Processor, cores, threads, versions and commit: what a figure is worth without is little."""
     cpu = platform.processor() or platform.machine()
     if Path('/proc/cpuinfo').exists():
@@ -31,8 +54,9 @@ def machine_line() -> str:
         text=True,
         cwd=Path(__file__).parent,
     ).stdout.strip()
+    gpu = f'{torch.cuda.get_device_name()}, ' if device == 'cuda' else ''
     return (
-        f'{cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, '
+        f'{gpu}{cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, '
         f'Python {platform.python_version()}, torch {torch.__version__}, commit {commit}'
     )
 
@@ -53,8 +77,10 @@ def interleave(
     times: dict[str, list[float]] = {name: [] for name in cases}
     for round_ in range(warmup + repeats):
         for name, case in cases.items():
+            wait_for_device()
             start = time.perf_counter()
             case()
+            wait_for_device()
             if round_ >= warmup:
                 times[name].append(time.perf_counter() - start)
     return times
@@ -75,20 +101,24 @@ def spread(times: Sequence[float]) -> str:
     return f'{min(times):.2f}-{max(times):.2f}'
 
 
-def sgemm_rate(n: int = 3072, repeats: int = 3) -> float:
+def sgemm_rate(device: str = 'cpu', n: int = 3072, repeats: int = 3) -> float:
     """GFLOP/s of a square float32 matrix product: this machine's practical ceiling."""
-    a, b = torch.randn(n, n), torch.randn(n, n)
+    a, b = torch.randn(2, n, n, device=device)
     return 2 * n**3 / median(interleave({'': lambda: a @ b}, repeats)['']) / 1e9
 
 
-def peak_gib() -> float:
-    """GiB of resident memory at this process's peak so far (Linux)."""
+def peak_gib(device: str = 'cpu') -> float:
+    """GiB at this process's peak so far: of resident memory (Linux), or of the GPU's tensors."""
+    if device == 'cuda':
+        return torch.cuda.max_memory_allocated() / 2**30
     # Not getrusage: a child inherits the peak of the process that it was forked from.
     return _status('VmHWM')
 
 
-def resident_gib() -> float:
-    """GiB of resident memory now (Linux)."""
+def resident_gib(device: str = 'cpu') -> float:
+    """GiB now: of resident memory (Linux), or of the GPU's tensors."""
+    if device == 'cuda':
+        return torch.cuda.memory_allocated() / 2**30
     return _status('VmRSS')
 
 

@@ -1,10 +1,14 @@
 """How much memory a PMD step needs, from the sizes of the model.
 
 ``bytes = fixed + batch x per clip``. Fixed: the trained part four times (weights, gradients, two
-moments of AdamW), the frozen networks once. Per clip: what the forward pass keeps for the
-backward pass, plus the largest working set on top of it, that of the auxiliary teacher's decoders.
+moments of AdamW), the frozen networks once, and under autocast the weights once more in half
+precision. Per clip: what the forward pass keeps for the backward pass, and what else lives at
+the peak: in the auxiliary teacher's decoders, or at the end of the forward pass.
 
-At that moment there are no gradients yet. They are counted because an allocator does not always
+Under autocast only operands of matrix products and of attention are in half precision; residuals,
+inputs of norms, targets and distances stay in float32.
+
+At the peak there are no gradients yet. They are counted because an allocator does not always
 give the place of the last step's gradients to activations.
 """
 
@@ -13,12 +17,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-# Rows of width D that a block keeps for its backward pass: input and output of two norms (4),
-# queries, keys, values (3), attended values (1), the hidden layer before and after GELU (8).
-BLOCK_WIDTHS = 16
-# Alive in a block of a decoder without gradients: the hidden layer before and after GELU (8),
-# queries, keys, values (3), residual and its norm (2).
-WORKING_WIDTHS = 13
+FULL = 4  # bytes of a float32
 
 
 class Memory(NamedTuple):
@@ -48,45 +47,84 @@ class Memory(NamedTuple):
         return math.floor(((1 - reserve) * gigabytes * 2**30 - self.fixed) / self.per_clip)
 
 
-def step_memory(model: nn.Module, element: int = 4) -> Memory:
+def step_memory(model: nn.Module, element: int = FULL) -> Memory:
     """Memory of one step of a :class:`PMDRecognizer` whose phase is set.
 
     Args:
         model: the recognizer, its auxiliary teacher included.
-        element: bytes of an activation: 4 in float32, 2 under bf16 autocast (an approximation,
-            since norms and residuals stay in float32).
+        element: bytes of an operand of matrix products: 4 in float32, 2 under autocast.
     """
     encoder = model.backbone
     patches = encoder.num_patches
     visible = model.masker.num_visible(model.phase.mask_ratio)
     masked = patches - visible
-    recomputed = type(encoder.blocks[0]).__name__ == 'RecomputedBlock'
-    width = encoder.embed_dims
-    # A recomputed block comes to life when the decoders' activations are gone: no peak.
-    layers = encoder.depth * (1 if recomputed else BLOCK_WIDTHS) * visible * width
-    decoders = targets = working = 0
+    clip = encoder.in_channels * encoder.num_frames * encoder.patch_size**2
+    clip *= math.prod(encoder.token_grid[1:])
+    kept = encoder.depth * _block_bytes(encoder, visible, element) * encoder.embed_dims
+    kept += element * clip * visible // patches  # patches that are embedded
+    kept += FULL * visible * encoder.embed_dims  # last norm
+    alive, working = FULL * clip, 0
     for decoder in model.decoders.values():
-        dims, out = decoder.mask_token.shape[-1], decoder.head.out_features
-        depth = len(decoder.blocks)
-        # The last layer keeps its residual, second norm and MLP (11 widths) for masked tokens only.
-        decoders += BLOCK_WIDTHS * depth * patches * dims - 11 * visible * dims
-        decoders -= 2 * masked * dims  # the first norm sees a mask token once, not in each clip
-        decoders += 3 * masked * dims + 2 * masked * out  # last norm, prediction, difference
-        targets += patches * out
-        if model.psd is not None:
-            targets += masked * out
+        kept += _decoder_bytes(decoder, visible, masked, element)
+        kept += element * visible * encoder.embed_dims  # its input
+        out = decoder.head.out_features
+        kept += FULL * masked * out  # difference to the target
+        alive += (FULL * patches + element * masked) * out  # target, prediction
         if model.with_neck:
-            targets += 2 * visible * out  # statistics of two groups
-            decoders += len(model.neck.student_layers) * visible * out
-        working = max(working, WORKING_WIDTHS * patches * dims)
-    frames = encoder.in_channels * encoder.num_frames
-    clip = frames * math.prod(encoder.token_grid[1:]) * encoder.patch_size**2
+            alive += 2 * FULL * visible * out  # statistics of two groups
+        if model.auxiliary_teacher is not None:
+            dims = decoder.mask_token.shape[-1]
+            # In a block: queries, keys, values and the hidden layer before and after GELU; the
+            # decoder's input in two parts and joined, residual and its norm. Beside it the
+            # prediction of the decoder before.
+            inside = (11 * element + 4 * FULL) * patches * dims + element * masked * out
+            working = max(working, inside)
+    later = _later_bytes(model, visible, masked, element)
+    return Memory(_fixed_bytes(model, element), kept + later, alive + max(working - later, 0))
+
+
+def _block_bytes(encoder: nn.Module, tokens: int, element: int) -> int:
+    """Bytes that a block of the encoder keeps, per channel."""
+    if type(encoder.blocks[0]).__name__ == 'RecomputedBlock':
+        # It comes to life when the decoders' activations are gone: no peak.
+        return FULL * tokens
+    # Inputs of two norms; their outputs, queries, keys, values, attended values, and the hidden
+    # layer before and after GELU.
+    return (2 * FULL + 14 * element) * tokens
+
+
+def _decoder_bytes(decoder: nn.Module, visible: int, masked: int, element: int) -> int:
+    """Bytes that a decoder keeps."""
+    dims, depth, patches = decoder.mask_token.shape[-1], len(decoder.blocks), visible + masked
+    rows = depth * (2 * FULL + 14 * element) * patches
+    rows -= (FULL + element) * masked  # the first norm sees a mask token once, not in each clip
+    # The last layer has its second norm and MLP for masked tokens only.
+    rows -= (FULL + 10 * element) * visible
+    rows += (FULL + element) * masked  # last norm
+    return rows * dims
+
+
+def _later_bytes(model: nn.Module, visible: int, masked: int, element: int) -> int:
+    """Bytes that are kept after the auxiliary teacher's pass: distances of PSD and CLFA."""
+    total = 0
+    for decoder in model.decoders.values():
+        out = decoder.head.out_features
+        if model.auxiliary_teacher is not None:
+            total += FULL * masked * out
+        if model.with_neck:
+            layers = len(model.neck.student_layers)
+            total += FULL * layers * visible * out
+            # each FC casts its input for itself
+            total += (element < FULL) * element * layers * visible * model.backbone.embed_dims
+    return total
+
+
+def _fixed_bytes(model: nn.Module, element: int) -> int:
+    """Bytes whatever the batch."""
     trained = sum(p.numel() for p in model.parameters())
     networks = [teacher.network for teacher in model.teachers.values()]
     if model.auxiliary_teacher is not None:
         networks.append(model.auxiliary_teacher.network)
     frozen = sum(p.numel() for network in networks for p in network.parameters())
-    kept = layers + decoders
-    return Memory(
-        4 * (4 * trained + frozen), element * kept, element * (targets + working) + 4 * clip
-    )
+    casts = element * trained if element < FULL else 0  # autocast keeps them until the backward
+    return FULL * (4 * trained + frozen) + casts

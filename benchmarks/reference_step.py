@@ -12,7 +12,7 @@ import logging
 
 import torch
 import torch.nn.functional as F
-from harness import interleave, machine_line, median
+from harness import add_device, interleave, machine_line, median
 from steps import OFF, Step, build_model
 from torch import Tensor, nn
 
@@ -77,7 +77,8 @@ class ReferenceStep(Step):
     def forward(self) -> Tensor:
         """The base loss of both teachers."""
         view = self.model.draw_view(self.clips)
-        mask = torch.ones(len(self.clips), self.model.backbone.num_patches, dtype=torch.bool)
+        size = len(self.clips), self.model.backbone.num_patches
+        mask = torch.ones(size, dtype=torch.bool, device=self.device)
         mask = mask.scatter(1, view.visible_index, False)
         targets = self.targets()
         tokens = encode(self.model.backbone, self.clips, mask)
@@ -93,8 +94,10 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
-    args, machine = parser.parse_args(), machine_line()
-    step = ReferenceStep(build_model(dict(OFF), args.tiny), args.batch)
+    add_device(parser)
+    args = parser.parse_args()
+    machine = machine_line(args.device)
+    step = ReferenceStep(build_model(dict(OFF), args.tiny, device=args.device), args.batch)
     times = interleave({'reference': step}, args.repeats)['reference']
     print(machine)
     print(f'reference step, batch {args.batch}: {median(times):.3f} s')

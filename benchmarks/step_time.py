@@ -10,6 +10,7 @@ import logging
 
 from flops import iteration_gflops
 from harness import (
+    add_device,
     in_own_process,
     interleave,
     machine_line,
@@ -41,18 +42,18 @@ VARIANTS = {
 }
 
 
-def make(variant: str, batch: int, tiny: bool, autocast: bool, depth: int) -> Step:
+def make(variant: str, batch: int, tiny: bool, autocast: bool, depth: int, device: str) -> Step:
     """The step of a variant."""
     kind, changes, options = VARIANTS[variant]
-    model = build_model(dict(changes), tiny, dict(depth=depth))
+    model = build_model(dict(changes), tiny, dict(depth=depth), device=device)
     return kind(model, batch, autocast=autocast, **options)
 
 
-def peak_memory(variant: str, *sizes: int) -> float:
-    """GiB of resident memory at the peak of two steps; call it in a process of its own."""
-    step = make(variant, *sizes)
+def peak_memory(variant: str, *settings: object) -> float:
+    """GiB at the peak of two steps; call it in a process of its own."""
+    step = make(variant, *settings)
     step(), step()
-    return peak_gib()
+    return peak_gib(step.device.type)
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,25 +68,27 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--memory', action='store_true', help='peak memory of each variant too')
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
+    add_device(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     logging.disable(logging.INFO)
-    args, machine = parse_args(), machine_line()
-    sizes = args.batch, args.tiny, args.autocast, args.depth
+    args = parse_args()
+    machine = machine_line(args.device)
+    settings = args.batch, args.tiny, args.autocast, args.depth, args.device
     peaks = {}
     if args.memory:
-        peaks = {name: in_own_process(peak_memory, name, *sizes) for name in args.variants}
-    steps = {name: make(name, *sizes) for name in args.variants}
+        peaks = {name: in_own_process(peak_memory, name, *settings) for name in args.variants}
+    steps = {name: make(name, *settings) for name in args.variants}
     gflops = {
         name: args.batch * iteration_gflops(step.model, step.model.phase)['PMD step']
         for name, step in steps.items()
         if type(step) is Step  # the reference computes more than the count of its model says
     }
-    rates = [sgemm_rate()]
+    rates = [sgemm_rate(args.device)]
     times = interleave(steps, args.repeats)
-    rates.append(sgemm_rate())
+    rates.append(sgemm_rate(args.device))
     rows, base = [], args.variants[0]
     for name, seconds in times.items():
         row = [name, f'{median(seconds):.2f}', spread(seconds)]

@@ -23,6 +23,7 @@ def build_model(
     grid: dict | None = None,
     ratio: float = 0.9,
     backbone: dict | None = None,
+    device: str = 'cpu',
 ) -> torch.nn.Module:
     """The ViT-B pre-training model in phase 4 with random teachers, ready to train.
 
@@ -32,6 +33,7 @@ def build_model(
         grid: sizes of the student and both teachers, such as ``img_size``, where they differ.
         ratio: mask ratio.
         backbone: further arguments of the student's encoder.
+        device: where it trains.
     """
     init_default_scope('mmaction')
     cfg = Config.fromfile(CONFIG).model.to_dict()
@@ -57,11 +59,11 @@ def build_model(
     # At 90 % a tiny grid would leave nothing visible.
     model.set_phase(Phase(3, 0.5 if tiny else ratio, 300, 400), 0.5 if tiny else ratio)
     model.seed_masks(0)
-    return model
+    return model.to(device)
 
 
 class Step:
-    """Forward, backward and AdamW on fixed random clips.
+    """Forward, backward and AdamW on fixed random clips, on the model's device.
 
     Args:
         model: result of :func:`build_model`.
@@ -90,12 +92,14 @@ class Step:
             for teacher in (*model.teachers.values(), model.auxiliary_teacher):
                 teacher.forward = torch.inference_mode()(teacher.forward)
         self.autocast = autocast
+        self.device = next(model.parameters()).device
         encoder = model.backbone
         _, h, w = encoder.token_grid
         side = encoder.patch_size
-        self.clips = torch.randn(batch, encoder.in_channels, encoder.num_frames, h * side, w * side)
+        clip = encoder.in_channels, encoder.num_frames, h * side, w * side
+        self.clips = torch.randn(batch, *clip, device=self.device)
         size = batch, len(model.teachers), encoder.num_patches
-        self.history = torch.rand(size), torch.rand(size)
+        self.history = tuple(torch.rand(2, *size, device=self.device))
 
     def forward(self) -> torch.Tensor:
         """The total loss."""
@@ -104,7 +108,7 @@ class Step:
 
     def __call__(self) -> None:
         """One step."""
-        with torch.autocast('cpu', torch.bfloat16, enabled=self.autocast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self.forward()
         loss.backward()
         self.optimizer.step()

@@ -11,7 +11,7 @@ import argparse
 import logging
 
 import torch
-from harness import machine_line, markdown, save_json
+from harness import add_device, machine_line, markdown, save_json
 from steps import Step, build_model
 from torch import Tensor
 
@@ -21,9 +21,9 @@ def relative(found: Tensor, exact: Tensor) -> float:
     return ((found.double() - exact.double()).norm() / exact.double().norm()).item()
 
 
-def run(batch: int, tiny: bool, dtype: str | None = None) -> dict[str, Tensor]:
+def run(batch: int, tiny: bool, device: str, dtype: str | None = None) -> dict[str, Tensor]:
     """Targets, losses and all gradients of one step."""
-    model = build_model(dict(teacher_dtype=dtype), tiny)
+    model = build_model(dict(teacher_dtype=dtype), tiny, device=device)
     model.backbone.eval()  # no drop path
     torch.manual_seed(1)
     model.promote_student({k: v + 0.02 * torch.randn_like(v) for k, v in _weights(model).items()})
@@ -57,11 +57,13 @@ def main() -> None:
     parser.add_argument('--dtypes', nargs='+', default=['bfloat16', 'float16'])
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
-    args, machine = parser.parse_args(), machine_line()
-    exact = run(args.batch, args.tiny)
+    add_device(parser)
+    args = parser.parse_args()
+    machine = machine_line(args.device)
+    exact = run(args.batch, args.tiny, args.device)
     errors = {}
     for dtype in args.dtypes:
-        found = run(args.batch, args.tiny, dtype)
+        found = run(args.batch, args.tiny, args.device, dtype)
         errors[dtype] = {name: relative(found[name], exact[name]) for name in exact}
     print(machine, '\n')
     rows = [(name, *(f'{errors[d][name]:.1e}' for d in args.dtypes)) for name in exact]

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
-from mmengine.runner import EpochBasedTrainLoop, FlexibleRunner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 
 from pmd_mmaction.functional import checks
 from pmd_mmaction.hooks import atomic_backend, batch_change
@@ -21,6 +21,7 @@ from pmd_mmaction.hooks.checkpoint_files import (
 from pmd_mmaction.hooks.config_change import warn_of_changes
 from pmd_mmaction.hooks.difficulty_files import prune_tables
 from pmd_mmaction.hooks.disk_full import remedy_if_disk_full
+from pmd_mmaction.hooks.shared_work_dir import require_shared_directory
 from pmd_mmaction.optim.resuming import regroup_schedulers
 
 KEPT = 'kept_checkpoints'
@@ -88,11 +89,11 @@ class SafeCheckpointHook(CheckpointHook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Chooses the checkpoint to resume from.
+        """Sees that all nodes share the work directory; chooses the checkpoint to resume from.
 
         Raises:
             TypeError: under a ``FlexibleRunner``.
-            ValueError: for a checkpoint that is damaged.
+            ValueError: for a checkpoint that is damaged, or a directory that is not shared.
         """
         if isinstance(runner, FlexibleRunner):
             raise TypeError(
@@ -101,6 +102,9 @@ class SafeCheckpointHook(CheckpointHook):
                 "default_hooks.checkpoint.type='CheckpointHook' and leave PreemptionHook out "
                 '(docs/scaling.md)'
             )
+        # not for a test, of which the ranks share no files
+        if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
+            require_shared_directory(Path(runner.work_dir))
         if not runner._resume:
             self._warn_of_earlier_run(runner)
             return

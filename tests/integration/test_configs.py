@@ -177,6 +177,14 @@ def test_the_curriculum_of_the_paper(name):
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
 
 
+@pytest.mark.parametrize('name', K400)
+def test_every_phase_ends_with_a_checkpoint(name):
+    cfg = _config(name)
+    schedule = PhaseSchedule(_phases(cfg))
+    assert cfg.default_hooks.checkpoint.interval == 5
+    assert [phase.end % 5 for phase in schedule.phases] == [0] * len(schedule.phases)
+
+
 # ---------------------------------------------------------------------- ablations
 
 

@@ -13,13 +13,16 @@ from pmd_mmaction.models import PMDRecognizer
 from tests.integration import processes, tiny
 
 
-def _train(clips: Path, work_dir: Path, workers: tuple[int, bool], resume: bool) -> None:
+def _train(
+    clips: Path, work_dir: Path, workers: tuple[int, bool], resume: bool, interval: int = 1
+) -> None:
     num_workers, persistent = workers
     cfg = tiny.tiny_config(
         clips,
         work_dir,
         train_dataloader__num_workers=num_workers,
         train_dataloader__persistent_workers=persistent,
+        default_hooks__checkpoint__interval=interval,
     )
     tiny.train(tiny.resumed(cfg) if resume else cfg)
 
@@ -29,14 +32,20 @@ def _train_and_die(moment: str, *args) -> None:
     _train(*args, False)
 
 
-def _in_an_epoch() -> None:
+def _train_and_die_after_a_phase(*args) -> None:
+    _in_an_epoch(11)  # the second iteration of epoch 4
+    _train(*args, False, 2)
+
+
+def _in_an_epoch(last: int = 14) -> None:
+    """Dies in this iteration."""
     train_step = PMDRecognizer.train_step
     calls = []
 
     @functools.wraps(train_step)
     def step(*args, **kwargs):
         calls.append(None)
-        if len(calls) == 14:  # the second iteration of epoch 4
+        if len(calls) == last:
             tiny.die()
         return train_step(*args, **kwargs)
 
@@ -143,6 +152,17 @@ def test_killed_and_resumed_with_workers(finished, clips, tmp_path, workers):
     args = clips, tmp_path / 'run', workers
     processes.run_until_killed(_train_and_die, tmp_path / 'log', 'mid-epoch', *args)
     processes.run(_train, tmp_path / 'log', *args, True)
+    _ends_as(Path(finished[1].work_dir), tmp_path / 'run')
+
+
+def test_killed_with_the_end_of_a_phase_after_the_last_checkpoint(finished, clips, tmp_path):
+    """Checkpoints every 2 epochs, phases of 3: the student of phase 1 is written again."""
+    args = clips, tmp_path / 'run', (0, False)
+    processes.run_until_killed(_train_and_die_after_a_phase, tmp_path / 'log', *args)
+    left = {path.name for path in (tmp_path / 'run').iterdir()}
+    assert {'epoch_2.pth', 'phase_1_student.pth'} <= left
+    assert not {'epoch_3.pth', 'epoch_4.pth'} & left
+    processes.run(_train, tmp_path / 'log', *args, True, 2)
     _ends_as(Path(finished[1].work_dir), tmp_path / 'run')
 
 

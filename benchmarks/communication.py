@@ -26,8 +26,8 @@ from torch.profiler import profile
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import Phase
-from pmd_mmaction.hooks.dare_hook import DifficultyReader
-from pmd_mmaction.hooks.shared_table import create_shared_table
+from pmd_mmaction.hooks.difficulty.dare_hook import DifficultyReader
+from pmd_mmaction.hooks.difficulty.shared_table import create_shared_table
 
 CONFIG = Path(__file__).parents[1] / 'configs/pmd/vit-tiny_demo_pretrain.py'
 BATCH, WARMUP, STEPS = 2, 4, 4  # DDP sorts its buckets in the first iterations

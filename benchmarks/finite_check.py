@@ -15,7 +15,7 @@ from harness import add_device, interleave, machine_line, median, save_json
 from mmengine.optim import OptimWrapper
 from steps import Step, build_model
 
-from pmd_mmaction.hooks.finite_guard import FiniteGuard
+from pmd_mmaction.hooks.nonfinite.finite_guard import FiniteGuard
 
 
 class Check:

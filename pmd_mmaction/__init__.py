@@ -9,7 +9,16 @@ from pmd_mmaction import compat
 # Before anything that imports MMAction2's models: its released wheel cannot import them.
 compat.apply()
 
-from pmd_mmaction import datasets, evaluation, hooks, models, optim, runner  # noqa: E402
+from pmd_mmaction import datasets, evaluation, hooks, models, optim, runner, transforms  # noqa: E402
 from pmd_mmaction.version import __version__  # noqa: E402
 
-__all__ = ['__version__', 'datasets', 'evaluation', 'hooks', 'models', 'optim', 'runner']
+__all__ = [
+    '__version__',
+    'datasets',
+    'evaluation',
+    'hooks',
+    'models',
+    'optim',
+    'runner',
+    'transforms',
+]

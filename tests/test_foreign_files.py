@@ -15,9 +15,9 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from pmd_mmaction.compat.checkpoint import load_from_local
+from pmd_mmaction.curation.finished_files import Journal
 from pmd_mmaction.dare import table_file
-from pmd_mmaction.datasets.journal import Journal
-from pmd_mmaction.hooks.phase_file import read_phase_file
+from pmd_mmaction.hooks.curriculum.phase_file import read_phase_file
 from pmd_mmaction.models.teachers.weights import read_state_dict
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pmd_mmaction.hooks.batch_record import BatchRecord, read_tensors
+from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord, read_tensors
 from tests.test_foreign_files import _hostile_pickle, _Touch, _zip_slip
 from tools import convert_checkpoint, replay_batch
 

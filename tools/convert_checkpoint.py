@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import pmd_mmaction
+from pmd_mmaction import arguments
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.convert import (
     SOURCES,
@@ -37,10 +38,9 @@ from pmd_mmaction.convert import (
     largest_difference,
 )
 from pmd_mmaction.convert.huggingface_folder import read_folder_config
-from pmd_mmaction.dare.atomic_file import atomic_writer
-from pmd_mmaction.functional import checks
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.teachers.weights import read_state_dict
+from pmd_mmaction.storage.atomic_file import atomic_writer
 
 WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
 ERRORS = (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError)
@@ -105,7 +105,7 @@ def read_options(args: argparse.Namespace, config: dict | None) -> Options:
     if heads is None:
         heads = (config or {}).get('num_attention_heads')
     if heads is not None:
-        checks.require_whole('convert_checkpoint', num_heads=heads)
+        arguments.require_whole('convert_checkpoint', num_heads=heads)
     labels = None
     if args.labels is not None:
         labels = args.labels.read_text(encoding='utf-8').splitlines()

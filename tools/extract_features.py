@@ -28,9 +28,9 @@ from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.dare.atomic_file import atomic_writer
 from pmd_mmaction.datasets import ReadableClips, find_videos, read_path_list
 from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
+from pmd_mmaction.storage.atomic_file import atomic_writer
 
 SUFFIXES = ('.npz', '.safetensors')
 ERRORS = (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)

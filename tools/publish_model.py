@@ -21,7 +21,7 @@ from torch import Tensor
 import pmd_mmaction
 from pmd_mmaction.compat.checkpoint import load_from_local
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.dare.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import atomic_writer
 
 # What to keep: name to prefixes of the weights.
 PARTS = {

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.hooks.batch_record import BatchRecord
-from pmd_mmaction.hooks.recorded_config import only_json, read_config
-from pmd_mmaction.hooks.recorded_state import restore_model
+from pmd_mmaction.hooks.nonfinite.recorded_config import only_json, read_config
+from pmd_mmaction.hooks.nonfinite.restore_step import restore_model
+from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
 
 SHOWN = 10  # rows per table

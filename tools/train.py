@@ -22,7 +22,7 @@ import pmd_mmaction  # noqa: F401 - registers the components and repairs the sta
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import RollbackRequested
-from pmd_mmaction.hooks.checkpoint_files import list_checkpoints
+from pmd_mmaction.hooks.checkpoints.checkpoint_files import list_checkpoints
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

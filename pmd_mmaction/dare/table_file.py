@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, BinaryIO
 
-from pmd_mmaction.dare.atomic_file import atomic_writer
 from pmd_mmaction.dare.layout import TableLayout
 from pmd_mmaction.dare.table import CHUNK_BYTES, DifficultyTable
+from pmd_mmaction.storage.atomic_file import atomic_writer
 
 _MAGIC = b'PMDTABLE'
 _VERSION = 1

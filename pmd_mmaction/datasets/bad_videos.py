@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from pmd_mmaction.functional import checks, derive_seed
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import derive_seed
 
 
 class SubstituteBadVideos:
@@ -34,7 +35,7 @@ class SubstituteBadVideos:
     """
 
     def __init__(self, *args: Any, max_substitutes: int = 10, **kwargs: Any) -> None:
-        checks.require_whole(self, 0, max_substitutes=max_substitutes)
+        arguments.require_whole(self, 0, max_substitutes=max_substitutes)
         self.max_substitutes = max_substitutes
         # Shared memory, since persistent workers keep the data set they were started with.
         self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()

@@ -7,12 +7,11 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 
+from pmd_mmaction import arguments
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
-from pmd_mmaction.datasets.frame_sampling import check_sampling
 from pmd_mmaction.datasets.list_columns import read_columns
-from pmd_mmaction.datasets.other_files import count_suffixes
-from pmd_mmaction.datasets.video_suffixes import VIDEO_SUFFIXES, is_named_as_video
-from pmd_mmaction.functional import checks
+from pmd_mmaction.datasets.video_suffixes import VIDEO_SUFFIXES, count_suffixes, is_named_as_video
+from pmd_mmaction.transforms.sampling_arguments import check_sampling
 
 NO_LABEL = -1
 
@@ -166,8 +165,8 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
         allow_outside: bool = False,
         **options: Any,
     ) -> None:
-        checks.require_keys(self, self.OPTIONS, config=options)
-        checks.require_text(self, ann_file=ann_file)
+        arguments.require_keys(self, self.OPTIONS, config=options)
+        arguments.require_text(self, ann_file=ann_file)
         if not isinstance(pipeline, (list, tuple)):
             raise ValueError(
                 f'{type(self).__name__}: pipeline is {pipeline!r}; it must be a list of '
@@ -175,7 +174,7 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
             )
         check_sampling(pipeline)
         data_prefix = dict(video='') if data_prefix is None else data_prefix
-        checks.require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
+        arguments.require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
         if not isinstance(data_prefix['video'], str):
             raise ValueError(
                 f'{type(self).__name__}: data_prefix.video is {data_prefix["video"]!r}; it must '
@@ -185,11 +184,11 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
             raise ValueError(
                 f'{type(self).__name__}: data_root is {options["data_root"]!r}; it must be a folder'
             )
-        checks.require_flag(self, test_mode=test_mode, allow_outside=allow_outside)
+        arguments.require_flag(self, test_mode=test_mode, allow_outside=allow_outside)
         for key in ('lazy_init', 'serialize_data'):
-            checks.require_flag(self, **{key: options.get(key, True)})
-        checks.require_whole(self, 0, start_index=options.get('start_index', 0))
-        checks.require_text(self, modality=options.get('modality', 'RGB'))
+            arguments.require_flag(self, **{key: options.get(key, True)})
+        arguments.require_whole(self, 0, start_index=options.get('start_index', 0))
+        arguments.require_text(self, modality=options.get('modality', 'RGB'))
         self.allow_outside = allow_outside
         super().__init__(ann_file, pipeline, data_prefix, test_mode=test_mode, **options)
 

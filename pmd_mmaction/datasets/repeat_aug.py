@@ -10,8 +10,8 @@ import numpy as np
 from mmaction.datasets.repeat_aug_dataset import get_type
 from mmaction.registry import DATASETS
 
+from pmd_mmaction import arguments
 from pmd_mmaction.datasets.path_list import PathListDataset
-from pmd_mmaction.functional import checks
 
 DECODING_STEPS = {'VideoDecode': 'VideoInit', 'DecordDecode': 'DecordInit'}
 
@@ -52,8 +52,8 @@ class RepeatAugPathListDataset(PathListDataset):
         **options: Any,
     ) -> None:
         super().__init__(ann_file, pipeline, **options)
-        checks.require_whole(self, num_repeats=num_repeats)
-        checks.require_flag(self, sample_once=sample_once)
+        arguments.require_whole(self, num_repeats=num_repeats)
+        arguments.require_flag(self, sample_once=sample_once)
         self.num_repeats = num_repeats
         self.sample_once = sample_once
         self._decode = _find_decoding([get_type(step) for step in self.pipeline.transforms])

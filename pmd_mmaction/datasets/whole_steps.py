@@ -6,7 +6,7 @@ from itertools import islice
 from mmaction.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler, Sampler
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 
 
 @DATA_SAMPLERS.register_module()
@@ -25,7 +25,9 @@ class WholeStepBatchSampler(BatchSampler):
     """
 
     def __init__(self, sampler: Sampler, batch_size: int, accumulative_counts: int) -> None:
-        checks.require_whole(self, batch_size=batch_size, accumulative_counts=accumulative_counts)
+        arguments.require_whole(
+            self, batch_size=batch_size, accumulative_counts=accumulative_counts
+        )
         super().__init__(sampler, batch_size, drop_last=True)
         self.accumulative_counts = accumulative_counts
 

@@ -24,7 +24,7 @@ from pmd_mmaction.diagnosis.loading import examine_loading
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
-from pmd_mmaction.hooks.digest import sha256_of
+from pmd_mmaction.storage.digest import sha256_of
 
 PACKAGE = __name__.partition('.')[0]
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

@@ -7,7 +7,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 
 
 class FrozenFeatureMetric(BaseMetric):
@@ -24,9 +24,9 @@ class FrozenFeatureMetric(BaseMetric):
     """
 
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        checks.require_one_of(self, ('cpu', 'gpu'), collect_device=collect_device)
+        arguments.require_one_of(self, ('cpu', 'gpu'), collect_device=collect_device)
         if prefix is not None:
-            checks.require_text(self, prefix=prefix)
+            arguments.require_text(self, prefix=prefix)
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:

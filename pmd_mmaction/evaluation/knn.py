@@ -4,8 +4,8 @@ import torch
 from mmaction.registry import METRICS
 from torch import Tensor
 
+from pmd_mmaction import arguments
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
-from pmd_mmaction.functional import checks
 
 
 def knn_scores(
@@ -74,9 +74,9 @@ class KNNMetric(FrozenFeatureMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        checks.require_whole(self, k=k)
+        arguments.require_whole(self, k=k)
         if temperature is not None:
-            checks.require_number(self, above=0, temperature=temperature)
+            arguments.require_number(self, above=0, temperature=temperature)
         super().__init__(collect_device, prefix)
         self.k = k
         self.temperature = temperature

@@ -3,9 +3,9 @@
 from mmaction.registry import METRICS
 from torch import Tensor
 
+from pmd_mmaction import arguments
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
 from pmd_mmaction.evaluation.linear_probe import fit_linear_probe
-from pmd_mmaction.functional import checks
 
 
 @METRICS.register_module()
@@ -26,7 +26,7 @@ class LinearProbeMetric(FrozenFeatureMetric):
     def __init__(
         self, c: float = 1.0, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
-        checks.require_number(self, above=0, c=c)
+        arguments.require_number(self, above=0, c=c)
         super().__init__(collect_device, prefix)
         self.c = c
 

@@ -5,7 +5,7 @@ from typing import Iterable, NamedTuple, Sequence
 import torch
 from torch import Tensor
 
-from pmd_mmaction.functional.checks import require_whole
+from pmd_mmaction.arguments import require_whole
 
 
 class GroupStatistics(NamedTuple):

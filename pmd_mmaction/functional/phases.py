@@ -2,7 +2,7 @@
 
 from typing import Mapping, NamedTuple, Sequence
 
-from pmd_mmaction.functional.checks import require_keys, require_number, require_whole
+from pmd_mmaction.arguments import require_keys, require_number, require_whole
 
 
 class Phase(NamedTuple):

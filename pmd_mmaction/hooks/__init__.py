@@ -3,17 +3,17 @@
 from pmd_mmaction.hooks.bad_video_hook import BadVideoHook
 from pmd_mmaction.hooks.check_backbone_hook import CheckBackboneHook
 from pmd_mmaction.hooks.check_labels_hook import CheckLabelsHook
+from pmd_mmaction.hooks.checkpoints.preemption_hook import PreemptionHook
+from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.compile_hook import CompileHook
-from pmd_mmaction.hooks.dare_hook import DAREHook
+from pmd_mmaction.hooks.curriculum.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.data_time_hook import DataTimeHook
+from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
 from pmd_mmaction.hooks.log_history_hook import LogHistoryHook
 from pmd_mmaction.hooks.loss_info_hook import LossInfoHook
-from pmd_mmaction.hooks.non_finite_hook import NonFiniteHook
+from pmd_mmaction.hooks.nonfinite.non_finite_hook import NonFiniteHook
+from pmd_mmaction.hooks.nonfinite.rollback import RollbackRequested
 from pmd_mmaction.hooks.plan_check_hook import PlanCheckHook
-from pmd_mmaction.hooks.preemption_hook import PreemptionHook
-from pmd_mmaction.hooks.progressive_phase_hook import ProgressivePhaseHook
-from pmd_mmaction.hooks.rollback import RollbackRequested
-from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 
 __all__ = [

@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.functional import weight_differences
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 PREFIX = 'backbone.'
 # A pre-trained encoder ends with `norm`; one that pools first has a fresh `fc_norm` instead.

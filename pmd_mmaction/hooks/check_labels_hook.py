@@ -10,8 +10,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.hooks.plain_datasets import plain_datasets
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 NO_LABEL = -1  # what data sets give where a list has none
 

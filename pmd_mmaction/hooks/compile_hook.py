@@ -8,8 +8,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.functional import checks
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction import arguments
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 
 @HOOKS.register_module()
@@ -34,7 +34,7 @@ class CompileHook(Hook):
 
     def __init__(self, **options) -> None:
         allowed = sorted(set(signature(torch.compile).parameters) - {'model'})
-        checks.require_keys(self, allowed, options=options)
+        arguments.require_keys(self, allowed, options=options)
         self.options = dict(fullgraph=True, dynamic=False) | options
         self._phase = None
 

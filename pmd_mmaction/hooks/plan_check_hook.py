@@ -8,13 +8,13 @@ from mmengine.registry import HOOKS
 from torch import nn
 
 from pmd_mmaction.contracts import Curriculum, DifficultyModel, MaskedModel, PhasedModel, find_hook
-from pmd_mmaction.hooks.batch_change import check_epoch_length
-from pmd_mmaction.hooks.dare_hook import DAREHook
-from pmd_mmaction.hooks.plain_datasets import plain_datasets
-from pmd_mmaction.hooks.plain_model import plain_model
-from pmd_mmaction.hooks.restart import check_coverage, check_restartable
-from pmd_mmaction.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from pmd_mmaction.hooks.checkpoints.batch_change import check_epoch_length
+from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
+from pmd_mmaction.hooks.curriculum.optimizer_restart import check_coverage, check_restartable
+from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
+from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 
 @HOOKS.register_module()

@@ -9,8 +9,8 @@ from mmengine.registry import HOOKS
 
 from pmd_mmaction.contracts import MaskedModel
 from pmd_mmaction.functional import derive_seed
-from pmd_mmaction.hooks.plain_datasets import plain_datasets
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 
 class StepSeeds(NamedTuple):

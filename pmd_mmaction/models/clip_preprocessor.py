@@ -6,7 +6,7 @@ from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.transfer import send, send_stacked
 
 FORMATS = ('NCTHW', 'NCHW')
@@ -40,12 +40,12 @@ class ClipPreprocessor(ActionDataPreprocessor):
         blending: dict | None = None,
         format_shape: str = 'NCTHW',
     ) -> None:
-        checks.require_channels(self, mean=mean)
-        checks.require_channels(self, above=0, std=std)
-        checks.require_flag(self, to_rgb=to_rgb)
-        checks.require_one_of(self, FORMATS, format_shape=format_shape)
+        arguments.require_channels(self, mean=mean)
+        arguments.require_channels(self, above=0, std=std)
+        arguments.require_flag(self, to_rgb=to_rgb)
+        arguments.require_one_of(self, FORMATS, format_shape=format_shape)
         if blending is not None:
-            checks.require_config(self, blending=blending)
+            arguments.require_config(self, blending=blending)
         super().__init__(mean, std, to_rgb, True, blending, format_shape)
 
     def cast_data(self, data: dict | Sequence[dict]) -> dict | tuple[dict, ...]:

@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.runner.first_batch import few_videos
 from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
@@ -52,11 +52,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         dynamic_intervals: list[tuple[int, int]] | None = None,
         worker_timeout: float = 600,
     ) -> None:
-        checks.require_number(self, at_least=0, worker_timeout=worker_timeout)
-        checks.require_whole(self, val_interval=val_interval)
+        arguments.require_number(self, at_least=0, worker_timeout=worker_timeout)
+        arguments.require_whole(self, val_interval=val_interval)
         if max_epochs is not None:
-            checks.require_whole(self, max_epochs=max_epochs)
-        checks.require_whole(self, 0, val_begin=val_begin)
+            arguments.require_whole(self, max_epochs=max_epochs)
+        arguments.require_whole(self, 0, val_begin=val_begin)
         pairs = dynamic_intervals or ()
         if not isinstance(pairs, (list, tuple)) or any(len(pair) != 2 for pair in pairs):
             raise ValueError(

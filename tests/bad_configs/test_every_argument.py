@@ -6,8 +6,8 @@ import pytest
 from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 from mmengine.hooks import CheckpointHook
 
+from pmd_mmaction.arguments import argument_names
 from pmd_mmaction.datasets import PathListDataset
-from pmd_mmaction.functional.checks import argument_names
 from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.models.terms import PatchTerm, Term
 from tests.bad_configs.good import ERRORS, GOOD, build

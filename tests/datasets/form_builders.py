@@ -12,7 +12,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from pmd_mmaction.datasets.video_stream import Orientation
+from pmd_mmaction.readers.video_stream import Orientation
 from tests.datasets.numbered_videos import FRAMES, SIZE, encode, join, set_matrix
 from tests.tools.films import patch_box
 

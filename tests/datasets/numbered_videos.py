@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pmd_mmaction.datasets.video_stream import Orientation
+from pmd_mmaction.readers.video_stream import Orientation
 from tests.tools.films import patch_box
 
 FRAMES = 40

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from pmd_mmaction.datasets.video_stream import Orientation
+from pmd_mmaction.readers.video_stream import Orientation
 from tests.datasets.form_builders import (
     FIRST,
     INTERLACED,

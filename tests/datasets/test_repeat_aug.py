@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from scipy.stats import chi2_contingency
 from torch.utils.data import DataLoader
 
-from pmd_mmaction.datasets.video_reader import VideoReader
+from pmd_mmaction.readers.video_reader import VideoReader
 from tests.tools.films import write_film
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')

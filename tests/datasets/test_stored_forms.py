@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pmd_mmaction.datasets.decord_reader import DecordReader
-from pmd_mmaction.datasets.packet_index import IN_MEMORY
-from pmd_mmaction.datasets.video_reader import VideoReader
-from pmd_mmaction.datasets.video_stream import (
+from pmd_mmaction.readers.decord_reader import DecordReader
+from pmd_mmaction.readers.packet_index import IN_MEMORY
+from pmd_mmaction.readers.video_reader import VideoReader
+from pmd_mmaction.readers.video_stream import (
     best_stream,
     decode_in_order,
     open_video,
@@ -103,7 +103,7 @@ def test_common_forms_are_not_decoded_from_the_beginning(folder, name):
 @pytest.mark.parametrize('name', FAST)
 def test_a_large_file_stays_on_the_disk(folder, name, reader, monkeypatch):
     path = _write_once(folder, name)
-    monkeypatch.setattr('pmd_mmaction.datasets.packet_index.IN_MEMORY', 0)
+    monkeypatch.setattr('pmd_mmaction.readers.packet_index.IN_MEMORY', 0)
     for content in (None, open(path, 'rb').read()):
         with reader(path, content) as video:
             assert video._index.packets is None

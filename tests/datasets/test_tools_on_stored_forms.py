@@ -4,10 +4,10 @@ import av
 import numpy as np
 import pytest
 
-from pmd_mmaction.datasets.video_check import check_video
-from pmd_mmaction.datasets.video_reader import VideoReader
-from pmd_mmaction.datasets.video_resize import ResizeSettings, resize_video
-from pmd_mmaction.datasets.video_stream import (
+from pmd_mmaction.curation.video_check import check_video
+from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
+from pmd_mmaction.readers.video_reader import VideoReader
+from pmd_mmaction.readers.video_stream import (
     Orientation,
     best_stream,
     decode_in_order,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mmaction.registry import TRANSFORMS
 from torch.utils.data import DataLoader, Dataset
 
-from pmd_mmaction.datasets import VideoDecode, VideoInit
-from pmd_mmaction.datasets.video_reader import VideoError, VideoReader
+from pmd_mmaction.readers.video_reader import VideoError, VideoReader
+from pmd_mmaction.transforms import VideoDecode, VideoInit
 from tests.datasets import films
 from tests.tools.films import write_sound
 

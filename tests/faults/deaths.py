@@ -16,9 +16,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
-from pmd_mmaction.dare import atomic_file
 from pmd_mmaction.hooks import DAREHook, ProgressivePhaseHook
 from pmd_mmaction.models import PMDRecognizer
+from pmd_mmaction.storage import atomic_file
 from tests.integration import tiny
 
 FILES = {

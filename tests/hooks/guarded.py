@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
-from pmd_mmaction.hooks.finite_guard import FiniteGuard, Verdict
+from pmd_mmaction.hooks.nonfinite.finite_guard import FiniteGuard, Verdict
 
 GOOD = Verdict(True, True, False, None, False)
 BAD_LOSS = Verdict(False, False, True, 'loss', False)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
-from pmd_mmaction.datasets import SeedAugmentation
 from pmd_mmaction.hooks import StepSeedHook, step_seed_hook
+from pmd_mmaction.transforms import SeedAugmentation
 
 
 class Model(torch.nn.Module):

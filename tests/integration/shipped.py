@@ -3,7 +3,7 @@
 from mmengine.config import Config
 
 from pmd_mmaction.functional import PhaseSchedule
-from pmd_mmaction.hooks.phase_schedulers import phase_schedulers
+from pmd_mmaction.hooks.curriculum.phase_schedulers import phase_schedulers
 
 
 def all_hooks(cfg: Config) -> list[dict]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from mmengine.runner import Runner
 
-from pmd_mmaction.dare import atomic_file
-from pmd_mmaction.hooks.atomic_backend import AtomicLocalBackend
+from pmd_mmaction.hooks.checkpoints.atomic_backend import AtomicLocalBackend
 from pmd_mmaction.models import PMDRecognizer
+from pmd_mmaction.storage import atomic_file
 from tests.integration import processes, tiny
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pmd_mmaction.hooks.checkpoint_files import companion_damage
+from pmd_mmaction.hooks.checkpoints.checkpoint_files import companion_damage
 from tests.integration import tiny
 from tests.integration.test_crash import _ends_as
 

@@ -6,9 +6,13 @@ import re
 from pathlib import Path
 from unittest import mock
 
-from pmd_mmaction.dare import atomic_file
-from pmd_mmaction.hooks.checkpoint_files import companion_damage, file_damage, newest_complete
-from pmd_mmaction.hooks.disk_full import REMEDY
+from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
+    companion_damage,
+    file_damage,
+    newest_complete,
+)
+from pmd_mmaction.storage import atomic_file
+from pmd_mmaction.storage.disk_full import REMEDY
 from tests.integration import processes, tiny
 from tests.integration.small_disk import Ballast, mount_small_disk
 from tests.integration.test_crash import _ends_as

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import FlexibleRunner
 
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 from tests.integration import processes, tiny
 
 END = 'end.pth'

@@ -13,8 +13,8 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.hooks.batch_record import BatchRecord
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 from tests.integration import processes, tiny
 from tests.integration.poison import poisoned_config
 

@@ -10,7 +10,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.datasets import VideoDecode
+from pmd_mmaction.transforms import VideoDecode
 from tests.integration import processes, tiny
 from tests.integration.test_crash import _ends_as
 

@@ -12,9 +12,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.dare import DifficultyTable, table_file
-from pmd_mmaction.hooks import DAREHook, dare_hook
-from pmd_mmaction.hooks.plain_model import plain_model
-from pmd_mmaction.hooks.shared_table import TableShare
+from pmd_mmaction.hooks import DAREHook
+from pmd_mmaction.hooks.difficulty import dare_hook
+from pmd_mmaction.hooks.difficulty.shared_table import TableShare
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 from pmd_mmaction.models import PMDRecognizer
 from pmd_mmaction.models.maskers import View
 from tests.integration import processes, tiny

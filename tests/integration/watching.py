@@ -6,7 +6,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.hooks.plain_model import plain_model
+from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 
 def snapshot(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -4,14 +4,14 @@
 """
 
 COMPONENTS = {
-    ('hooks/finite_guard.py', 'hooks/test_finite_guard.py'): [
+    ('hooks/nonfinite/finite_guard.py', 'hooks/nonfinite/test_finite_guard.py'): [
         ('gradients: measured after clipping by value', '            norm = _gradient_norm(parameters)\n            self._clip_func(parameters, **kwargs)', '            self._clip_func(parameters, **kwargs)\n            norm = _gradient_norm(parameters)'),
         ('gradients: the verdict of the step before', 'self._found, None, False', 'self._found, self._found, self._clipped'),
         ('gradients: an infinite norm is logged', 'norm if by_norm and math.isfinite(norm) else None', 'norm if by_norm else None'),
         ('gradients: their largest', 'get_total_norm(gradients)', "get_total_norm(gradients, float('inf'))"),
         ('guard: keeps clipping', 'self.optim_wrapper.clip_func = self._clip_func', 'pass'),
     ],
-    ('hooks/finite_guard.py', 'hooks/test_finite_guard_amp.py'): [
+    ('hooks/nonfinite/finite_guard.py', 'hooks/nonfinite/test_finite_guard_amp.py'): [
         ('scale: judged with it', 'if scale is None:', 'if True:'),
         ('scale: taken off twice', 'optimizer.grad_scale = None', 'pass'),
         ('scale: every skip lowers it', '(now < before) & (now >= 1)', 'now >= 1'),
@@ -37,7 +37,7 @@ COMPONENTS = {
         ('history: a global window is forgotten', "whole = 'global' in windows", "whole = windows.count('global') > 1"),
         ('history: validation is forgotten', '(runner.train_loop, runner.val_loop)', '(runner.train_loop,)'),
     ],
-    ('hooks/dare_hook.py', 'integration/test_difficulty.py'): [
+    ('hooks/difficulty/dare_hook.py', 'integration/test_difficulty.py'): [
         ('uniform weights: in the second stage', 'self.stage_epochs) == 0', 'self.stage_epochs) == 1'),
         ('uniform weights: in every stage', 'first_stage and (', 'True and ('),
         ('uniform weights: never', 'first_stage and (', 'False and ('),
@@ -50,13 +50,13 @@ COMPONENTS = {
         ('end of a phase: not even a stage', 'else self.table.end_stage)', 'else lambda: None)'),
         ('end of the run: turned over', 'following >= self._schedule', 'following > self._schedule'),
     ],
-    ('hooks/progressive_phase_hook.py', 'integration/test_curriculum.py'): [
+    ('hooks/curriculum/progressive_phase_hook.py', 'integration/test_curriculum.py'): [
         ('restart: one epoch early', 'runner.epoch == phase.end - 1', 'runner.epoch == phase.end - 2'),
         ('restart: at the first iteration', 'last = batch_idx == len(runner.train_dataloader) - 1', 'last = batch_idx == 0'),
         ('promotion: one epoch late', 'runner.iter == phase.begin * len(', 'runner.iter == (phase.begin + 1) * len('),
         ('promotion: wrong name', "self.phases_before + index}_student", "self.phases_before + index + 1}_student"),
     ],
-    ('hooks/progressive_phase_hook.py', 'hooks/test_progressive_phase_hook.py'): [
+    ('hooks/curriculum/progressive_phase_hook.py', 'hooks/curriculum/test_progressive_phase_hook.py'): [
         ('promotion: in every epoch', 'phase.index > 0 and runner.iter == phase.begin * len(runner.train_dataloader)', 'phase.index > 0'),
         ('promotion: in the first phase too', 'if phase.index > 0 and runner.iter ==', 'if runner.iter =='),
         ('phase file: of the phase that begins', 'self.phases.phases[phase.index - 1])', 'self.phases.phases[phase.index])'),
@@ -65,7 +65,7 @@ COMPONENTS = {
         ('end of the run: one epoch early', 'runner.epoch >= self.phases.total_epochs', 'runner.epoch >= self.phases.total_epochs - 1'),
         ('end of the run: the first student', 'self.phases.phases[-1])', 'self.phases.phases[0])'),
     ],
-    ('hooks/restart.py', 'hooks/test_restart.py'): [
+    ('hooks/curriculum/optimizer_restart.py', 'hooks/curriculum/test_optimizer_restart.py'): [
         ('restart: moments kept', 'optim_wrapper.optimizer.state.clear()', 'pass'),
         ('restart: rate kept', "group.get('initial_lr', group['lr'])", "group['lr']"),
         ('schedulers: iterations as epochs', 'unit = 1 if scheduler.by_epoch else len(runner.train_dataloader)', 'unit = 1'),
@@ -73,7 +73,7 @@ COMPONENTS = {
         ('schedulers: none may end at a boundary', 'if begin < epoch < end', 'if begin < epoch <= end'),
         ('schedulers: may end early', 'or end < total', 'or end < total - 1'),
     ],
-    ('hooks/batch_change.py', 'hooks/test_batch_change.py'): [
+    ('hooks/checkpoints/batch_change.py', 'hooks/checkpoints/test_batch_change.py'): [
         ('other batch: iterations of the old epochs', "meta['iter'] = meta['epoch'] * new[", "meta['iter'] = meta['epoch'] * old["),
         ('other batch: inverse ratio', "new['total_batch'] / old['total_batch']", "old['total_batch'] / new['total_batch']"),
         ('other batch: steps the wrong way', "state['_global_step'] * new_length // old_length", "state['_global_step'] * old_length // new_length"),
@@ -93,7 +93,7 @@ COMPONENTS = {
         ('seed of an iteration: not of the run', 'seed = derive_seed(runner.seed or 0,', 'seed = derive_seed(0,'),
         ('seed of the masks: that of drop path', 'derive_seed(seed, 1)', 'seed'),
     ],
-    ('datasets/seed_augmentation.py', 'datasets/test_seed_augmentation.py'): [
+    ('transforms/seed_augmentation.py', 'transforms/test_seed_augmentation.py'): [
         ('seed of a sample: same in all epochs', "derive_seed(seed, epoch, results", "derive_seed(seed, results"),
         ('seed of a sample: same for all', "epoch, results['sample_idx'])", 'epoch)'),
         ('seed of a sample: not of the run', 'derive_seed(seed, epoch,', 'derive_seed(0, epoch,'),
@@ -101,7 +101,7 @@ COMPONENTS = {
     ('runner/resumable_train_loop.py', 'datasets/test_whole_steps.py'): [
         ('inside an epoch: to the last sample', 'self.skipped, self.end)', 'self.skipped, None)'),
     ],
-    ('datasets/antialiased_resize.py', 'datasets/test_antialiased_resize.py'): [
+    ('transforms/antialiased_resize.py', 'transforms/test_antialiased_resize.py'): [
         ('anti-aliasing: none', 'antialias=True', 'antialias=False'),
         ('anti-aliasing: width for height', '(height, width), mode', '(width, height), mode'),
         ('anti-aliasing: width for height in the size', "results['imgs'], results['img_shape'] = frames, (height, width)", "results['imgs'], results['img_shape'] = frames, (width, height)"),
@@ -200,7 +200,7 @@ COMPONENTS = {
         ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
     ],
     ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
-        ('lambda: a teacher may be left out', 'checks.require_keys(term, names, names, loss', 'checks.require_keys(term, names, (), loss'),
+        ('lambda: a teacher may be left out', 'arguments.require_keys(term, names, names, loss', 'arguments.require_keys(term, names, (), loss'),
     ],
     ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_base', 'self.weight(name) * masked_mean', 'masked_mean'),

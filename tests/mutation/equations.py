@@ -4,7 +4,7 @@
 """
 
 EQUATIONS = {
-    ('functional/checks.py', 'functional/test_checks.py'): [
+    ('arguments.py', 'test_arguments.py'): [
         ('bound from below: included', 'value > above', 'value >= above'),
         ('least value: refused', 'value >= at_least', 'value > at_least'),
         ('bound from above: included', 'value < below', 'value <= below'),

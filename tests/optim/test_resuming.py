@@ -9,7 +9,7 @@ from mmengine.optim import CosineAnnealingLR, LinearLR, ReduceOnPlateauLR
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from pmd_mmaction.hooks.restart import restart_optimizer
+from pmd_mmaction.hooks.curriculum.optimizer_restart import restart_optimizer
 from pmd_mmaction.optim.resuming import regroup_schedulers
 from tests.optim.networks import (
     BY_LAYER,

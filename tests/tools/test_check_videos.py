@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pmd_mmaction.datasets.video_check import check_video
-from pmd_mmaction.datasets.video_reader import VideoReader
-from pmd_mmaction.datasets.video_stream import VideoError
+from pmd_mmaction.curation.video_check import check_video
+from pmd_mmaction.readers.video_reader import VideoReader
+from pmd_mmaction.readers.video_stream import VideoError
 from tests.datasets.stored_forms import write
 from tests.tools.films import cut, write_film, write_sound
 from tools.data import check_videos

@@ -166,7 +166,7 @@ def test_a_half_written_part_does_not_count(run, monkeypatch):
 
 
 def _fails_for_notes(path):
-    from pmd_mmaction.dare.atomic_file import atomic_writer
+    from pmd_mmaction.storage.atomic_file import atomic_writer
 
     if path.name.startswith('part_'):
         raise OSError('disk full')

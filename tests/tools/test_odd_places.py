@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from pmd_mmaction.hooks.batch_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
 from tests.integration import tiny
 from tests.integration.poison import poisoned_config
 from tests.tools.names import ODD_NAMES

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pmd_mmaction.hooks.batch_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
 from tests.integration import tiny
 from tests.integration.poison import poisoned_config
 from tools import replay_batch

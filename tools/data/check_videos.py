@@ -34,13 +34,13 @@ from rich.table import Table
 from tqdm import tqdm
 
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.dare.atomic_file import atomic_writer
-from pmd_mmaction.datasets.isolated import Outcome, map_isolated
-from pmd_mmaction.datasets.journal import Journal
-from pmd_mmaction.datasets.other_files import describe_other_files
+from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.curation.process_per_file import Outcome, map_isolated
+from pmd_mmaction.curation.finished_files import Journal
+from pmd_mmaction.curation.other_files import describe_other_files
 from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
-from pmd_mmaction.datasets.video_check import check_video
-from pmd_mmaction.datasets.video_transforms import READERS
+from pmd_mmaction.curation.video_check import check_video
+from pmd_mmaction.transforms.video_transforms import READERS
 
 FINE, NOTED = 'fine', 'fine, but the header is not true'
 # Findings that another attempt may change although the file is the same; never taken as settled.

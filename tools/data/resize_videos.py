@@ -27,11 +27,11 @@ from functools import partial
 from tqdm import tqdm
 
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.dare.atomic_file import atomic_writer
-from pmd_mmaction.datasets.isolated import map_isolated
-from pmd_mmaction.datasets.other_files import describe_other_files
+from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.curation.process_per_file import map_isolated
+from pmd_mmaction.curation.other_files import describe_other_files
 from pmd_mmaction.datasets.path_list import scan_folder
-from pmd_mmaction.datasets.video_resize import ResizeSettings, resize_video
+from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
 
 FAILURES = 'resize_failures.csv'
 SETTINGS = 'resize_settings.json'

@@ -15,8 +15,8 @@ default_hooks = dict(
         schedule=dict(warmup=0.1, start_factor=1e-8, eta_min_ratio=2 / 3),
     ),
     difficulty=dict(type='DAREHook', stage_epochs=32),
-    # A checkpoint and its difficulty table are 4.5 GB and stop all GPUs for five seconds or more, of
-    # an epoch that may take 86 (docs/reliability.md). A crash costs five epochs at most, a
+    # A checkpoint and its difficulty table are 4.5 GB and stop all GPUs for five seconds or more,
+    # of an epoch that may take 86 (docs/reliability.md). A crash costs five epochs at most, a
     # preemption none (PreemptionHook). Each phase ends with a checkpoint.
     # Where an epoch takes an hour: --cfg-options default_hooks.checkpoint.interval=1
     checkpoint=dict(interval=5),

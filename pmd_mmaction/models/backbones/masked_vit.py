@@ -7,7 +7,8 @@ from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import checks, gather_tokens, patchify, sincos_3d, sinusoid_1d
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
 from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
 from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
@@ -90,16 +91,16 @@ class MaskedVisionTransformer(VisionTransformer):
         activation_checkpointing: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
-        height, width = checks.height_and_width(self, img_size=img_size)
+        height, width = arguments.height_and_width(self, img_size=img_size)
         sides = {'img_size height': height, 'img_size width': width}
-        checks.require_divisible(self, **sides, patch_size=patch_size)
-        checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
-        checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
-        checks.require_whole(self, in_channels=in_channels, depth=depth)
-        checks.require_number(self, above=0, mlp_ratio=mlp_ratio)
+        arguments.require_divisible(self, **sides, patch_size=patch_size)
+        arguments.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
+        arguments.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
+        arguments.require_whole(self, in_channels=in_channels, depth=depth)
+        arguments.require_number(self, above=0, mlp_ratio=mlp_ratio)
         if qk_scale is not None:
-            checks.require_number(self, above=0, qk_scale=qk_scale)
-        checks.require_number(
+            arguments.require_number(self, above=0, qk_scale=qk_scale)
+        arguments.require_number(
             self,
             at_least=0,
             below=1,
@@ -107,18 +108,18 @@ class MaskedVisionTransformer(VisionTransformer):
             attn_drop_rate=attn_drop_rate,
             drop_path_rate=drop_path_rate,
         )
-        checks.require_number(self, at_least=0, init_values=init_values)
-        checks.require_flag(
+        arguments.require_number(self, at_least=0, init_values=init_values)
+        arguments.require_flag(
             self,
             qkv_bias=qkv_bias,
             use_mean_pooling=use_mean_pooling,
             return_feat_map=return_feat_map,
             activation_checkpointing=activation_checkpointing,
         )
-        checks.require_one_of(self, POSITIONS, position=position)
+        arguments.require_one_of(self, POSITIONS, position=position)
         token_norm(self, norm_cfg, embed_dims)
         if init_cfg is not None:
-            checks.require_configs(self, init_cfg=init_cfg)
+            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(
             img_size=height,
             patch_size=patch_size,

@@ -7,7 +7,8 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks, gather_tokens, position_table
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
@@ -55,19 +56,19 @@ class FeatureDecoder(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         if init_cfg is not None:
-            checks.require_configs(self, init_cfg=init_cfg)
+            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
-        checks.require_token_grid(self, token_grid)
+        arguments.require_token_grid(self, token_grid)
         embed_dims = in_dims if embed_dims is None else embed_dims
-        checks.require_whole(
+        arguments.require_whole(
             self, in_dims=in_dims, out_dims=out_dims, embed_dims=embed_dims, depth=depth
         )
         num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
-        checks.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
-        checks.require_number(self, above=0, mlp_ratio=mlp_ratio)
-        checks.require_flag(self, embed_bias=embed_bias)
-        checks.require_number(self, at_least=0, below=1, drop_path_rate=drop_path_rate)
-        checks.require_one_of(self, POSITIONS, position=position)
+        arguments.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
+        arguments.require_number(self, above=0, mlp_ratio=mlp_ratio)
+        arguments.require_flag(self, embed_bias=embed_bias)
+        arguments.require_number(self, at_least=0, below=1, drop_path_rate=drop_path_rate)
+        arguments.require_one_of(self, POSITIONS, position=position)
         norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=embed_bias)
         self.mask_token = draw_tokens(1, 1, embed_dims)

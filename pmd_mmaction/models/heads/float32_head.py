@@ -5,7 +5,7 @@ from mmaction.models.heads import TimeSformerHead
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 
 AVERAGES = (None, 'score', 'prob')
 
@@ -47,18 +47,18 @@ class Float32TimeSformerHead(TimeSformerHead):
         average_clips: str | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        checks.require_whole(self, num_classes=num_classes, in_channels=in_channels)
+        arguments.require_whole(self, num_classes=num_classes, in_channels=in_channels)
         loss_cls = dict(type='CrossEntropyLoss') if loss_cls is None else loss_cls
-        checks.require_config(self, loss_cls=loss_cls)
-        checks.require_number(self, at_least=0, init_std=init_std)
+        arguments.require_config(self, loss_cls=loss_cls)
+        arguments.require_number(self, at_least=0, init_std=init_std)
         rates = dict(dropout_ratio=dropout_ratio, label_smooth_eps=label_smooth_eps)
-        checks.require_number(self, at_least=0, below=1, **rates)
-        checks.require_flag(self, multi_class=multi_class)
+        arguments.require_number(self, at_least=0, below=1, **rates)
+        arguments.require_flag(self, multi_class=multi_class)
         topk = tuple(topk) if isinstance(topk, (list, tuple)) else (topk,)
-        checks.require_whole(self, **{f'topk[{i}]': k for i, k in enumerate(topk)})
-        checks.require_one_of(self, AVERAGES, average_clips=average_clips)
+        arguments.require_whole(self, **{f'topk[{i}]': k for i, k in enumerate(topk)})
+        arguments.require_one_of(self, AVERAGES, average_clips=average_clips)
         if init_cfg is not None:
-            checks.require_configs(self, init_cfg=init_cfg)
+            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(
             num_classes,
             in_channels,

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks, split_mask, visible_count
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import split_mask, visible_count
 from pmd_mmaction.models.maskers.view import View
 
 
@@ -25,7 +26,7 @@ class Masker(nn.Module):
 
     def __init__(self, token_grid: tuple[int, int, int]) -> None:
         super().__init__()
-        checks.require_token_grid(self, token_grid)
+        arguments.require_token_grid(self, token_grid)
         self.token_grid = tuple(token_grid)
 
     @property
@@ -49,7 +50,7 @@ class Masker(nn.Module):
         Raises:
             ValueError: naming the ratio and the grid.
         """
-        checks.require_number(self, mask_ratio=mask_ratio)
+        arguments.require_number(self, mask_ratio=mask_ratio)
         _, length = self.group_shape
         visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:

@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.models.maskers.base import Masker
 
 
@@ -27,7 +27,7 @@ class RunningCellMasker(Masker):
 
     def __init__(self, token_grid: tuple[int, int, int], cell: int = 2) -> None:
         super().__init__(token_grid)
-        checks.require_whole(self, cell=cell)
+        arguments.require_whole(self, cell=cell)
         if cell > min(self.token_grid[1:]):
             raise ValueError(
                 f'RunningCellMasker: cell={cell} does not fit a token grid of '

@@ -5,7 +5,8 @@ from typing import Mapping
 import torch
 from torch import Tensor
 
-from pmd_mmaction.functional import checks, visible_count
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import visible_count
 from pmd_mmaction.models.maskers.base import Masker
 from pmd_mmaction.models.maskers.view import View
 
@@ -29,10 +30,10 @@ class Views:
         decode: Masker | None = None,
         decode_ratio: float = 0.0,
     ) -> None:
-        checks.require_whole(self, num_masks=num_masks)
+        arguments.require_whole(self, num_masks=num_masks)
         for name, ratio in (wider or {}).items():
-            checks.require_number(self, above=0, below=1, **{f'mask_ratio of {name}': ratio})
-        checks.require_number(self, at_least=0, below=1, decode_ratio=decode_ratio)
+            arguments.require_number(self, above=0, below=1, **{f'mask_ratio of {name}': ratio})
+        arguments.require_number(self, at_least=0, below=1, decode_ratio=decode_ratio)
         self.masker = masker
         self.num_masks = num_masks
         self.wider = dict(wider or {})

@@ -6,8 +6,9 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
 
+from pmd_mmaction import arguments
 from pmd_mmaction.contracts import PatchLosses
-from pmd_mmaction.functional import GroupStatistics, checks
+from pmd_mmaction.functional import GroupStatistics
 from pmd_mmaction.models.maskers import View, places
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
@@ -61,7 +62,7 @@ class MaskedDistillation(CurriculumRecognizer):
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, views, num_masks, mask_ratio, data_preprocessor)
-        checks.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
+        arguments.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
         self.teacher_dtype = teacher_dtype
         self.teachers = build_teachers(self, teachers)
         self.decoders = ModuleDict()

@@ -4,7 +4,7 @@ import torch
 from mmaction.models.recognizers.base import BaseRecognizer
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.models.maskers import Masker
 from pmd_mmaction.models.recognizers.parts import build_part
 
@@ -22,9 +22,9 @@ class MaskedRecognizer(BaseRecognizer):
     """
 
     def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
-        checks.require_config(self, backbone=backbone)
+        arguments.require_config(self, backbone=backbone)
         if data_preprocessor is not None and not isinstance(data_preprocessor, nn.Module):
-            checks.require_config(self, data_preprocessor=data_preprocessor)
+            arguments.require_config(self, data_preprocessor=data_preprocessor)
         super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
         if not hasattr(self.backbone, 'token_grid'):
             raise ValueError(

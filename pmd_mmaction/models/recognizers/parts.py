@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.models.maskers import Views
 from pmd_mmaction.models.teachers import FeatureTeacher
 from pmd_mmaction.models.terms import Term
@@ -24,7 +24,7 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
     Raises:
         ValueError: if it is no config, or holds one of these arguments.
     """
-    checks.require_config(where, **{name: cfg})
+    arguments.require_config(where, **{name: cfg})
     given = sorted(set(cfg) & set(known))
     if given:
         raise ValueError(
@@ -40,9 +40,9 @@ def build_named(where: object, name: str, cfg: object, known: Mapping[str, Any])
     Raises:
         ValueError: as :func:`build_part`.
     """
-    checks.require_config(where, **{name: cfg})
+    arguments.require_config(where, **{name: cfg})
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    names = checks.argument_names(kind) if isinstance(kind, type) else ()
+    names = arguments.argument_names(kind) if isinstance(kind, type) else ()
     return build_part(where, name, cfg, **{k: v for k, v in known.items() if k in names})
 
 
@@ -56,9 +56,9 @@ def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
     if not (isinstance(kind, type) and issubclass(kind, Term)):
         raise ValueError(f'{type(where).__name__}: {cfg["type"]!r} in terms is not a Term')
-    own = [name for name in checks.argument_names(kind) if name not in known]
+    own = [name for name in arguments.argument_names(kind) if name not in known]
     given = {key: value for key, value in cfg.items() if key != 'type' and key not in known}
-    checks.require_keys(where, own, **{kind.__name__: given})
+    arguments.require_keys(where, own, **{kind.__name__: given})
     return build_named(where, kind.__name__, cfg, known)
 
 
@@ -73,7 +73,7 @@ def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -
     Raises:
         ValueError: for a name that is taken, or a view that makes no sense.
     """
-    checks.require_dict(model, views=configs)
+    arguments.require_dict(model, views=configs)
     configs = dict(configs)
     decode, decode_ratio = configs.pop('decode', None), 0.0
     for name, cfg in configs.items():
@@ -82,9 +82,9 @@ def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -
                 f'{type(model).__name__}: views gives {name!r}, whose mask ratio the phase or '
                 'mask_ratio sets; take another name'
             )
-        checks.require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
+        arguments.require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
     if decode is not None:
-        checks.require_config(model, decode=decode)
+        arguments.require_config(model, decode=decode)
         decode = dict(decode)
         decode_ratio = decode.pop('mask_ratio', 0.5)
         decode = build_part(model, 'views.decode', decode, token_grid=model.backbone.token_grid)
@@ -103,7 +103,7 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
         ValueError: without a teacher, for what is none, or for one that looks at other clips
             than the student.
     """
-    checks.require_dict(model, teachers=configs)
+    arguments.require_dict(model, teachers=configs)
     known = dict(token_grid=model.backbone.token_grid, clip_size=model.backbone.clip_size)
     for key in ('mean', 'std'):
         used = getattr(model.data_preprocessor, key, None)
@@ -148,7 +148,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         num_patches=student.num_patches,
         teacher_dims={name: teacher.embed_dims for name, teacher in teachers.items()},
     )
-    checks.require_configs(model, terms=configs)
+    arguments.require_configs(model, terms=configs)
     terms = ModuleDict()
     for cfg in configs:
         term = build_term(model, cfg, known)
@@ -164,7 +164,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
             )
         if term.weighted_by_name:
             names = list(term.teachers or teachers)
-            checks.require_keys(term, names, names, loss_weight=term.loss_weight)
+            arguments.require_keys(term, names, names, loss_weight=term.loss_weight)
         for name in term.teachers or teachers:
             term.teacher_groups(teachers[name].depth)  # refuses a depth without groups now
             if term.decodes and teachers[name].view is not None:

@@ -4,7 +4,7 @@ from typing import Mapping
 
 from mmaction.registry import MODELS
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
 from pmd_mmaction.models.recognizers.parts import load_old_keys
 
@@ -89,9 +89,9 @@ def _terms(
     """Configs of the terms that are on; the distance of base is that of all."""
     for name, options in dict(base=base, psd=psd, dare=dare).items():
         if options is not None:
-            checks.require_dict('PMDRecognizer', **{name: options})
+            arguments.require_dict('PMDRecognizer', **{name: options})
     if clfa is not None:
-        checks.require_config('PMDRecognizer', clfa=clfa)
+        arguments.require_config('PMDRecognizer', clfa=clfa)
     base, psd, dare, clfa = (_by_log_name(term, names) for term in (base, psd, dare, clfa))
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
@@ -112,5 +112,5 @@ def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | No
     if term is None or not isinstance(term.get('loss_weight'), Mapping):
         return term
     weights = term['loss_weight']
-    checks.require_keys('PMDRecognizer', names, names, loss_weight=weights)
+    arguments.require_keys('PMDRecognizer', names, names, loss_weight=weights)
     return {**term, 'loss_weight': {names[name]: weight for name, weight in weights.items()}}

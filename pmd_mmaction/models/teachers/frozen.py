@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from pmd_mmaction import arguments
 from pmd_mmaction.functional import (
     GroupStatistics,
     RunningStatistics,
-    checks,
     gather_tokens,
     normalize_target,
 )
@@ -118,8 +118,8 @@ class FeatureTeacher(FrozenTeacher):
         super().__init__(network)
         self.view = view
         self.last_norm = last_norm
-        checks.require_one_of(self, TARGET_NORMS, target_norm=target_norm)
-        checks.require_flag(self, last_norm=last_norm)
+        arguments.require_one_of(self, TARGET_NORMS, target_norm=target_norm)
+        arguments.require_flag(self, last_norm=last_norm)
         self.target_norm = target_norm
 
     def iter_layers(

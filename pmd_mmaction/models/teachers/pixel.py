@@ -6,7 +6,8 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks, normalize_pixels, patchify
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import normalize_pixels, patchify
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher, LayerGroup, TeacherOutput
 
 
@@ -43,7 +44,7 @@ class PixelTeacher(FeatureTeacher):
         normalize_eps: float = 1e-6,
     ) -> None:
         super().__init__(nn.Identity(), target_norm='none', last_norm=False)
-        checks.require_token_grid(self, token_grid)
+        arguments.require_token_grid(self, token_grid)
         if not isinstance(clip_size, (list, tuple)) or len(clip_size) != 4:
             raise ValueError(
                 f'PixelTeacher: clip_size is {clip_size!r}; it must be four numbers, (channels, '
@@ -51,9 +52,9 @@ class PixelTeacher(FeatureTeacher):
             )
         for name, values in dict(mean=mean, std=std).items():
             if values is not None:
-                checks.require_channels(self, **{name: values})
-        checks.require_flag(self, normalize=normalize)
-        checks.require_number(self, above=0, normalize_eps=normalize_eps)
+                arguments.require_channels(self, **{name: values})
+        arguments.require_flag(self, normalize=normalize)
+        arguments.require_number(self, above=0, normalize_eps=normalize_eps)
         self.token_grid, self.clip_size = tuple(token_grid), tuple(clip_size)
         channels, frames, height, _ = clip_size
         self.tubelet_size, self.patch_size = frames // token_grid[0], height // token_grid[1]

@@ -10,7 +10,8 @@ from mmaction.registry import MODELS
 from timm.models import vision_transformer
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import checks, sincos_2d
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import sincos_2d
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 
@@ -66,21 +67,21 @@ class TimmImageTeacher(FeatureTeacher):
         data_std: Sequence[float] = IMAGENET_STD,
         model_kwargs: dict | None = None,
     ) -> None:
-        checks.require_text(self, model_name=model_name)
-        checks.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
+        arguments.require_text(self, model_name=model_name)
+        arguments.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
         if frame_size is not None:
-            checks.require_whole(self, frame_size=frame_size)
-        checks.require_one_of(self, NORMALIZATIONS, normalization=normalization)
-        checks.require_one_of(self, POSITIONS, position=position)
-        checks.require_flag(self, pretrained=pretrained)
+            arguments.require_whole(self, frame_size=frame_size)
+        arguments.require_one_of(self, NORMALIZATIONS, normalization=normalization)
+        arguments.require_one_of(self, POSITIONS, position=position)
+        arguments.require_flag(self, pretrained=pretrained)
         if checkpoint is not None:
-            checks.require_text(self, checkpoint=checkpoint)
-        checks.require_channels(self, data_mean=data_mean)
-        checks.require_channels(self, above=0, data_std=data_std)
+            arguments.require_text(self, checkpoint=checkpoint)
+        arguments.require_channels(self, data_mean=data_mean)
+        arguments.require_channels(self, above=0, data_std=data_std)
         if checkpoint is not None and pretrained:
             raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
         if model_kwargs is not None:
-            checks.require_dict(self, model_kwargs=model_kwargs)
+            arguments.require_dict(self, model_kwargs=model_kwargs)
         network = _create_model(model_name, pretrained, model_kwargs or {})
         _check_family(model_name, network)
         if checkpoint is not None:
@@ -96,7 +97,7 @@ class TimmImageTeacher(FeatureTeacher):
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
         self.depth = len(network.blocks)
-        checks.require_whole(self, **{'model_kwargs.depth': self.depth})
+        arguments.require_whole(self, **{'model_kwargs.depth': self.depth})
         self.embed_dims = network.embed_dim
         embed = network.patch_embed
         self.token_grid = (num_frames // tubelet_size, *embed.grid_size)

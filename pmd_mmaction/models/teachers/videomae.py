@@ -6,7 +6,7 @@ from typing import Collection, Iterator
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
@@ -40,11 +40,11 @@ class VideoMAETeacher(FeatureTeacher):
         **backbone,
     ) -> None:
         allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - {'use_mean_pooling'})
-        checks.require_keys(self, allowed, backbone=backbone)
+        arguments.require_keys(self, allowed, backbone=backbone)
         if checkpoint is not None:
-            checks.require_text(self, checkpoint=checkpoint)
+            arguments.require_text(self, checkpoint=checkpoint)
         if view is not None:
-            checks.require_text(self, view=view)
+            arguments.require_text(self, view=view)
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
         backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state

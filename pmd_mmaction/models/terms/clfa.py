@@ -6,7 +6,8 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import GroupStatistics, alignment_distance, checks, layer_groups
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
@@ -58,16 +59,16 @@ class CLFATerm(Term):
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        checks.require_whole(
+        arguments.require_whole(
             self, student_dims=student_dims, student_depth=student_depth, num_patches=num_patches
         )
         if not isinstance(teacher_dims, Mapping) or not teacher_dims:
             raise ValueError(
                 f'CLFATerm: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
             )
-        checks.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
-        checks.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
-        checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
+        arguments.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
+        arguments.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
+        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.group_sizes = group_sizes
         shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
         self.student_layers = (*shallow, *medium)

@@ -4,8 +4,8 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from pmd_mmaction import arguments
 from pmd_mmaction.functional import (
-    checks,
     difficulty_loss,
     gather_values,
     masked_weights,
@@ -40,10 +40,10 @@ class DARETerm(PatchTerm):
         **term,
     ) -> None:
         super().__init__(**term)
-        checks.require_number(self, above=0, at_most=1, alpha=alpha)
-        checks.require_number(self, above=0, tau=tau)
-        checks.require_one_of(self, DIFFICULTY_SCALES, difficulty_scale=difficulty_scale)
-        checks.require_flag(self, weighting=weighting)
+        arguments.require_number(self, above=0, at_most=1, alpha=alpha)
+        arguments.require_number(self, above=0, tau=tau)
+        arguments.require_one_of(self, DIFFICULTY_SCALES, difficulty_scale=difficulty_scale)
+        arguments.require_flag(self, weighting=weighting)
         self.alpha = alpha
         self.tau = tau
         self.difficulty_scale = difficulty_scale

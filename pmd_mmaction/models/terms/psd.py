@@ -4,7 +4,8 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.functional import checks, gather_tokens, masked_mean, patch_distance
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.maskers import places
 from pmd_mmaction.models.terms.step import Step
@@ -44,9 +45,9 @@ class PSDTerm(Term):
         **term,
     ) -> None:
         super().__init__(loss_weight, **term)
-        checks.require_one_of(self, TEACHER_DTYPES, aux_dtype=aux_dtype)
-        checks.require_one_of(self, AUX_MASKS, aux_mask=aux_mask)
-        checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
+        arguments.require_one_of(self, TEACHER_DTYPES, aux_dtype=aux_dtype)
+        arguments.require_one_of(self, AUX_MASKS, aux_mask=aux_mask)
+        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.aux_mask = aux_mask
         self.aux_dtype = aux_dtype
         self.channel_reduction = channel_reduction

@@ -5,7 +5,7 @@ from typing import Mapping, Sequence
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from pmd_mmaction.functional import checks
+from pmd_mmaction import arguments
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
@@ -47,18 +47,18 @@ class Term(BaseModule):
         init_cfg: dict | list | None = None,
     ) -> None:
         if init_cfg is not None:
-            checks.require_configs(self, init_cfg=init_cfg)
+            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(init_cfg)
         if isinstance(loss_weight, Mapping):
             own = {f'loss_weight.{key}': weight for key, weight in loss_weight.items()}
-            checks.require_number(self, at_least=0, **own)
+            arguments.require_number(self, at_least=0, **own)
         else:
-            checks.require_number(self, at_least=0, loss_weight=loss_weight)
+            arguments.require_number(self, at_least=0, loss_weight=loss_weight)
         if name is not None:
-            checks.require_text(self, name=name)
+            arguments.require_text(self, name=name)
             self.name = name
         if teachers is not None:
-            checks.require_texts(self, teachers=teachers)
+            arguments.require_texts(self, teachers=teachers)
         self.loss_weight = loss_weight
         self.teachers = teachers
 
@@ -107,8 +107,8 @@ class PatchTerm(Term):
 
     def __init__(self, distance: str = 'l2', channel_reduction: str = 'mean', **term) -> None:
         super().__init__(**term)
-        checks.require_one_of(self, DISTANCES, distance=distance)
-        checks.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
+        arguments.require_one_of(self, DISTANCES, distance=distance)
+        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.distance = distance
         self.channel_reduction = channel_reduction
 

@@ -1,0 +1,145 @@
+"""Which checkpoints a directory holds, which is the newest, and whether it is complete."""
+
+import os
+import pickle
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from pmd_mmaction.hooks.difficulty.table_names import table_damage
+from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.digest import sha256_of
+
+NOTE = 'last_checkpoint'
+_NAME = re.compile(r'(?:epoch_(\d+)(?:_iter_(\d+))?|iter_(\d+))\.pth')
+# What zipfile raises for archives whose bytes were changed.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+    RuntimeError,
+    ValueError,
+)
+
+
+def note_checkpoint(work_dir: Path, path: Path) -> None:
+    """Writes ``last_checkpoint``, relative to its own directory, before the checkpoint itself.
+
+    It says from where to look backwards: later files of another attempt are not taken for the
+    newest, and a note whose checkpoint was never finished leads to the one before.
+    """
+    relative = os.fsencode(os.path.relpath(path, work_dir))
+    with atomic_writer(Path(work_dir) / NOTE, len(relative)) as file:
+        file.write(relative)
+
+
+def list_checkpoints(work_dir: Path) -> list[Path]:
+    """The checkpoints to resume from, the newest first; those after the noted one are left out.
+
+    Args:
+        work_dir: the directory of the run; checkpoints may lie elsewhere if
+            ``last_checkpoint`` says so, and are found here if the directory was moved.
+    """
+    work_dir = Path(work_dir)
+    note = work_dir / NOTE
+    text = os.fsdecode(note.read_bytes()).strip() if note.is_file() else ''
+    noted = work_dir / text if text else None  # an absolute path stays as it is
+    for directory in (work_dir, *([noted.parent] if noted else [])):
+        if noted and (directory / noted.name).is_file() and _position(noted) is None:
+            return [directory / noted.name]  # under a name of the user's own
+        found = {path: _position(path) for path in directory.glob('*.pth')}
+        places = {path: place for path, place in found.items() if place is not None}
+        last = _position(noted) if noted else None
+        if places:
+            kept = [path for path, place in places.items() if last is None or place <= last]
+            return sorted(kept, key=places.get, reverse=True)
+    return []
+
+
+def newest_complete(work_dir: Path, warn: Callable[[str], None]) -> Path | None:
+    """The newest checkpoint that is undamaged, with all the files it names.
+
+    Args:
+        work_dir: the directory of the run.
+        warn: is told of each checkpoint that is passed over, and why.
+
+    Returns:
+        The checkpoint; None if there is none at all.
+
+    Raises:
+        ValueError: if there are checkpoints, but no complete one.
+    """
+    paths = list_checkpoints(work_dir)
+    for path in paths:
+        problem = file_damage(path) or companion_damage(path, work_dir)
+        if problem is None:
+            return path
+        warn(f'{path} is not used, going back to the checkpoint before it: {problem}')
+    if paths:
+        raise ValueError(
+            f'none of the {len(paths)} checkpoint(s) in {paths[0].parent} is complete; the last '
+            f'one tried: {problem}. Restore their files, or move them away to start anew'
+        )
+    return None
+
+
+def file_damage(path: Path) -> str | None:
+    """Why a checkpoint file is not what was written; None if it is.
+
+    torch.save writes a CRC-32 of every tensor, but torch.load does not look at it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            part = archive.testzip()
+        _without_tensors(path)  # torch is stricter than zipfile about the archive's frame
+    except _UNREADABLE as error:
+        return f'{path} is cut short or changed ({type(error).__name__}: {error})'
+    return None if part is None else f'{path} was changed after it was written (at {part})'
+
+
+def companion_damage(path: Path, work_dir: Path) -> str | None:
+    """What is wrong with the files that a checkpoint names; None if all are there and sound."""
+    content = _without_tensors(path)
+    if table := content.get('dare'):
+        if problem := table_damage(path.parent / table['file'], table['digest']):
+            return problem
+    student = content.get('pmd', {})
+    if name := student.get('auxiliary_file'):
+        places = [place / name for place in (Path(work_dir), path.parent)]
+        found = [place for place in places if place.is_file()]
+        if not found:
+            return f'{places[0]}, its auxiliary teacher, does not exist'
+        if sha256_of(found[0]) != student['auxiliary_sha256']:
+            return f'{found[0]} is not the auxiliary teacher it was trained with'
+    return None
+
+
+def _without_tensors(path: Path) -> dict:
+    """What is in a checkpoint, tensors without their values."""
+    return CheckpointLoader.load_checkpoint(str(path), map_location='meta', logger='silent')
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Removes what a killed process left of checkpoints and tables it was writing."""
+    for pattern in ('*.pth.tmp', 'difficulty_*.table.tmp'):
+        for path in directory.glob(pattern):
+            path.unlink()
+
+
+def can_be_found(name: str) -> bool:
+    """Whether a resumed run takes a file of this name for a checkpoint."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _position(path: Path) -> tuple[int, int] | None:
+    """Epochs and iterations done, for comparison only; None for other files."""
+    match = _NAME.fullmatch(path.name)
+    return match and tuple(int(number or 0) for number in (match[1], match[2] or match[3]))

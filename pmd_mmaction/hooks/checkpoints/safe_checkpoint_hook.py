@@ -1,0 +1,250 @@
+"""Checkpoints that are complete or not there, and a resume that finds the newest of them."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process, master_only
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
+
+from pmd_mmaction import arguments
+from pmd_mmaction.hooks.checkpoints import atomic_backend, batch_change
+from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
+    can_be_found,
+    file_damage,
+    list_checkpoints,
+    newest_complete,
+    note_checkpoint,
+    remove_unfinished,
+)
+from pmd_mmaction.hooks.checkpoints.config_change import warn_of_changes
+from pmd_mmaction.hooks.checkpoints.shared_work_dir import require_shared_directory
+from pmd_mmaction.hooks.difficulty.table_names import prune_tables
+from pmd_mmaction.optim.resuming import regroup_schedulers
+from pmd_mmaction.storage.disk_full import remedy_if_disk_full
+
+KEPT = 'kept_checkpoints'
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """MMEngine's ``CheckpointHook`` for runs that may be killed at any moment.
+
+    - A checkpoint is written aside, synced and renamed; older ones go when it is complete.
+    - ``last_checkpoint`` is relative to its directory, which may be moved.
+    - A run with ``resume=True`` starts from the newest checkpoint that is undamaged and has its
+      difficulty table and auxiliary teacher; a path given explicitly is refused if it is damaged.
+    - A checkpoint says how long an epoch was, so that it can be resumed inside an epoch or with
+      another total batch (see :func:`batch_change.adapt_checkpoint`).
+
+    Args:
+        **kwargs: those of ``CheckpointHook``. ``backend_args`` other than the default and an
+            ``out_dir`` on a remote store leave atomicity to that store.
+
+    Raises:
+        TypeError: for an argument that ``CheckpointHook`` has not.
+        ValueError: for one that makes no sense.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._check(**kwargs)
+        if kwargs.get('backend_args') is None and '://' not in str(kwargs.get('out_dir')):
+            kwargs['backend_args'] = dict(backend=atomic_backend.NAME)
+        super().__init__(**kwargs)
+        if self.args:  # the parent would pass them on and fail at the first checkpoint
+            raise TypeError(f'SafeCheckpointHook has no argument {sorted(self.args)}')
+        self._kept: list[str] = []
+        self._saved_at: int | None = None
+
+    def _check(self, interval: int = -1, max_keep_ckpts: int = -1, **others: Any) -> None:
+        """The parent takes anything and fails, or saves nothing, after hours."""
+        for name, value in dict(interval=interval, max_keep_ckpts=max_keep_ckpts).items():
+            if value != -1:  # the last checkpoint only; all of them
+                arguments.require_whole(self, **{name: value})
+        for key in ('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'):
+            arguments.require_flag(self, **{key: others.get(key, True)})
+        arguments.require_whole(self, 0, save_begin=others.get('save_begin', 0))
+        for key in ('backend_args', 'file_client_args'):
+            if others.get(key) is not None:
+                arguments.require_dict(self, **{key: others[key]})
+        for key in ('save_best', 'rule', 'greater_keys', 'less_keys', 'published_keys'):
+            if others.get(key) is not None:
+                arguments.require_texts(self, **{key: others[key]})
+        if not isinstance(others.get('out_dir'), (str, Path, type(None))):
+            raise ValueError(
+                f'SafeCheckpointHook: out_dir is {others["out_dir"]!r}; it must be a directory'
+            )
+        template = others.get('filename_tmpl')
+        if template is not None and not (
+            isinstance(template, str)
+            and '{}' in template
+            and can_be_found(template.replace('{}', '1'))
+        ):
+            raise ValueError(
+                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth'"
+                " or 'iter_{}.pth', by which a resumed run finds its checkpoints"
+            )
+
+    # ------------------------------------------------------------------ start
+
+    def before_run(self, runner) -> None:
+        """Sees that all nodes share the work directory; chooses the checkpoint to resume from.
+
+        Raises:
+            TypeError: under a ``FlexibleRunner``.
+            ValueError: for a checkpoint that is damaged, or a directory that is not shared.
+        """
+        if isinstance(runner, FlexibleRunner):
+            raise TypeError(
+                'SafeCheckpointHook works with the Runner only: FlexibleRunner has loaded its '
+                'checkpoint before hooks are asked, and overwrites files in place. Set '
+                "default_hooks.checkpoint.type='CheckpointHook' and leave PreemptionHook out "
+                '(docs/scaling.md)'
+            )
+        # not for a test, of which the ranks share no files
+        if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
+            require_shared_directory(Path(runner.work_dir))
+        if not runner._resume:
+            self._warn_of_earlier_run(runner)
+            return
+        answer: list = [None, None]
+        if is_main_process():
+            answer = list(self._choose(runner))
+        broadcast_object_list(answer)
+        path, error = answer
+        if error is not None:
+            raise ValueError(error)
+        if path is None:
+            runner.logger.info(f'No checkpoint in {runner.work_dir}: the run starts anew')
+            runner._resume = False
+            self._warn_of_earlier_run(runner)
+        runner._load_from = path
+
+    @staticmethod
+    def _warn_of_earlier_run(runner) -> None:
+        """Says so if a start from zero is going to overwrite what took weeks."""
+        directory = Path(runner.work_dir)
+        earlier = [*list_checkpoints(directory), *sorted(directory.glob('phase_*_student.pth'))]
+        if earlier:
+            runner.logger.warning(
+                f'{directory} has files of an earlier run, such as {earlier[0].name}. This run '
+                'starts from zero and overwrites them one by one: stop it if you meant to go on '
+                '(--resume), or choose another --work-dir'
+            )
+
+    @staticmethod
+    def _choose(runner) -> tuple[str | None, str | None]:
+        """A path, or why there is none."""
+        given = runner._load_from
+        try:
+            if given is None:
+                found = newest_complete(Path(runner.work_dir), runner.logger.warning)
+                return found and str(found), None
+            path = Path(given).expanduser()
+            damage = file_damage(path) if '://' not in str(given) else None
+        except ValueError as error:
+            return None, str(error)
+        return str(given), damage and f'{damage}: resume from the checkpoint before it'
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Translates the checkpoint to the present batches; tells what else is different."""
+        if runner._resume:
+            regroup_schedulers(checkpoint, runner)
+            batch_change.adapt_checkpoint(checkpoint, runner)
+            warn_of_changes(checkpoint, runner)
+
+    def before_train(self, runner) -> None:
+        """Finds the directory and what is kept in it."""
+        position = runner.iter - runner.epoch * len(runner.train_dataloader)
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        if by_epoch and position and not getattr(runner.train_loop, 'resumes_mid_epoch', False):
+            raise ValueError(
+                f'the checkpoint was saved after {position} iterations of an epoch, where a '
+                f'{type(runner.train_loop).__name__} cannot start: set '
+                "train_cfg.type='ResumableTrainLoop'"
+            )
+        super().before_train(runner)
+        if is_main_process() and '://' not in str(self.out_dir):
+            remove_unfinished(Path(self.out_dir))
+        ids = getattr(self, 'keep_ckpt_ids', ())  # of a run that began with CheckpointHook
+        names = [self.filename_tmpl.format(step) for step in ids]
+        info = runner.message_hub.runtime_info
+        self._kept = list(info.get(KEPT, names))
+        self._saved_at = None
+
+    # ------------------------------------------------------------------ saving
+
+    def save_now(self, runner, iteration: int) -> str:
+        """Saves outside the intervals, after ``iteration`` iterations of the run.
+
+        Returns:
+            Path of the checkpoint.
+        """
+        if self._saved_at != iteration:
+            name = f'epoch_{runner.epoch}_iter_{iteration}.pth'
+            if not self.by_epoch:
+                name = self.filename_tmpl.format(iteration)
+            self._write(runner, name, dict(epoch=runner.epoch, iter=iteration))
+        return self.last_ckpt
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Says how long an epoch is."""
+        checkpoint[batch_change.KEY] = batch_change.measure(runner)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        self._write(runner, self.filename_tmpl.format(step), meta)
+
+    def _write(self, runner, name: str, meta: dict) -> None:
+        """Notes, writes and prunes, in this order."""
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        self._kept = [other for other in self._kept if other != name] + [name]
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.message_hub.update_info(KEPT, list(self._kept))
+        iteration = meta['iter']
+        with remedy_if_disk_full():
+            if is_main_process():
+                note_checkpoint(Path(runner.work_dir), self.last_ckpt)
+            runner.save_checkpoint(
+                self.out_dir,
+                name,
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+            )
+        self._saved_at = iteration
+        self._prune()
+
+    def _prune(self) -> None:
+        """Removes the oldest checkpoints, now that the new one is complete."""
+        surplus = len(self._kept) - self.max_keep_ckpts if self.max_keep_ckpts > 0 else 0
+        gone, self._kept = self._kept[: max(surplus, 0)], self._kept[max(surplus, 0) :]
+        self._remove([self.file_backend.join_path(self.out_dir, name) for name in gone])
+        if gone and '://' not in str(self.out_dir) and is_main_process():
+            prune_tables(Path(self.out_dir))
+
+    @master_only
+    def _remove(self, paths: list) -> None:
+        for path in paths:
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        """The parent's, but the best checkpoint so far goes after the better one is complete."""
+        if not self.save_best:
+            return  # also in a validation without training, which has no file_backend
+        if not isinstance(self.file_backend, atomic_backend.AtomicLocalBackend):
+            super()._save_best_checkpoint(runner, metrics)
+            return
+        self.file_backend.waiting = []
+        try:
+            with remedy_if_disk_full():
+                super()._save_best_checkpoint(runner, metrics)
+        finally:
+            waiting, self.file_backend.waiting = self.file_backend.waiting, None
+        best = {getattr(self, 'best_ckpt_path', None)}
+        best |= set(getattr(self, 'best_ckpt_path_dict', {}).values())
+        self._remove([path for path in waiting if str(path) not in best])

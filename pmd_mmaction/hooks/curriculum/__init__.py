@@ -1,0 +1,1 @@
+"""Phases, their students and their learning rates."""

@@ -1,0 +1,53 @@
+"""Learning rate schedulers that follow from the phases."""
+
+from collections.abc import Mapping
+
+from pmd_mmaction import arguments
+from pmd_mmaction.functional import PhaseSchedule
+
+KEYS = ('warmup', 'start_factor', 'eta_min_ratio')
+
+
+def check_schedule(where: object, schedule: Mapping) -> None:
+    """Raises unless ``schedule`` is what :func:`phase_schedulers` takes.
+
+    Raises:
+        TypeError: for an unknown key.
+        ValueError: for a value outside [0, 1], or a ``warmup`` or ``start_factor`` of 1 and 0.
+    """
+    arguments.require_keys(where, KEYS, schedule=schedule)
+    arguments.require_number(where, at_least=0, below=1, warmup=schedule.get('warmup', 0))
+    arguments.require_number(
+        where, above=0, at_most=1, start_factor=schedule.get('start_factor', 1)
+    )
+    arguments.require_number(where, at_least=0, at_most=1, eta_min=schedule.get('eta_min_ratio', 0))
+
+
+def phase_schedulers(
+    phases: PhaseSchedule,
+    restart: bool,
+    warmup: float = 0.1,
+    start_factor: float = 1e-6,
+    eta_min_ratio: float = 0.0,
+) -> list[dict]:
+    """Configs of MMEngine's schedulers: linear warm-up and half a cosine, step by step.
+
+    Args:
+        phases: the curriculum.
+        restart: one schedule for each phase; otherwise one over all of them.
+        warmup: share of the epochs, rounded to whole ones, in which the rate rises.
+        start_factor: rate of the first step over that after the warm-up, in (0, 1].
+        eta_min_ratio: rate at the end over that after the warm-up.
+    """
+    spans = [(phase.begin, phase.end) for phase in phases.phases]
+    spans = spans if restart else [(0, phases.total_epochs)]
+    by_step = dict(by_epoch=True, convert_to_iter_based=True)
+    schedulers: list[dict] = []
+    for begin, end in spans:
+        top = begin + round(warmup * (end - begin))
+        if top > begin:
+            rise = dict(type='LinearLR', start_factor=start_factor, begin=begin, end=top)
+            schedulers.append(rise | by_step)
+        fall = dict(type='CosineAnnealingLR', eta_min_ratio=eta_min_ratio, T_max=end - top)
+        schedulers.append(fall | dict(begin=top, end=end) | by_step)
+    return schedulers

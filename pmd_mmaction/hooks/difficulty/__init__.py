@@ -1,0 +1,1 @@
+"""The difficulty table in a training."""

@@ -1,0 +1,256 @@
+"""Difficulty-Aware Region Enhancement: the life of the difficulty table."""
+
+from pathlib import Path
+from typing import Callable, Sequence
+
+from mmengine.dist import barrier
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.registry import HOOKS
+from torch import Tensor
+
+from pmd_mmaction import arguments
+from pmd_mmaction.contracts import Curriculum, DifficultyModel, find_hook
+from pmd_mmaction.dare import (
+    DTYPES,
+    DifficultyTable,
+    check_precision,
+    dataset_fingerprint,
+    table_file,
+)
+from pmd_mmaction.functional import PhaseSchedule, stage_of
+from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
+from pmd_mmaction.hooks.difficulty.table_names import find_table, prune_tables, table_name
+from pmd_mmaction.hooks.unwrapped_model import plain_model
+
+REGIONS = ('patch_index',)
+
+
+class DifficultyReader:
+    """What the recognizer reads: a table and whether weights are uniform now.
+
+    Args:
+        table: the table.
+    """
+
+    def __init__(self, table: DifficultyTable) -> None:
+        self.table = table
+        self.uniform = True
+
+    def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """See ``DifficultySource.read``: two ``(B, K, N)`` tensors, or None for the second."""
+        last, stage = self.table.read(sample_idx)
+        return last, None if self.uniform else stage
+
+
+@HOOKS.register_module()
+class DAREHook(Hook):
+    """Keeps the smoothed losses of every (video, patch) and turns them over at stage ends.
+
+    After each iteration the new smoothed losses of all ranks go into a table, one per node, where
+    they arrive before the next iteration reads. At the end of a stage its values become the base
+    of the next stage's weights; at the end of a phase it starts from zero. The table is saved
+    beside each checkpoint, which names it with its digest.
+
+    Args:
+        stage_epochs: epochs per stage; a phase's last stage may be shorter.
+        reset_per_phase: start each phase with an empty table and uniform weights.
+        dtype: ``'float16'`` or ``'float32'``.
+        region: what identifies a patch; only ``'patch_index'`` so far.
+        scratch_dir: node-local directory for the shared table; None chooses.
+
+    Raises:
+        ValueError: for ``stage_epochs`` below 1 or an unknown option.
+    """
+
+    priority = 'NORMAL'  # before the checkpoint (VERY_LOW)
+
+    def __init__(
+        self,
+        stage_epochs: int = 32,
+        reset_per_phase: bool = True,
+        dtype: str = 'float16',
+        region: str = 'patch_index',
+        scratch_dir: str | None = None,
+    ) -> None:
+        arguments.require_whole(self, stage_epochs=stage_epochs)
+        arguments.require_flag(self, reset_per_phase=reset_per_phase)
+        arguments.require_one_of(self, DTYPES, dtype=dtype)
+        arguments.require_one_of(self, REGIONS, region=region)
+        if scratch_dir is not None:
+            arguments.require_text(self, scratch_dir=scratch_dir)
+        self.stage_epochs = stage_epochs
+        self.reset_per_phase = reset_per_phase
+        self.dtype = dtype
+        self.scratch_dir = scratch_dir
+        self._share: TableShare | None = None
+        self._record: dict | None = None
+
+    @property
+    def table(self) -> DifficultyTable | None:
+        """The table with all values of the past iterations; None without DARE in the model."""
+        if self._share is None:
+            return None
+        self._share.complete()
+        return self._share.table
+
+    # ------------------------------------------------------------------ start
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Remembers which table belongs to the checkpoint."""
+        self._record = checkpoint.get('dare')
+
+    def before_train(self, runner) -> None:
+        """Creates the table, or loads that of the checkpoint, and attaches it to the model."""
+        model = plain_model(runner)
+        spec = model.difficulty_spec if isinstance(model, DifficultyModel) else None
+        if spec is None:
+            runner.logger.info('DARE is off in the model: DAREHook does nothing')
+            return
+        check_precision(self.dtype, spec.alpha)
+        dataset = runner.train_dataloader.dataset
+        self._schedule = _phase_schedule(runner)
+        self._fingerprint = _fingerprint(dataset)
+        self._share = create_shared_table(
+            len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir
+        )
+        table = self._share.table
+        if runner.iter > 0:
+            self._load(runner)
+        self._reader = DifficultyReader(table)
+        plain_model(runner).attach_difficulty(self._reader)
+        runner.logger.info(
+            f'Difficulty table: {len(dataset)} videos x {spec.num_teachers} '
+            f'teacher(s) x {spec.num_patches} patches, {self.dtype}, '
+            f'{table.nbytes / 2**20:.1f} MiB per node'
+        )
+
+    def _load(self, runner) -> None:
+        if self._record is None:
+            raise ValueError(
+                'the checkpoint to resume from has no difficulty table, so it was not trained with '
+                'DARE: resume with dare=None, or start anew from its weights with load_from and '
+                'resume=False'
+            )
+        if self._share.owner:
+            # beside the checkpoint, in this run's directory, or where it was written at first
+            noted = runner.message_hub.runtime_info.get('last_ckpt')
+            beside, written = ([Path(p).parent] if p else [] for p in (runner._load_from, noted))
+            path = find_table(self._record['file'], [*beside, Path(runner.work_dir), *written])
+            table_file.load(self._share.table, path, self._record['digest'], self._fingerprint)
+            runner.logger.info(f'Difficulty table loaded from {path}')
+        barrier()
+
+    def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """What the recognizer reads of these videos."""
+        self._share.bring_up(sample_idx)
+        return self._reader.read(sample_idx)
+
+    # ------------------------------------------------------------------ training
+
+    def before_train_epoch(self, runner) -> None:
+        """Decides whether this epoch's weights are uniform."""
+        if self._share is None:
+            return
+        phase = self._schedule.at(runner.epoch)
+        first_stage = stage_of(runner.epoch, phase, self.stage_epochs) == 0
+        self._reader.uniform = first_stage and (self.reset_per_phase or phase.index == 0)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Brings up to date what the recognizer is about to read."""
+        if self._share is not None:
+            samples = data_batch['data_samples']
+            # The recognizer refuses a sample without an index.
+            self._share.bring_up([sample.get('sample_idx', -1) for sample in samples])
+
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Sends the smoothed losses of all ranks on their way into the table."""
+        if self._share is None:
+            return
+        losses = plain_model(runner).pop_patch_losses()
+        if losses is None:  # NonFiniteHook took them, on every rank
+            return
+        self._share.write(losses.sample_idx, losses.masked_index, losses.smoothed)
+
+    def after_train_epoch(self, runner) -> None:
+        """Turns the table over where the next epoch begins a stage or a phase."""
+        if self._share is None:
+            return
+        self._share.bring_up()  # each rank hears of a bad value before one of them saves
+        following = runner.epoch + 1
+        if following >= self._schedule.total_epochs:
+            return
+        phase = self._schedule.at(following)
+        if following == phase.begin and self.reset_per_phase:
+            self._once(DifficultyTable.reset)
+        elif (following - phase.begin) % self.stage_epochs == 0:  # also where a phase begins
+            self._once(DifficultyTable.end_stage)
+
+    def _once(self, change: Callable[[DifficultyTable], None]) -> None:
+        """Changes the whole table once per node, while nobody reads or writes."""
+        table = self.table  # nothing is on its way any more
+        barrier()
+        if self._share.owner:
+            change(table)
+        barrier()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Saves the table and names it in the checkpoint (the main process calls this)."""
+        if self._share is None:
+            return
+        meta, directory = checkpoint['meta'], _checkpoint_dir(runner)
+        directory.mkdir(parents=True, exist_ok=True)  # at the first checkpoint
+        name = table_name(meta['epoch'], meta['iter'])
+        prune_tables(directory, keep=name)
+        digest = table_file.save(
+            self.table,
+            directory / name,
+            self._fingerprint,
+            dict(epoch=meta['epoch'], iter=meta['iter']),
+        )
+        checkpoint['dare'] = dict(file=name, digest=digest)
+
+
+def _checkpoint_dir(runner) -> Path:
+    """Where CheckpointHook writes."""
+    directories = (hook.out_dir for hook in runner.hooks if isinstance(hook, CheckpointHook))
+    return Path(next(directories, None) or runner.work_dir)
+
+
+def _phase_schedule(runner) -> PhaseSchedule:
+    """The schedule of the ProgressivePhaseHook.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    curriculum = find_hook(runner, Curriculum)
+    if curriculum is not None:
+        return curriculum.phases
+    raise ValueError(
+        'DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside phases'
+    )
+
+
+def _fingerprint(dataset) -> dict:
+    """Digest of the data set's file names.
+
+    Raises:
+        ValueError: for wrappers in which ``sample_idx`` is ambiguous.
+    """
+    prefix = dict(getattr(dataset, 'data_prefix', None) or {})
+    root = next(iter(prefix.values()), None) or None
+    names: list[str] = []
+    by_index: dict[int, str] = {}
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i) if hasattr(dataset, 'get_data_info') else {}
+        names.append(info.get('filename') or info.get('frame_dir') or str(i))
+        if by_index.setdefault(info.get('sample_idx', -1), names[-1]) != names[-1]:
+            raise ValueError(
+                f'DARE needs one data set whose sample_idx counts its videos, not a '
+                f'{type(dataset).__name__}, in which indices of different parts collide: merge '
+                'the list files into one'
+            )
+    return dataset_fingerprint(names, root)

@@ -1,0 +1,1 @@
+"""Steps that are not finite: skipped, recorded, run again."""

@@ -1,0 +1,1 @@
+"""Frames of a video by their number, whatever its container says."""

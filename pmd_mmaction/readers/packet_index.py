@@ -1,0 +1,157 @@
+"""Frames of a video by their packets, where a look at these proves which frame is which."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import av
+
+from pmd_mmaction.readers.h264_packets import H264Look
+from pmd_mmaction.readers.hevc_packets import HevcLook
+from pmd_mmaction.readers.packet_kinds import Av1Look, Vp8Look, Vp9Look
+from pmd_mmaction.readers.packet_look import Unproven
+
+# Bytes of a file up to which its packets stay in memory; most clips of the data sets have one MB.
+IN_MEMORY = 64 << 20
+# Decoders and containers whose packets were proven to tell the truth.
+_LOOKS = {
+    'h264': H264Look,
+    'hevc': HevcLook,
+    'vp8': Vp8Look,
+    'vp9': Vp9Look,
+    'libdav1d': Av1Look,
+}
+_CONTAINERS = {'mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm'}
+
+
+class PacketIndex(NamedTuple):
+    """Packets in the order of decoding.
+
+    Attributes:
+        times: time stamp of each packet; no two are equal.
+        order: number of a frame to the position of its packet.
+        entries: positions where decoding may begin.
+        damaged: positions of what is no whole packet.
+        closed: whether nothing that comes after an entry is shown before it.
+        skips: whether the decoder may leave out frames that no other refers to.
+        packets: the packets themselves, or None where they are too many.
+    """
+
+    times: list[int]
+    order: list[int]
+    entries: list[int]
+    damaged: set[int]
+    closed: bool
+    skips: bool
+    packets: list[av.Packet] | None
+
+    def start(self, position: int) -> int:
+        """The packet at which decoding has to begin to get that of ``position``."""
+        for entry in reversed(self.entries):
+            # Frames that are shown before an entry, but come after it, may need what was before
+            # it (open groups of pictures).
+            if entry <= position and self.times[entry] <= self.times[position]:
+                return entry
+        return 0
+
+
+def index_packets(
+    container: av.container.InputContainer, stream: av.VideoStream, in_memory: bool
+) -> PacketIndex | None:
+    """Reads all packets, and proves what they show.
+
+    The proof: one packet is one frame, or none; no packet is missing that others refer to; time
+    stamps are unique and in the order of presentation that the packets themselves tell.
+
+    Args:
+        container: just opened.
+        stream: of ``best_stream``.
+        in_memory: keep the packets.
+
+    Returns:
+        None where nothing is proven, and only decoding can tell.
+
+    Raises:
+        av.FFmpegError: if the file is damaged.
+    """
+    codec = stream.codec_context
+    look = _LOOKS.get(codec.name)
+    if look is None or container.format.name not in _CONTAINERS:
+        return None
+    try:
+        return _index(container, stream, look(codec.extradata), in_memory)
+    # What breaks off within a header proves nothing either.
+    except (Unproven, IndexError, ValueError):
+        return None
+
+
+def is_small(path: str, content: bytes | None) -> bool:
+    """Whether all packets of a file may stay in memory."""
+    return (os.path.getsize(path) if content is None else len(content)) <= IN_MEMORY
+
+
+def _index(container, stream, look, in_memory: bool) -> PacketIndex:
+    packets, times, looks = [], [], []
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        if packet.is_corrupt or packet.has_sidedata('new_extradata'):
+            raise Unproven
+        seen = look(bytes(packet))
+        looks.append(seen._replace(shown=False) if packet.is_discard else seen)
+        times.append(packet.pts)
+        if in_memory:
+            packets.append(packet)
+    look.finish()
+    by_time = _sort(times, [seen.rank for seen in looks])
+    entries = [i for i, seen in enumerate(looks) if seen.entry]
+    return PacketIndex(
+        times,
+        [i for i in by_time if looks[i].shown],
+        entries,
+        {i for i, seen in enumerate(looks) if seen.damaged},
+        all(by_time[i] == i for i in entries),
+        look.skips,
+        packets if in_memory else None,
+    )
+
+
+def _sort(times: list[int | None], ranks: list[int | None]) -> list[int]:
+    """Positions in the order of time, which has to be that of the ranks."""
+    if None in times or len(set(times)) < len(times):
+        raise Unproven
+    by_time = sorted(range(len(times)), key=times.__getitem__)
+    known = [ranks[i] for i in by_time if ranks[i] is not None]
+    if any(a >= b for a, b in pairwise(known)):
+        raise Unproven
+    return by_time
+
+
+def packets_from(
+    index: PacketIndex,
+    position: int,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+) -> Iterator[av.Packet]:
+    """The packets from ``position`` on, from memory or from the file.
+
+    Raises:
+        Unproven: if the file gives others than before.
+    """
+    if index.packets is not None:
+        yield from index.packets[position:]
+        return
+    container.seek(index.times[position], stream=stream)
+    packets = (packet for packet in container.demux(stream) if packet.size)
+    # What lies before is skipped. A container that seeks too far never gets there.
+    for packet in packets:
+        if packet.pts == index.times[position]:
+            yield packet
+            break
+    for time, packet in zip(index.times[position + 1 :], packets, strict=False):
+        if packet.pts != time:
+            raise Unproven
+        yield packet

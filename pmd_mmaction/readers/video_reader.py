@@ -1,0 +1,235 @@
+"""Frames of a video by their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import av
+import numpy as np
+
+from pmd_mmaction.readers.packet_index import (
+    PacketIndex,
+    index_packets,
+    is_small,
+    packets_from,
+)
+from pmd_mmaction.readers.packet_look import Unproven
+from pmd_mmaction.readers.video_stream import (
+    VideoError,
+    best_stream,
+    decode_in_order,
+    named_errors,
+    open_video,
+    orientation,
+    refuse_special_file,
+    upright,
+)
+
+# From 17 on PyAV converts colours with a thread per core, started anew for each video.
+_ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
+# Bytes of decoded frames that stay in memory where all have to be decoded to count them.
+_KEPT = 64 << 20
+
+
+class VideoReader:
+    """Decodes single frames of a video with PyAV, in the calling thread.
+
+    Frame n is the n-th that :func:`decode_in_order` gives, upright, whatever else is asked for:
+    time stamps, hidden packets and B-frames change nothing. All frames have the size of the
+    first; others are resized to it, as ffmpeg does.
+
+    Where the packets prove which frame is which (see :func:`index_packets`), decoding begins at
+    the last key frame, and leaves out what is not needed. All other videos are decoded from the
+    beginning, once to count their frames. So are those whose decoder does not keep to the proof.
+
+    Args:
+        path: the file.
+        content: its bytes, if they do not come from ``path``, which then only names it.
+
+    Attributes:
+        path: the file.
+        avg_fps: average frames per second, 0 if unknown.
+
+    Raises:
+        VideoError: if it cannot be opened or holds no frame of a video.
+    """
+
+    def __init__(self, path: str, content: bytes | None = None) -> None:
+        self.path = path
+        self._content = content
+        self._frames: list[av.VideoFrame] = []
+        self._index: PacketIndex | None = None
+        if content is None:
+            refuse_special_file(path)
+        with named_errors(path):
+            self._container = open_video(path, content)
+        try:
+            with named_errors(path):
+                self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the file, packets, frames and the decoder."""
+        self._index, self._frames = None, []
+        self._container.close()
+
+    def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
+        """Decodes frames.
+
+        Args:
+            numbers: of the frames, in any order; a number may occur several times.
+
+        Returns:
+            One array of its own per number, ``(H, W, 3)`` uint8 RGB, upright.
+
+        Raises:
+            IndexError: if there is no frame of that number.
+            VideoError: if the file is damaged where it has to be decoded.
+        """
+        numbers = [int(n) for n in numbers]
+        for n in numbers:
+            if not 0 <= n < len(self):
+                raise IndexError(f'{self.path}: no frame {n} among {len(self)}')
+        with named_errors(self.path):
+            images = self._read(set(numbers))
+        # A copy of what occurs again, since transforms such as Flip write into the pictures.
+        return [images[n].copy() if n in numbers[:i] else images[n] for i, n in enumerate(numbers)]
+
+    def _open(self) -> None:
+        stream = best_stream(self._container)
+        self.avg_fps = float(stream.average_rate or 0)
+        self._codec, self._stream = stream.codec_context, stream
+        self._size = self._codec.width, self._codec.height
+        self._reformatter = av.video.reformatter.VideoReformatter()
+        small = is_small(self.path, self._content)
+        self._index = index_packets(self._container, stream, small)
+        self._length = len(self._index.order) if self._index else self._count_if_whole()
+        if not self._length:
+            raise VideoError('no frame')
+
+    def _read(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        if self._index is not None:
+            try:
+                return self._read_proven(wanted)
+            except Unproven:
+                self._forget_index()
+        return self._read_in_order(wanted)
+
+    def _forget_index(self) -> None:
+        """Goes over to decoding from the beginning."""
+        count = self._count()
+        if count != self._length:
+            raise VideoError(f'its packets tell of {self._length} frames, the decoder of {count}')
+        self._index = None
+
+    # ------------------------------------------------------------ decoding from key frames
+
+    def _read_proven(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        numbers = {self._index.times[self._index.order[n]]: n for n in wanted}
+        images = {}
+        for frame in self._decode_runs(sorted(self._index.order[n] for n in wanted)):
+            # Others may refer to what the decoder made up.
+            if frame.is_corrupt or (frame.width, frame.height) != self._size:
+                raise Unproven
+            if frame.pts in numbers:
+                images[numbers[frame.pts]] = self._convert(frame)
+        if len(images) < len(wanted):
+            raise Unproven
+        return images
+
+    def _decode_runs(self, positions: list[int]) -> Iterator[av.VideoFrame]:
+        """Frames of the packets at ``positions`` and of some between."""
+        wanted, runs = set(positions), []
+        for position in positions:
+            start = self._index.start(position)
+            # A run that reaches this far goes on.
+            while runs and start <= runs[-1][1]:
+                start = min(start, runs.pop()[0])
+            runs.append((start, position))
+        for first, last in runs:
+            yield from _in_time_order(self._decode_run(first, last, wanted))
+
+    def _decode_run(self, first: int, last: int, wanted: set[int]) -> Iterator[av.VideoFrame]:
+        packets = packets_from(self._index, first, self._container, self._stream)
+        self._codec.flush_buffers()
+        for position, packet in zip(range(first, last + 1), packets, strict=False):
+            if position in self._index.damaged:
+                raise VideoError('a packet is damaged')
+            if self._index.skips:
+                self._codec.skip_frame = 'DEFAULT' if position in wanted else 'NONREF'
+            yield from self._codec.decode(packet)
+        yield from self._codec.decode(None)
+
+    # ------------------------------------------------------------ decoding all
+
+    def _count(self) -> int:
+        """Decodes all frames, and keeps them if they are small; gives their number."""
+        count = size = 0
+        self._frames = []
+        for frame in self._all_frames():
+            if count == 0:
+                self._size = frame.width, frame.height
+            count += 1
+            size += sum(plane.buffer_size for plane in frame.planes)
+            if size <= _KEPT:
+                self._frames.append(frame)
+        if len(self._frames) < count:
+            self._frames = []
+        return count
+
+    def _count_if_whole(self) -> int:
+        """The number of frames, or of packets where one is damaged: nobody knows then."""
+        try:
+            return self._count()
+        except av.FFmpegError:
+            self._frames = []
+            with open_video(self.path, self._content) as container:
+                return sum(p.size > 0 for p in container.demux(best_stream(container)))
+
+    def _all_frames(self) -> Iterator[av.VideoFrame]:
+        with open_video(self.path, self._content) as container:
+            yield from decode_in_order(container, best_stream(container))
+
+    def _read_in_order(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        images = {}
+        for number, frame in enumerate(self._frames or self._all_frames()):
+            if number in wanted:
+                if frame.is_corrupt:
+                    raise VideoError(f'frame {number} is damaged')
+                images[number] = self._convert(frame)
+            if len(images) == len(wanted):
+                return images
+        raise VideoError(f'the decoder gives no frame {min(wanted - images.keys())}')
+
+    def _convert(self, frame: av.VideoFrame) -> np.ndarray:
+        """Converts a frame as it comes, so that the decoder gets its buffers back."""
+        width, height = self._size
+        image = self._reformatter.reformat(
+            frame, width=width, height=height, format='rgb24', **_ONE_THREAD
+        )
+        return upright(image.to_ndarray(), orientation(frame))
+
+
+def _in_time_order(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Passes frames on while they come in the order of their times.
+
+    Raises:
+        Unproven: at one that does not.
+    """
+    last = None
+    for frame in frames:
+        if frame.pts is None or (last is not None and frame.pts <= last):
+            raise Unproven
+        last = frame.pts
+        yield frame

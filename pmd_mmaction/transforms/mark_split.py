@@ -1,0 +1,34 @@
+"""Tells a metric which data set a clip comes from."""
+
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from pmd_mmaction import arguments
+
+SPLITS = ('bank', 'query')
+
+
+@TRANSFORMS.register_module()
+class MarkSplit(BaseTransform):
+    """Writes ``split`` into the results, for :class:`KNNMetric` and :class:`LinearProbeMetric`.
+
+    ``PackActionInputs(meta_keys=('split', ...))`` has to take it along.
+
+    Args:
+        split: ``'bank'`` for labelled clips to learn from, ``'query'`` for clips to classify.
+
+    Raises:
+        ValueError: for another word.
+    """
+
+    def __init__(self, split: str) -> None:
+        arguments.require_one_of(self, SPLITS, split=split)
+        self.split = split
+
+    def transform(self, results: dict) -> dict:
+        """Adds the key ``split``."""
+        results['split'] = self.split
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(split={self.split!r})'

@@ -1,0 +1,38 @@
+"""Refuses videos that are too short."""
+
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from pmd_mmaction import arguments
+
+
+@TRANSFORMS.register_module()
+class RequireFrames(BaseTransform):
+    """Refuses videos with fewer frames; it comes after the step that opens the file.
+
+    ``SampleFrames`` repeats the frames of a short video, so that a single frame becomes a clip
+    without motion.
+
+    Args:
+        minimum: frames a video must have.
+
+    Raises:
+        ValueError: for a ``minimum`` below 1.
+    """
+
+    def __init__(self, minimum: int) -> None:
+        arguments.require_whole(self, minimum=minimum)
+        self.minimum = minimum
+
+    def transform(self, results: dict) -> dict:
+        """The results as they are.
+
+        Raises:
+            ValueError: if ``total_frames`` is below the minimum.
+        """
+        if results['total_frames'] < self.minimum:
+            raise ValueError(f'{results["total_frames"]} of at least {self.minimum} frames')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(minimum={self.minimum})'

@@ -1,0 +1,31 @@
+"""Arguments of MMAction2's ``SampleFrames``, which ignores those that it does not know."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+
+from mmaction.datasets.transforms import SampleFrames
+from mmaction.registry import TRANSFORMS
+
+COUNTS = ('clip_len', 'frame_interval', 'num_clips')
+
+
+def check_sampling(pipeline: Sequence[dict | Callable]) -> None:
+    """Refuses misspelt and impossible arguments of ``SampleFrames`` and its subclasses.
+
+    Otherwise ``frame_intervall=4`` would train for weeks on neighbouring frames.
+
+    Args:
+        pipeline: configs of transforms; those that are built already are passed over.
+
+    Raises:
+        TypeError: for an argument that the transform has not.
+        ValueError: for a number of frames or clips that is none.
+    """
+    for step in pipeline:
+        kind = step.get('type') if isinstance(step, Mapping) else None
+        kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+        if not (inspect.isclass(kind) and issubclass(kind, SampleFrames)):
+            continue
+        where, arguments = kind.__name__, {k: v for k, v in step.items() if k != 'type'}
+        arguments.require_keys(where, arguments.argument_names(kind), config=arguments)
+        arguments.require_whole(where, **{k: v for k, v in arguments.items() if k in COUNTS})

@@ -1,0 +1,75 @@
+"""Two processes that see one work directory, or each its own."""
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import pytest
+from mmengine.dist import init_dist
+
+import pmd_mmaction  # noqa: F401 - gloo where there is no GPU
+from pmd_mmaction.hooks.checkpoints import shared_work_dir
+from pmd_mmaction.hooks.checkpoints.shared_work_dir import require_shared_directory
+from tests.integration import processes, tiny
+
+
+def _rank() -> int:
+    return int(os.environ['RANK'])
+
+
+def _require(directories: list[Path], patience: float, told: list[str]) -> None:
+    """Checks in each rank's own directory; all must be told the same."""
+    init_dist('pytorch', backend='gloo')
+    error = ''
+    try:
+        require_shared_directory(directories[_rank()], patience)
+    except ValueError as caught:
+        error = str(caught)
+    assert bool(error) == bool(told) and all(text in error for text in told), error
+
+
+def test_one_directory(tmp_path):
+    processes.run_ranks(_require, tmp_path / 'log', [tmp_path, tmp_path / '.'], 20, [])
+    assert not list(tmp_path.glob('.shared_*'))
+
+
+@pytest.mark.parametrize('other', ['other', 'not there'])
+def test_two_directories(tmp_path, other):
+    for name in ('main', 'other'):
+        (tmp_path / name).mkdir()
+    told = [f'{tmp_path / other} on {platform.node()}', '--work-dir', 'docs/scaling.md']
+    directories = [tmp_path / 'main', tmp_path / other]
+    processes.run_ranks(_require, tmp_path / 'log', directories, 0.5, told)
+    assert not list(tmp_path.glob('*/.shared_*'))
+
+
+def test_a_main_process_that_cannot_write(tmp_path):
+    directories = [tmp_path / 'not there', tmp_path]
+    processes.run_ranks(_require, tmp_path / 'log', directories, 20, ['cannot write'])
+
+
+def test_a_slow_file_system_gets_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared_work_dir, 'PAUSE', 0.01)
+    looks = []
+
+    class Lazy(type(tmp_path)):
+        def exists(self):
+            looks.append(time.monotonic())
+            return len(looks) > 5
+
+    assert shared_work_dir._appears(Lazy(tmp_path, 'file'), 20)
+    assert len(looks) == 6
+
+
+def _train(clips: Path, work_dir: Path) -> None:
+    require_shared_directory.__defaults__ = (0.5,)
+    cfg = tiny.tiny_config(clips, work_dir / f'node {_rank()}', launcher='pytorch')
+    with pytest.raises(ValueError, match='not the same for all processes.*node 1 on'):
+        tiny.train(cfg)
+    assert not list(work_dir.glob('*/*.pth'))
+
+
+def test_a_run_is_refused_before_its_first_step(tmp_path):
+    clips = tiny.make_clips(tmp_path / 'demo')
+    processes.run_ranks(_train, tmp_path / 'log', clips, tmp_path)

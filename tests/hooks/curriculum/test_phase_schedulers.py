@@ -1,0 +1,101 @@
+"""Schedulers and the length of a run follow from the phases."""
+
+import pytest
+
+from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.hooks import ProgressivePhaseHook
+from pmd_mmaction.hooks.curriculum.phase_schedulers import phase_schedulers
+from tests.integration import tiny
+
+
+def spans(configs):
+    return [(cfg['type'], cfg['begin'], cfg['end']) for cfg in configs]
+
+
+def test_each_phase_has_a_warm_up_and_a_cosine():
+    phases = PhaseSchedule([(0.75, 100), (0.9, 200)])
+    configs = phase_schedulers(phases, restart=True, eta_min_ratio=2 / 3)
+    assert spans(configs) == [
+        ('LinearLR', 0, 10),
+        ('CosineAnnealingLR', 10, 100),
+        ('LinearLR', 100, 120),
+        ('CosineAnnealingLR', 120, 300),
+    ]
+    assert [cfg.get('T_max') for cfg in configs] == [None, 90, None, 180]
+
+
+def test_without_a_restart_there_is_one_schedule():
+    phases = PhaseSchedule([(0.75, 100), (0.9, 200)])
+    assert spans(phase_schedulers(phases, restart=False)) == [
+        ('LinearLR', 0, 30),
+        ('CosineAnnealingLR', 30, 300),
+    ]
+
+
+def test_no_warm_up():
+    configs = phase_schedulers(PhaseSchedule([(0.9, 4)]), restart=True, warmup=0)
+    assert spans(configs) == [('CosineAnnealingLR', 0, 4)]
+
+
+@pytest.fixture(scope='module')
+def clips(tmp_path_factory):
+    return tiny.make_clips(tmp_path_factory.mktemp('data') / 'clips')
+
+
+SCHEDULE = dict(warmup=1 / 3, start_factor=0.01, eta_min_ratio=0.01)
+
+
+def said_once(clips, work_dir, **phase):
+    """A config whose phases say everything."""
+    cfg = tiny.tiny_config(clips, work_dir, phase=dict(schedule=SCHEDULE, **phase))
+    cfg.train_cfg.pop('max_epochs')
+    cfg.param_scheduler = None
+    return cfg
+
+
+def test_a_run_whose_phases_say_everything_equals_one_with_schedulers_by_hand(clips, tmp_path):
+    by_hand = tiny.train(tiny.tiny_config(clips, tmp_path / 'a'))
+    phases = list(zip(tiny.RATIOS, [tiny.EPOCHS] * 3))  # pairs, as on the command line
+    once = tiny.train(said_once(clips, tmp_path / 'b', phases=phases))
+    assert once.epoch == by_hand.epoch == once.max_epochs == 9
+    assert tiny.same(once.model.state_dict(), by_hand.model.state_dict())
+    assert tiny.same(once.optim_wrapper.state_dict(), by_hand.optim_wrapper.state_dict())
+
+
+def test_a_resumed_run_goes_on_with_the_same_schedulers(clips, tmp_path):
+    whole = tiny.train(said_once(clips, tmp_path / 'a'))
+    cfg = said_once(clips, tmp_path / 'b')
+    cfg.custom_hooks.append(dict(type='StopAfter', epoch=4))
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    del cfg.custom_hooks[-1]
+    again = tiny.train(tiny.resumed(cfg))
+    assert tiny.same(again.model.state_dict(), whole.model.state_dict())
+
+
+def test_schedulers_said_twice_are_refused(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, phase=dict(schedule=SCHEDULE))
+    with pytest.raises(ValueError, match='the config has param_scheduler too'):
+        tiny.train(cfg)
+
+
+def test_a_length_that_nobody_says_is_refused(clips, tmp_path):
+    cfg = said_once(clips, tmp_path)
+    cfg.custom_hooks = []
+    with pytest.raises(ValueError, match='how long to train is not said'):
+        tiny.train(cfg)
+
+
+@pytest.mark.parametrize(
+    'schedule, message',
+    [
+        (dict(warm_up=0.1), "schedule has an unknown key 'warm_up'"),
+        (dict(warmup=1.0), 'warmup is 1.0'),
+        (dict(start_factor=0), 'start_factor is 0'),
+        (dict(eta_min_ratio=-1), 'eta_min'),
+        (3, 'schedule is 3; it must be a dict'),
+    ],
+)
+def test_an_impossible_schedule_is_named(schedule, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        ProgressivePhaseHook([(0.75, 2)], schedule=schedule)

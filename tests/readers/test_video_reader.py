@@ -1,0 +1,133 @@
+"""Frames by their number: the same whatever else is asked for, and the same as decord's."""
+
+import functools
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pmd_mmaction.readers.decord_reader import DecordReader
+from pmd_mmaction.readers.video_reader import VideoError, VideoReader
+from tests.tools.films import cut, read_film, turn, write_film, write_sound
+
+FRAMES = 40
+KINDS = {
+    'few key frames': dict(gop=250),
+    'many key frames': dict(gop=6),
+    'uneven times': dict(milliseconds=[7 * i * i + 500 for i in range(FRAMES)]),
+    'another codec': dict(codec='mpeg4', gop=10),
+    'odd size': dict(size=(61, 47)),
+}
+
+
+@pytest.fixture(scope='module', params=KINDS, ids=lambda kind: kind.replace(' ', '-'))
+def film(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp('films') / 'a.mp4'
+    return write_film(path, FRAMES, **KINDS[request.param])
+
+
+@functools.cache
+def whole(path):
+    """All frames, decoded from the beginning by the plainest loop."""
+    return read_film(path)
+
+
+@settings(deadline=None, max_examples=25)
+@given(numbers=st.lists(st.integers(0, FRAMES - 1), min_size=1, max_size=12))
+def test_a_frame_does_not_depend_on_the_others(film, numbers):
+    with VideoReader(str(film)) as video:
+        assert len(video) == FRAMES
+        images = video.read(numbers)
+    np.testing.assert_array_equal(images, whole(film)[numbers])
+
+
+def test_a_reader_can_be_asked_again(film):
+    with VideoReader(str(film)) as video:
+        for numbers in ([30, 31], [0], [39, 5]):
+            np.testing.assert_array_equal(video.read(numbers), whole(film)[numbers])
+
+
+def test_the_frames_are_those_of_decord(film):
+    numbers = [0, 3, 17, 18, 39, 2]
+    readers = VideoReader(str(film)), DecordReader(str(film))
+    ours, decords = (np.stack(video.read(numbers)).astype(int) for video in readers)
+    assert len(readers[0]) == len(readers[1])
+    assert readers[0].avg_fps == pytest.approx(readers[1].avg_fps, rel=0.03)
+    # neighbouring frames differ by 10 in the bar at the left
+    assert abs(ours - decords).mean() < 0.5
+    assert abs(ours - decords)[:, 5:-5, :5].max() < 5
+
+
+def test_it_starts_no_thread(tmp_path):
+    film = write_film(tmp_path / 'a.mp4', size=(320, 240))
+    with VideoReader(str(film)) as video:
+        before = os.listdir('/proc/self/task')
+        video.read([0, 5])
+        assert set(os.listdir('/proc/self/task')) <= set(before)
+
+
+def test_pictures_of_one_frame_are_separate(film):
+    with VideoReader(str(film)) as video:
+        first, second = video.read([4, 4])
+    first[:] = 0
+    np.testing.assert_array_equal(second, whole(film)[4])
+
+
+@pytest.mark.parametrize('degrees, turns', [(90, -1), (180, 2), (270, 1)])
+def test_turned_films_stand_upright(tmp_path, degrees, turns):
+    film = write_film(tmp_path / 'a.mp4')
+    turn(film, degrees)
+    with VideoReader(str(film)) as video:
+        (image,) = video.read([3])
+    np.testing.assert_array_equal(image, np.rot90(read_film(film)[3], turns))
+
+
+def test_content_from_memory(film):
+    with VideoReader('s3://a/film', film.read_bytes()) as video:
+        np.testing.assert_array_equal(video.read([7]), whole(film)[[7]])
+
+
+@pytest.mark.parametrize('reader', [VideoReader, DecordReader])
+@pytest.mark.parametrize('kind', ['missing', 'empty', 'text', 'sound', 'cut'])
+def test_what_is_no_video_is_named(tmp_path, reader, kind):
+    path = tmp_path / f'{kind}.mp4'
+    if kind == 'empty':
+        path.touch()
+    elif kind == 'text':
+        path.write_text('This is no video.')
+    elif kind == 'sound':
+        write_sound(path)
+    elif kind == 'cut':
+        cut(write_film(path))
+    with pytest.raises(VideoError, match=f'{kind}.mp4: '):
+        reader(str(path))
+
+
+@pytest.mark.parametrize('reader', [VideoReader, DecordReader])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, reader):
+    os.mkfifo(tmp_path / 'a.mp4')
+    with pytest.raises(VideoError, match='a.mp4: a pipe, socket or device'):
+        reader(str(tmp_path / 'a.mp4'))
+
+
+def test_a_frame_that_does_not_exist(film):
+    with VideoReader(str(film)) as video, pytest.raises(IndexError, match='no frame 40 among 40'):
+        video.read([0, FRAMES])
+
+
+def test_a_damaged_middle_is_an_error_and_never_another_frame(tmp_path):
+    film = write_film(tmp_path / 'a.mp4', 60, size=(128, 96), options=dict(movflags='faststart'))
+    expected = read_film(film)
+    content = film.read_bytes()
+    film.write_bytes(content[: len(content) * 3 // 4])
+    with VideoReader(str(film)) as video:
+        np.testing.assert_array_equal(video.read([0, 5]), expected[[0, 5]])
+        last = len(video) - 1
+        if last == 59:
+            with pytest.raises(VideoError, match='a.mp4'):
+                video.read([59])
+        else:
+            with pytest.raises(IndexError):
+                video.read([59])

@@ -19,6 +19,9 @@ from steps import Step, build_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.benchmark import Timer
 
+from pmd_mmaction.models.teachers import LayerGroup
+from pmd_mmaction.models.terms import Step as Computed
+
 PRODUCTS = (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
 
 
@@ -46,22 +49,23 @@ def operand(shape: tuple[int, ...], row_major: bool, device: str) -> torch.Tenso
 def parts_of(step: Step) -> dict[str, Callable[[], object]]:
     """Part of a step to a call that runs it alone; backward passes free their graph."""
     model, clips = step.model, step.clips
-    view = model.draw_view(clips)
-    index = view.visible_index, view.masked_index
-    layers = model.neck.student_layers
+    views = model.draw_views(clips)
+    index, layers = views['student'], model.clfa.student_layers
     with torch.no_grad():
         encoded = model.backbone.encode(clips, index[0], layers)
-        targets = model._teach(clips, view)
+        targets, groups = model.teach(clips, views)
         decoded = {n: decoder(encoded.tokens, *index) for n, decoder in model.decoders.items()}
 
     def loss_terms() -> None:
-        for name, target in targets.items():
-            model._distance(decoded[name], view.masked(target.features))
-        model.neck(encoded.layers, {n: t.groups for n, t in targets.items()}, *index)
+        kept = dict(zip(layers, encoded.layers))
+        work = Computed(views, targets, groups, kept, decoded)
+        model.terms['base'](work)
+        model.clfa(work)
 
     def teacher(name: str) -> object:
         network = model.teachers[name]
-        return network(clips, model.neck.teacher_groups(network.depth), index[0])
+        groups = model.clfa.teacher_groups(network.depth)
+        return network(clips, [LayerGroup(layers, index.visible) for layers in groups])
 
     with torch.no_grad():
         tokens = encoded.tokens

@@ -56,8 +56,7 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     model.set_phase(phase, phase.mask_ratio)
     model.seed_masks(0)
     views = model.draw_views(clip)
-    view, terms = views['student'], model.terms
-    clfa = terms['al'] if 'al' in terms else None
+    view, clfa = views['student'], model.clfa
     parts = {
         f'{name} teacher': count_flops(lambda teacher=teacher: teacher(clip))
         for name, teacher in model.teachers.items()

@@ -70,7 +70,7 @@ def step_memory(model: nn.Module, element: int = FULL) -> Memory:
         out = decoder.head.out_features
         kept += FULL * masked * out  # difference to the target
         alive += (FULL * patches + element * masked) * out  # target, prediction
-        if model.with_neck:
+        if model.clfa:
             alive += 2 * FULL * visible * out  # statistics of two groups
         if model.auxiliary_teacher is not None:
             dims = decoder.mask_token.shape[-1]
@@ -111,8 +111,8 @@ def _later_bytes(model: nn.Module, visible: int, masked: int, element: int) -> i
         out = decoder.head.out_features
         if model.auxiliary_teacher is not None:
             total += FULL * masked * out
-        if model.with_neck:
-            layers = len(model.neck.student_layers)
+        if model.clfa:
+            layers = len(model.clfa.student_layers)
             total += FULL * layers * visible * out
             # each FC casts its input for itself
             total += (element < FULL) * element * layers * visible * model.backbone.embed_dims

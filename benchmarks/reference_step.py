@@ -76,10 +76,10 @@ class ReferenceStep(Step):
 
     def forward(self) -> Tensor:
         """The base loss of both teachers."""
-        view = self.model.draw_view(self.clips)
+        view = self.model.draw_views(self.clips)['student']
         size = len(self.clips), self.model.backbone.num_patches
         mask = torch.ones(size, dtype=torch.bool, device=self.device)
-        mask = mask.scatter(1, view.visible_index, False)
+        mask = mask.scatter(1, view.visible, False)
         targets = self.targets()
         tokens = encode(self.model.backbone, self.clips, mask)
         return sum(

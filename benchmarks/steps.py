@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.hooks import CompileHook
+from pmd_mmaction.models.terms import History
 
 CONFIG = Path(__file__).parents[1] / 'configs/pmd/vit-b_k400_pretrain.py'
 OFF = dict(psd=None, dare=None, clfa=None)
@@ -99,11 +100,11 @@ class Step:
         clip = encoder.in_channels, encoder.num_frames, h * side, w * side
         self.clips = torch.randn(batch, *clip, device=self.device)
         size = batch, len(model.teachers), encoder.num_patches
-        self.history = tuple(torch.rand(2, *size, device=self.device))
+        self.history = History(*torch.rand(2, *size, device=self.device))
 
     def forward(self) -> torch.Tensor:
         """The total loss."""
-        losses, _ = self.distill(self.clips, self.model.draw_view(self.clips), *self.history)
+        losses, _ = self.distill(self.clips, self.model.draw_views(self.clips), self.history)
         return sum(losses.values())
 
     def __call__(self) -> None:

@@ -28,16 +28,16 @@ def run(batch: int, tiny: bool, device: str, dtype: str | None = None) -> dict[s
     torch.manual_seed(1)
     model.promote_student({k: v + 0.02 * torch.randn_like(v) for k, v in _weights(model).items()})
     step = Step(model, batch)
-    view = model.draw_view(step.clips)
+    views = model.draw_views(step.clips)
     results = {}
-    for name, target in model._teach(step.clips, view).items():
-        results[f'{name} teacher, features'] = target.features
-        results[f'{name} teacher, means of layer groups'] = torch.stack(
-            [group.mean for group in target.groups]
-        )
-    taught = model.auxiliary_teacher(step.clips, view.aux_visible_index, view.aux_masked_index)
+    targets, groups = model.teach(step.clips, views)
+    for name, features in targets.items():
+        results[f'{name} teacher, features'] = features
+        means = [group.mean for group in groups[model.clfa.name][name]]
+        results[f'{name} teacher, means of layer groups'] = torch.stack(means)
+    taught = model.auxiliary_teacher(step.clips, *views['auxiliary'])
     results['auxiliary teacher, features'] = torch.stack(list(taught.values()))
-    losses, smoothed = model.distill(step.clips, view, *step.history)
+    losses, smoothed = model.distill(step.clips, views, step.history)
     results['patch losses'] = smoothed.detach()
     results |= {key: value.detach() for key, value in losses.items()}
     total = sum(losses.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import av
 from av import logging
@@ -14,6 +15,20 @@ from pmd_mmaction.readers.video_stream import best_stream, decode_in_order, open
 _HARMLESS = ('SEI', 'VUI', 'VPS', 'APP fields', 'mmco: ', 'short term buffer', 'reference frames (')
 
 _JOINT = 3  # packets from the corrupt one to the key frame
+
+
+@contextmanager
+def _all_errors() -> Iterator[list[tuple[int, str, str]]]:
+    """Collects what FFmpeg reports as errors, also what it said of another file before."""
+    level, skip = logging.get_level(), logging.get_skip_repeated()
+    logging.set_level(logging.ERROR)
+    logging.set_skip_repeated(False)
+    try:
+        with logging.Capture() as messages:
+            yield messages
+    finally:
+        logging.set_level(level)
+        logging.set_skip_repeated(skip)
 
 
 class WatchedDecoding:
@@ -63,19 +78,14 @@ class WatchedDecoding:
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """Decodes; to be used once."""
         decoder, demuxer = self.stream.codec_context.codec.name, self.container.format.name
-        level = logging.get_level()
-        logging.set_level(logging.ERROR)
-        try:
-            with logging.Capture() as messages:
-                for frame in decode_in_order(self, self.stream):
-                    if not self.count:
-                        # Before the first frame come those that refer to what was cut away.
-                        messages[:] = [said for said in messages if said[1] != decoder]
-                    self.count += 1
-                    self._broken_frames += frame.is_corrupt
-                    yield frame
-        finally:
-            logging.set_level(level)
+        with _all_errors() as messages:
+            for frame in decode_in_order(self, self.stream):
+                if not self.count:
+                    # Before the first frame come those that refer to what was cut away.
+                    messages[:] = [said for said in messages if said[1] != decoder]
+                self.count += 1
+                self._broken_frames += frame.is_corrupt
+                yield frame
         errors = [text.strip() for _, speaker, text in messages if speaker in (decoder, demuxer)]
         self._judge([text for text in errors if not any(part in text for part in _HARMLESS)])
 
@@ -140,9 +150,8 @@ class WatchedDecoding:
         note = note or f'the picture ends at {max(ends):.2f} s, the header says {promised:.2f} s'
         # What an edit list of MP4 cuts away is no loss; a packet that is not there is an error.
         whole = self.stream.frames and 'mp4' in self.container.format.name
-        return max(ends) < promised and not whole and not self._goes_on_until(
-            promised - slack
-        ), note
+        missing = max(ends) < promised and not whole
+        return missing and not self._goes_on_until(promised - slack), note
 
     def _ends_inside_a_packet(self) -> bool:
         """Whether a transport stream, whose packets have one size, is cut off."""

@@ -8,6 +8,8 @@ import pytest
 
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
 from pmd_mmaction.readers.video_reader import VideoReader
+from pmd_mmaction.readers.video_stream import Orientation
+from tests.datasets.numbered_videos import set_matrix
 
 COLOURS = np.array(
     [
@@ -127,7 +129,8 @@ def test_what_is_stored_otherwise_becomes_8_bits(tmp_path, name, codec, pix_fmt,
     assert difference.mean() < 1.1 and difference.max() <= 2.5
 
 
-def test_the_shape_of_the_pixels_is_kept(tmp_path):
+@pytest.mark.parametrize('transpose', [False, True])
+def test_the_shape_of_the_pixels_is_kept(tmp_path, transpose):
     """As the readers do, copies keep the stored pixels; players get the ratio to show them."""
     film = tmp_path / 'wide.mp4'
     with av.open(str(film), 'w') as container:
@@ -138,6 +141,8 @@ def test_the_shape_of_the_pixels_is_kept(tmp_path):
             frame = av.VideoFrame.from_ndarray(np.zeros((64, 96, 3), np.uint8), format='rgb24')
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    set_matrix(film, Orientation(transpose=transpose))
     target, _ = copy(film)
     with av.open(str(target)) as container:
-        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 15)
+        ratio = Fraction(15, 16) if transpose else Fraction(16, 15)
+        assert container.streams.video[0].sample_aspect_ratio == ratio

@@ -137,6 +137,14 @@ def test_missing_packets_of_h264_are_found(folder, suffix):
     assert _refused(path) == 'decode error'
 
 
+@pytest.mark.parametrize('name', ['h264.mkv', 'av1.webm'])
+def test_the_second_file_with_the_same_damage_is_found_as_well(folder, name):
+    path = _damaged(folder, name, lambda content: content[: len(content) // 2])
+    reports = {check_video(str(path)) for _ in range(3)}
+    assert len(reports) == 1
+    assert 'ended prematurely' in reports.pop().detail
+
+
 def test_damage_is_no_matter_of_what_was_read_before(folder):
     """The messages of one video are not taken for those of the next."""
     bad = _damaged(folder, 'h264.ts', lambda content: content[: len(content) // 2 | 1])

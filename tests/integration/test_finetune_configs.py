@@ -72,6 +72,23 @@ def test_half_a_student_is_refused(clips, student, tmp_path):
         runner.load_or_resume()
 
 
+@pytest.mark.parametrize('kind', ['PathListDataset', 'VideoDataset'])
+@pytest.mark.parametrize('loader', ['train', 'val'])
+def test_labels_that_start_at_1_are_refused_before_the_first_step(clips, tmp_path, kind, loader):
+    cfg = tiny_finetuning(CONFIGS[0], clips, tmp_path, None)
+    names = [line.split()[0] for line in (clips / 'train.txt').read_text().splitlines()]
+    lines = [f'{name} {i + 1}\n' for i, name in enumerate(names)]
+    (tmp_path / 'from_1.txt').write_text(''.join(lines))
+    cfg.model.cls_head.num_classes = len(names)
+    dataset = cfg[f'{loader}_dataloader'].dataset
+    dataset.update(ann_file=str(tmp_path / 'from_1.txt'), type=kind)
+    dataset.pop('num_repeats', None)
+    runner = tiny.build(cfg)
+    with pytest.raises(ValueError, match=f'from_1.txt, line {len(names)}: .*start at 1'):
+        runner.train()
+    assert runner.iter == 0
+
+
 # ---------------------------------------------------------------------- options
 
 

@@ -12,7 +12,7 @@ from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.parts import build_views
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
-from pmd_mmaction.models.terms import DARETerm, History, PSDTerm
+from pmd_mmaction.models.terms import CLFATerm, DARETerm, History, PSDTerm
 from pmd_mmaction.transfer import send
 
 
@@ -68,6 +68,11 @@ class CurriculumRecognizer(MaskedRecognizer):
     def dare(self) -> DARETerm | None:
         """The term of the difficulty table; None: there is no table."""
         return self._term(DARETerm)
+
+    @property
+    def clfa(self) -> CLFATerm | None:
+        """The term that aligns layers; None: there is none."""
+        return self._term(CLFATerm)
 
     # ------------------------------------------------------------------ what hooks call
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from mmaction.datasets.transforms import SampleFrames
 from mmaction.registry import TRANSFORMS
 
+from pmd_mmaction import arguments
+
 COUNTS = ('clip_len', 'frame_interval', 'num_clips')
 
 
@@ -26,6 +28,6 @@ def check_sampling(pipeline: Sequence[dict | Callable]) -> None:
         kind = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
         if not (inspect.isclass(kind) and issubclass(kind, SampleFrames)):
             continue
-        where, arguments = kind.__name__, {k: v for k, v in step.items() if k != 'type'}
-        arguments.require_keys(where, arguments.argument_names(kind), config=arguments)
-        arguments.require_whole(where, **{k: v for k, v in arguments.items() if k in COUNTS})
+        where, given = kind.__name__, {k: v for k, v in step.items() if k != 'type'}
+        arguments.require_keys(where, arguments.argument_names(kind), config=given)
+        arguments.require_whole(where, **{k: v for k, v in given.items() if k in COUNTS})

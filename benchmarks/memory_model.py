@@ -63,19 +63,23 @@ def step_memory(model: nn.Module, element: int = FULL) -> Memory:
     kept = encoder.depth * _block_bytes(encoder, visible, element) * encoder.embed_dims
     kept += element * clip * visible // patches  # patches that are embedded
     kept += FULL * visible * encoder.embed_dims  # last norm
-    alive = FULL * clip
+    alive, working = FULL * clip, 0
     for decoder in model.decoders.values():
         kept += _decoder_bytes(decoder, visible, masked, element)
         kept += element * visible * encoder.embed_dims  # its input
         out = decoder.head.out_features
-        kept += FULL * masked * out  # difference to the target
         alive += (FULL * patches + element * masked) * out  # target, prediction
         if model.clfa:
             alive += 2 * FULL * visible * out  # statistics of two groups
         if model.auxiliary_teacher is not None:
-            alive += element * masked * out  # its prediction
+            dims = decoder.mask_token.shape[-1]
+            # In a block: queries, keys, values and the hidden layer before and after GELU; the
+            # decoder's input in two parts and joined, residual and its norm. Beside it the
+            # prediction of the decoder before.
+            inside = (11 * element + 4 * FULL) * patches * dims + element * masked * out
+            working = max(working, inside)
     later = _later_bytes(model, visible, masked, element)
-    return Memory(_fixed_bytes(model, element), kept + later, alive)
+    return Memory(_fixed_bytes(model, element), kept + later, alive + max(working - later, 0))
 
 
 def _block_bytes(encoder: nn.Module, tokens: int, element: int) -> int:
@@ -100,10 +104,11 @@ def _decoder_bytes(decoder: nn.Module, visible: int, masked: int, element: int) 
 
 
 def _later_bytes(model: nn.Module, visible: int, masked: int, element: int) -> int:
-    """Bytes that the distances of PSD and CLFA keep."""
+    """Bytes that are kept after the auxiliary teacher's pass: distances, and CLFA."""
     total = 0
     for decoder in model.decoders.values():
         out = decoder.head.out_features
+        total += FULL * masked * out  # difference to the target
         if model.auxiliary_teacher is not None:
             total += FULL * masked * out
         if model.clfa:

@@ -128,9 +128,7 @@ class MaskedDistillation(CurriculumRecognizer):
             The weighted losses, and ``(R, K, M)`` new smoothed losses (None without DARE).
         """
         student = views['student']
-        # All that is frozen first: its working memory is free again when the student begins.
         targets, groups = self.teach(clips, views)
-        auxiliary = self._auxiliary(clips, views)
         encoded = self.backbone.encode(clips, student.visible, self._student_layers)
         step = Step(
             views=views,
@@ -138,7 +136,7 @@ class MaskedDistillation(CurriculumRecognizer):
             groups=groups,
             layers=dict(zip(self._student_layers, encoded.layers)),
             decoded={name: d(encoded.tokens, *student) for name, d in self.decoders.items()},
-            auxiliary=auxiliary,
+            auxiliary=self._auxiliary(clips, views),
             history=history,
         )
         losses: dict[str, Tensor] = {}

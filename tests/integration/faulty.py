@@ -15,7 +15,7 @@ VIDEOS, GOOD_NAME = 200, 'good_{:03}.mp4'
 # What the reader and the pipeline say about each bad file.
 BAD = {
     'truncated.mp4': 'truncated.mp4: Invalid data found',
-    'damaged.mp4': 'damaged.mp4: Invalid data found',
+    'damaged.mp4': 'damaged.mp4: a packet is damaged',
     'empty.mp4': 'empty.mp4: Invalid data found',
     'text.mp4': 'text.mp4: Invalid data found',
     'one_frame.mp4': 'ValueError: 1 of at least 2 frames',

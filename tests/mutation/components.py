@@ -46,8 +46,8 @@ COMPONENTS = {
         ('end of a stage: one epoch late', 'following = runner.epoch + 1', 'following = runner.epoch'),
         ('end of a stage: one epoch early', 'following = runner.epoch + 1', 'following = runner.epoch + 2'),
         ('end of a stage: counted from the first phase', '(following - phase.begin) %', 'following %'),
-        ('end of a phase: kept', 'self.table.reset if self.reset_per_phase', 'self.table.reset if not self.reset_per_phase'),
-        ('end of a phase: not even a stage', 'else self.table.end_stage)', 'else lambda: None)'),
+        ('end of a phase: kept', 'phase.begin and self.reset_per_phase', 'phase.begin and not self.reset_per_phase'),
+        ('end of a phase: not even a stage', 'elif (following', 'elif following > phase.begin and (following'),
         ('end of the run: turned over', 'following >= self._schedule', 'following > self._schedule'),
     ],
     ('hooks/curriculum/progressive_phase_hook.py', 'integration/test_curriculum.py'): [
@@ -62,8 +62,8 @@ COMPONENTS = {
         ('phase file: of the phase that begins', 'self.phases.phases[phase.index - 1])', 'self.phases.phases[phase.index])'),
         ('ratio of the phase before: of this one', 'self.phases.phases[phase.index - 1].mask_ratio', 'self.phases.phases[phase.index].mask_ratio'),
         ('number of a phase: from 0', 'self.phases_before + phase.index + 1', 'self.phases_before + phase.index'),
-        ('end of the run: one epoch early', 'runner.epoch >= self.phases.total_epochs', 'runner.epoch >= self.phases.total_epochs - 1'),
-        ('end of the run: the first student', 'self.phases.phases[-1])', 'self.phases.phases[0])'),
+        ('end of the run: one epoch early', 'runner.epoch < self.phases.total_epochs', 'runner.epoch < self.phases.total_epochs + 1'),
+        ('end of the run: the first student', 'last = self.phases.phases[-1]', 'last = self.phases.phases[0]'),
     ],
     ('hooks/curriculum/optimizer_restart.py', 'hooks/curriculum/test_optimizer_restart.py'): [
         ('restart: moments kept', 'optim_wrapper.optimizer.state.clear()', 'pass'),

@@ -1,4 +1,4 @@
-# make test | test-wheel | demo | lint | slow | coverage | mutation | lock | env | clean-env
+# make test | quick | test-wheel | demo | lint | slow | coverage | mutation | lock | env | clean-env
 # The environment is built on first use and again whenever a file it depends on changes.
 
 PYTHON ?= python3
@@ -14,13 +14,18 @@ GUI_OPENCV := opencv-python opencv-contrib-python
 # The processes of the tests share the cores; threads on top of that only slow them down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help test test-wheel slow coverage mutation demo lint lock env clean-env
+.PHONY: help test quick test-wheel slow coverage mutation demo lint lock env clean-env
 
 help:
 	@sed -n 1,2p Makefile
 
 test: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+# What a change of the maths touches, in under a minute.
+quick: $(STAMP)
+	$(RUN) -m pytest -n $(JOBS) tests/test_arguments.py tests/test_import_rules.py tests/functional \
+	  tests/dare tests/models $(PYTEST_ARGS)
 
 # The same suite against the installed wheel, from a directory without the package's source.
 test-wheel: $(STAMP)

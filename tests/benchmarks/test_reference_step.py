@@ -11,12 +11,12 @@ def steps(benchmark_module):
     module, reference = benchmark_module('steps'), benchmark_module('reference_step')
     own = module.Step(module.build_model(dict(module.OFF), tiny=True), 2)
     # Without drop path, whose draws depend on the order of the computations.
-    own.model.backbone.eval()
+    own.model.backbone.eval(), own.model.decoders.eval()
     plain = copy.copy(own)
     plain.__class__ = reference.ReferenceStep
     plain.model = module.build_model(dict(module.OFF), tiny=True)
     plain.model.load_state_dict(own.model.state_dict())
-    plain.model.backbone.eval()
+    plain.model.backbone.eval(), plain.model.decoders.eval()
     for name, teacher in plain.model.teachers.items():
         teacher.network.load_state_dict(own.model.teachers[name].network.state_dict())
     reference.restore_stock_parts(plain.model)

@@ -135,3 +135,8 @@ Kind = TypeVar('Kind')
 def find_hook(runner, kind: type[Kind]) -> Kind | None:
     """The Runner's first hook of a class or protocol; None if there is none."""
     return next((hook for hook in runner.hooks if isinstance(hook, kind)), None)
+
+
+def iterations_per_step(runner) -> int:
+    """Iterations whose gradients the Runner's optimiser adds up for one step."""
+    return getattr(runner.optim_wrapper, '_accumulative_counts', 1)

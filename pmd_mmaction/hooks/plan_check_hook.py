@@ -7,7 +7,14 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
-from pmd_mmaction.contracts import Curriculum, DifficultyModel, MaskedModel, PhasedModel, find_hook
+from pmd_mmaction.contracts import (
+    Curriculum,
+    DifficultyModel,
+    MaskedModel,
+    PhasedModel,
+    find_hook,
+    iterations_per_step,
+)
 from pmd_mmaction.hooks.checkpoints.batch_change import check_epoch_length
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.curriculum.optimizer_restart import check_coverage, check_restartable
@@ -112,7 +119,7 @@ def _check_seeds(runner) -> None:
 
 def _check_accumulation(runner) -> None:
     """Refuses gradient accumulation that would change the learning rate or lose gradients."""
-    steps = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    steps = iterations_per_step(runner)
     length = len(runner.train_dataloader)
     if length % steps:
         raise ValueError(
@@ -168,7 +175,7 @@ def _log_batch(runner) -> None:
     loader, wrapper = runner.train_dataloader, runner.optim_wrapper
     videos, ranks = loader.batch_sampler.batch_size, get_world_size()
     repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
-    accumulation = getattr(wrapper, '_accumulative_counts', 1)
+    accumulation = iterations_per_step(runner)
     rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
     runner.logger.info(
         f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '

@@ -3,13 +3,15 @@
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop
 
+from pmd_mmaction.contracts import iterations_per_step
+
 KEY = 'progress'
 
 
 def measure(runner) -> dict:
     """What a checkpoint has to say of the batches it was trained with."""
     loader = runner.train_dataloader
-    accumulation = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    accumulation = iterations_per_step(runner)
     ranks = get_world_size()
     return dict(
         epoch_length=len(loader),

@@ -14,6 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction import arguments
+from pmd_mmaction.contracts import find_hook, iterations_per_step
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 
 CATCHABLE = [name for name in signal.Signals.__members__ if name not in ('SIGKILL', 'SIGSTOP')]
@@ -61,8 +62,7 @@ class PreemptionHook(Hook):
         Raises:
             ValueError: if there is no hook that could save inside an epoch.
         """
-        hooks = (hook for hook in runner.hooks if isinstance(hook, SafeCheckpointHook))
-        self._checkpoints = next(hooks, None)
+        self._checkpoints = find_hook(runner, SafeCheckpointHook)
         if self._checkpoints is None:
             raise ValueError(
                 'PreemptionHook saves through SafeCheckpointHook: set '
@@ -94,7 +94,7 @@ class PreemptionHook(Hook):
         done = runner.iter + 1
         last = batch_idx + 1 == len(runner.train_dataloader)
         if self._agree(done % self.agree_every == 0 or last) and done < runner.max_iters:
-            if done % getattr(runner.optim_wrapper, '_accumulative_counts', 1) == 0:
+            if done % iterations_per_step(runner) == 0:
                 self._stop(runner, done)
 
     def after_val_iter(

@@ -17,7 +17,7 @@ from pmd_mmaction.dare import (
     dataset_fingerprint,
     table_file,
 )
-from pmd_mmaction.functional import PhaseSchedule, stage_of
+from pmd_mmaction.functional import stage_of
 from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
 from pmd_mmaction.hooks.difficulty.table_names import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.unwrapped_model import plain_model
@@ -108,7 +108,10 @@ class DAREHook(Hook):
             return
         check_precision(self.dtype, spec.alpha)
         dataset = runner.train_dataloader.dataset
-        self._schedule = _phase_schedule(runner)
+        curriculum = find_hook(runner, Curriculum)
+        if curriculum is None:
+            raise ValueError('DAREHook needs a ProgressivePhaseHook: stages lie inside phases')
+        self._schedule = curriculum.phases
         self._fingerprint = _fingerprint(dataset)
         self._share = create_shared_table(
             len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir
@@ -216,22 +219,8 @@ class DAREHook(Hook):
 
 def _checkpoint_dir(runner) -> Path:
     """Where CheckpointHook writes."""
-    directories = (hook.out_dir for hook in runner.hooks if isinstance(hook, CheckpointHook))
-    return Path(next(directories, None) or runner.work_dir)
-
-
-def _phase_schedule(runner) -> PhaseSchedule:
-    """The schedule of the ProgressivePhaseHook.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    curriculum = find_hook(runner, Curriculum)
-    if curriculum is not None:
-        return curriculum.phases
-    raise ValueError(
-        'DAREHook needs a ProgressivePhaseHook in custom_hooks: stages lie inside phases'
-    )
+    hook = find_hook(runner, CheckpointHook)
+    return Path((hook and hook.out_dir) or runner.work_dir)
 
 
 def _fingerprint(dataset) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pmd_mmaction.readers.packet_look import (
-    DAMAGED,
     Malformed,
     PacketLook,
     Unproven,
@@ -12,7 +11,8 @@ from pmd_mmaction.readers.packet_look import (
     length_prefixed,
 )
 
-_SLICE, _IDR, _SEI, _SPS, _PPS = 1, 5, 6, 7, 8
+_IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
+_SLICES = {1, _IDR}
 _HARMLESS = {_SEI, 9, 12}  # 9: start of a picture, 12: filler
 # Profiles whose parameters begin with the format of the colours.
 _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134}
@@ -20,7 +20,20 @@ _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134}
 _PERIOD = 1 << 40
 
 
-class H264Look:
+def _after_type(byte: int) -> int:
+    """Bits of a slice up to the number of its frame, or 0 where they do not end in this byte."""
+    bits, at = f'{byte:08b}', 1
+    for _ in range(2):  # type, picture parameters
+        if '1' not in bits[at:]:
+            return 0
+        _, at = exp_golomb(bits, at)
+    return at if at <= 8 else 0
+
+
+_AFTER_TYPE = [_after_type(byte) for byte in range(256)]
+
+
+class H264Look(PacketLook):
     """Looks at the packets of a progressive H.264 stream, one after the other.
 
     Proves that each is one whole picture, that none is missing that others refer to, where
@@ -34,35 +47,66 @@ class H264Look:
         Unproven: if the stream is of another kind.
     """
 
-    skips = True  # the decoder may leave out what no other picture refers to
-
     def __init__(self, extradata: bytes) -> None:
+        super().__init__()
         if extradata[:1] != b'\1' or extradata[4] & 3 != 3 or extradata[5] & 31 != 1:
             raise Unproven
         self._extradata = extradata
         size = int.from_bytes(extradata[6:8], 'big')
         self._frame_bits, self._order_bits = _read_sps(extradata[8 : 8 + size])
+        self._bits = self._frame_bits + self._order_bits
+        self._mask = (1 << self._bits) - 1
+        self._frame_mask = (1 << self._frame_bits) - 1
+        self._order_mask = (1 << self._order_bits) - 1
+        self._half = 1 << self._order_bits >> 1
         self._lost = False  # whether others may refer to what is damaged
-        self._period = self._count = self._frame = self._high = self._low = 0
+        self._period = self._frame = self._high = self._low = 0
 
-    def __call__(self, data: bytes) -> PacketLook:
-        """Looks at the next packet in decoding order.
-
-        Raises:
-            Unproven: if it cannot be told what will be shown.
-        """
-        try:
-            return self._look(data, *self._find_picture(data))
-        except Malformed:
-            self._lost = True
-            return DAMAGED
+    def __call__(self, data: bytes) -> None:
+        """Looks at the next packet; raises Unproven."""
+        start, recovers = 4, False
+        # Most packets are one slice.
+        if int.from_bytes(data[:4], 'big') != len(data) - 4 or data[4] & 31 not in _SLICES:
+            try:
+                start, recovers = self._find_picture(data)
+            except Malformed:
+                self._lost = True
+                self.add_damaged()
+                return
+        elif not data[5] & 128:
+            raise Unproven
+        kind = data[start]
+        idr, refers = kind & 31 == _IDR, kind & 96
+        head = data[start + 1 : start + 17]
+        at = 0 if idr else _AFTER_TYPE[head[0]]
+        if at and len(head) == 16 and b'\0\0\3' not in head:
+            # As most are; this is done for every packet of every clip.
+            both = int.from_bytes(head, 'big') >> (128 - at - self._bits) & self._mask
+            frame, low = both >> self._order_bits, both & self._order_mask
+        else:
+            frame, low = self._read_head(head, idr)
+        if idr:
+            self._lost = False
+            self._period += _PERIOD
+            self._high = self._low = 0
+        if self._lost:
+            self.add(None)
+            return
+        # Nothing comes before the first IDR picture, and no other number is left out.
+        if not self._period or frame != (0 if idr else self._frame + 1 & self._frame_mask):
+            raise Unproven
+        if refers:
+            self._frame = frame
+        else:
+            self.spare.add(len(self.ranks))
+        self.add(self._period + self._order(low, refers), idr or recovers)
 
     def _find_picture(self, data: bytes) -> tuple[int, bool]:
         """Where the first slice begins, and whether decoding may begin with it."""
         picture, recovers = None, False
         for start, end in length_prefixed(data):
             kind = data[start] & 31
-            if kind in (_SLICE, _IDR):
+            if kind in _SLICES:
                 if data[start + 1] & 128:  # the first slice of a picture
                     if picture is not None:
                         raise Unproven
@@ -78,42 +122,25 @@ class H264Look:
             raise Unproven
         return picture, recovers
 
-    def _look(self, data: bytes, start: int, recovers: bool) -> PacketLook:
-        """Reads the header of a slice as far as the order of the picture."""
-        idr, refers = data[start] & 31 == _IDR, data[start] & 96 != 0
-        bits = bits_of(data[start + 1 : start + 25])
+    def _read_head(self, head: bytes, idr: bool) -> tuple[int, int]:
+        """The number of a frame, and the lower bits of its order."""
+        bits = bits_of(head)
         _, at = exp_golomb(bits, 1)  # type
         _, at = exp_golomb(bits, at)  # picture parameters
         frame, at = int(bits[at : at + self._frame_bits], 2), at + self._frame_bits
         if idr:
             _, at = exp_golomb(bits, at)
-            self._lost = False
-            self._period += _PERIOD
-            self._high = self._low = 0
-        if self._lost:
-            return PacketLook(None, False)
-        if frame != (0 if idr else (self._frame + 1) % (1 << self._frame_bits)):
-            raise Unproven  # a picture is missing
-        if not (idr or self._count):
-            raise Unproven  # the beginning is missing
-        self._count += 1
-        rank = self._count
-        if self._order_bits:
-            rank = self._period + self._order(int(bits[at : at + self._order_bits], 2), refers)
-        if refers:
-            self._frame = frame
-        return PacketLook(rank, idr or (recovers))
-
-    def finish(self) -> None:
-        """Nothing was left open."""
+        return frame, int(bits[at : at + self._order_bits] or '0', 2)
 
     def _order(self, low: int, refers: bool) -> int:
         """Place of a picture in the order of presentation, of which it tells the lower bits."""
-        modulus, high = 1 << self._order_bits, self._high
-        if low < self._low and self._low - low >= modulus // 2:
-            high += modulus
-        elif low > self._low and low - self._low > modulus // 2:
-            high -= modulus
+        if not self._order_bits:
+            return len(self.ranks)
+        high, step = self._high, low - self._low
+        if step <= -self._half:
+            high += 2 * self._half
+        elif step > self._half:
+            high -= 2 * self._half
         if refers:
             self._high, self._low = high, low
         return high + low

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pmd_mmaction.readers.packet_look import (
-    DAMAGED,
     Malformed,
     PacketLook,
     Unproven,
@@ -20,7 +19,7 @@ _PARAMETERS, _SPS, _PPS, _ENDS = {32, 33, 34}, 33, 34, {36, 37}
 _PERIOD = 1 << 40
 
 
-class HevcLook:
+class HevcLook(PacketLook):
     """Looks at the packets of an HEVC stream, one after the other, as ``H264Look`` does.
 
     That none is missing is told by the numbers of the pictures, which have no gap.
@@ -32,41 +31,38 @@ class HevcLook:
         Unproven: if the stream is of another kind.
     """
 
-    skips = False  # with temporal layers, others may refer to what counts as not referred to
-
     def __init__(self, extradata: bytes) -> None:
+        super().__init__()
         if extradata[:1] != b'\1' or extradata[21] & 3 != 3:
             raise Unproven
         self._extradata = extradata
         self._order_bits = _read_sps(_only_unit(extradata, _SPS))
         self._extra_bits = _read_pps(_only_unit(extradata, _PPS))
-        self._period, self._entries, self._lost = 0, 0, False
+        self._period, self._lost = 0, False
         self._high = self._low = 0
         self._orders: list[int] = []
 
-    def __call__(self, data: bytes) -> PacketLook:
-        """Looks at the next packet in decoding order.
-
-        Raises:
-            Unproven: if it cannot be told what will be shown.
-        """
+    def __call__(self, data: bytes) -> None:
+        """Looks at the next packet; raises Unproven."""
         try:
             start = self._find_picture(data)
         except Malformed:
             self._lost = True
-            return DAMAGED
+            self.add_damaged()
+            return
         kind = data[start] >> 1 & 63
         if kind in _IDR:
             self.finish()
             self._period, self._lost = self._period + _PERIOD, False
-        self._entries += kind in _IDR or kind == _CLEAN
         if self._lost:
-            return PacketLook(None, False)
+            self.add(None)
+            return
+        entry = kind in _IDR or kind == _CLEAN
         # At the beginning, pictures that refer to what was before it are not shown.
-        if not self._entries or (kind in _LEADING_SKIPPED and self._entries == 1):
+        if not (entry or self.entries) or (kind in _LEADING_SKIPPED and len(self.entries) == 1):
             raise Unproven
         self._orders.append(self._order(data, start))
-        return PacketLook(self._period + self._orders[-1], kind in _IDR or kind == _CLEAN)
+        self.add(self._period + self._orders[-1], entry)
 
     def finish(self) -> None:
         """Judges the pictures since the last IDR picture.
@@ -109,7 +105,7 @@ class HevcLook:
             _, at = exp_golomb(bits, 2 if kind >= 16 else 1)  # picture parameters
             _, at = exp_golomb(bits, at + self._extra_bits)  # type
             low = int(bits[at : at + self._order_bits], 2)
-            modulus, first = 1 << self._order_bits, kind == _CLEAN and self._entries == 1
+            modulus, first = 1 << self._order_bits, kind == _CLEAN and not self.entries
             high = 0 if first else self._high
             if not first and low < self._low and self._low - low >= modulus // 2:
                 high += modulus

@@ -12,7 +12,7 @@ import av
 from pmd_mmaction.readers.h264_packets import H264Look
 from pmd_mmaction.readers.hevc_packets import HevcLook
 from pmd_mmaction.readers.packet_kinds import Av1Look, Vp8Look, Vp9Look
-from pmd_mmaction.readers.packet_look import Unproven
+from pmd_mmaction.readers.packet_look import PacketLook, Unproven
 
 # Bytes of a file up to which its packets stay in memory; most clips of the data sets have one MB.
 IN_MEMORY = 64 << 20
@@ -36,7 +36,7 @@ class PacketIndex(NamedTuple):
         entries: positions where decoding may begin.
         damaged: positions of what is no whole packet.
         closed: whether nothing that comes after an entry is shown before it.
-        skips: whether the decoder may leave out frames that no other refers to.
+        spare: positions of what no other frame refers to, as far as known.
         packets: the packets themselves, or None where they are too many.
     """
 
@@ -45,11 +45,21 @@ class PacketIndex(NamedTuple):
     entries: list[int]
     damaged: set[int]
     closed: bool
-    skips: bool
+    spare: set[int]
     packets: list[av.Packet] | None
 
-    def start(self, position: int) -> int:
-        """The packet at which decoding has to begin to get that of ``position``."""
+    def runs(self, positions: set[int]) -> list[tuple[int, int]]:
+        """First and last packets of what has to be decoded to get those at ``positions``."""
+        runs = []
+        for position in sorted(positions):
+            start = self._start(position)
+            # A run that reaches this far goes on.
+            while runs and start <= runs[-1][1]:
+                start = min(start, runs.pop()[0])
+            runs.append((start, position))
+        return runs
+
+    def _start(self, position: int) -> int:
         for entry in reversed(self.entries):
             # Frames that are shown before an entry, but come after it, may need what was before
             # it (open groups of pictures).
@@ -93,28 +103,29 @@ def is_small(path: str, content: bytes | None) -> bool:
     return (os.path.getsize(path) if content is None else len(content)) <= IN_MEMORY
 
 
-def _index(container, stream, look, in_memory: bool) -> PacketIndex:
-    packets, times, looks = [], [], []
+def _index(container, stream, look: PacketLook, in_memory: bool) -> PacketIndex:
+    packets, times = [], []
     for packet in container.demux(stream):
         if not packet.size:
             continue
-        if packet.is_corrupt or packet.has_sidedata('new_extradata'):
+        # Other parameters begin with a key frame.
+        if packet.is_corrupt or (packet.is_keyframe and packet.has_sidedata('new_extradata')):
             raise Unproven
-        seen = look(bytes(packet))
-        looks.append(seen._replace(shown=False) if packet.is_discard else seen)
+        if packet.is_discard:
+            look.hidden.add(len(times))
+        look(bytes(packet))
         times.append(packet.pts)
         if in_memory:
             packets.append(packet)
     look.finish()
-    by_time = _sort(times, [seen.rank for seen in looks])
-    entries = [i for i, seen in enumerate(looks) if seen.entry]
+    by_time = _sort(times, look.ranks)
     return PacketIndex(
         times,
-        [i for i in by_time if looks[i].shown],
-        entries,
-        {i for i, seen in enumerate(looks) if seen.damaged},
-        all(by_time[i] == i for i in entries),
-        look.skips,
+        [i for i in by_time if i not in look.hidden] if look.hidden else by_time,
+        look.entries,
+        look.damaged,
+        all(by_time[i] == i for i in look.entries),
+        look.spare,
         packets if in_memory else None,
     )
 

@@ -7,37 +7,28 @@ from collections.abc import Iterator
 from pmd_mmaction.readers.packet_look import PacketLook, Unproven
 
 
-class _CountingLook:
-    """Packets that come in the order of presentation."""
-
-    # VP8 and VP9 have no use for it, and libdav1d hears of it only when it opens.
-    skips = False
-
-    def __init__(self, extradata: bytes | None) -> None:
-        self._count = 0
-
-    def finish(self) -> None:
-        """Nothing was left open."""
-
-
-class Vp8Look(_CountingLook):
+class Vp8Look(PacketLook):
     """Looks at VP8 packets (RFC 6386, 9.1)."""
 
-    def __call__(self, data: bytes) -> PacketLook:
+    def __init__(self, extradata: bytes | None) -> None:
+        super().__init__()
+
+    def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""
-        self._count += 1
         entry = not data[0] & 1
-        if (entry and data[3:6] != b'\x9d\x01\x2a') or not (entry or self._count > 1):
+        if entry and data[3:6] != b'\x9d\x01\x2a':
             raise Unproven
-        return PacketLook(self._count, entry, data[0] & 16 != 0)
+        _add_next(self, entry, data[0] & 16 != 0)
 
 
-class Vp9Look(_CountingLook):
+class Vp9Look(PacketLook):
     """Looks at VP9 packets, which may hold several frames (VP9 bitstream, 7.2 and annex B)."""
 
-    def __call__(self, data: bytes) -> PacketLook:
+    def __init__(self, extradata: bytes | None) -> None:
+        super().__init__()
+
+    def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""
-        self._count += 1
         shown, entry = 0, False
         for n, start in enumerate(_superframe(data)):
             head = data[start]
@@ -47,21 +38,20 @@ class Vp9Look(_CountingLook):
             again, inter, visible = bits & 4, bits & 2, bits & 1
             shown += bool(again or visible)
             entry = entry or (n == 0 and not again and not inter)
-        if shown > 1 or not (entry or self._count > 1):
+        if shown > 1:
             raise Unproven
-        return PacketLook(self._count, entry, shown == 1)
+        _add_next(self, entry, shown == 1)
 
 
-class Av1Look(_CountingLook):
+class Av1Look(PacketLook):
     """Looks at AV1 packets, each of which shows one frame (AV1 bitstream, 5.3 to 5.9, 7.5)."""
 
     def __init__(self, extradata: bytes | None) -> None:
-        super().__init__(extradata)
+        super().__init__()
         self._sequence = None
 
-    def __call__(self, data: bytes) -> PacketLook:
+    def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""
-        self._count += 1
         described, entry = False, None
         for kind, start, end in _obus(data):
             if kind == 1:  # the sequence
@@ -71,9 +61,17 @@ class Av1Look(_CountingLook):
                 described = True
             elif kind in (3, 6) and entry is None:  # the first frame: a key frame, and shown
                 entry = described and data[start] >> 4 == 1
-        if not (entry or self._count > 1):
-            raise Unproven
-        return PacketLook(self._count, bool(entry))
+        _add_next(self, bool(entry), True)
+
+
+def _add_next(look: PacketLook, entry: bool, shown: bool) -> None:
+    """Notes a packet of a codec that stores frames as they are shown."""
+    position = len(look.ranks)
+    if not (entry or position):
+        raise Unproven  # the beginning is missing
+    if not shown:
+        look.hidden.add(position)
+    look.add(position, entry)
 
 
 def _superframe(data: bytes) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 
 class Unproven(Exception):
@@ -14,23 +13,43 @@ class Malformed(Unproven):
     """A packet of a proven kind that is no whole packet: the file is damaged here."""
 
 
-class PacketLook(NamedTuple):
-    """One packet.
+class PacketLook:
+    """Looks at the packets of a stream in decoding order, each a call with its bytes.
+
+    A call raises :class:`Unproven` where it cannot be told what will be shown.
 
     Attributes:
-        rank: place in the order of presentation; None if only the time stamp tells.
-        entry: whether decoding may begin here, for all that is shown later than this.
-        shown: whether it is shown, and not only referred to.
-        damaged: whether the decoder must not see it.
+        ranks: place of each packet in the order of presentation; None if only its time tells.
+        entries: positions where decoding may begin, for all that is shown later than these.
+        spare: positions of what no other picture refers to, as far as known.
+        hidden: positions of what is referred to, but not shown.
+        damaged: positions of what is no whole packet.
     """
 
-    rank: int | None
-    entry: bool
-    shown: bool = True
-    damaged: bool = False
+    def __init__(self) -> None:
+        self.ranks: list[int | None] = []
+        self.entries: list[int] = []
+        self.spare: set[int] = set()
+        self.hidden: set[int] = set()
+        self.damaged: set[int] = set()
 
+    def __call__(self, data: bytes) -> None:
+        """Looks at the next packet."""
+        raise NotImplementedError
 
-DAMAGED = PacketLook(None, False, damaged=True)
+    def finish(self) -> None:
+        """Judges all packets; raises Unproven."""
+
+    def add(self, rank: int | None, entry: bool = False) -> None:
+        """Notes a packet that is shown."""
+        if entry:
+            self.entries.append(len(self.ranks))
+        self.ranks.append(rank)
+
+    def add_damaged(self) -> None:
+        """Notes what is no whole packet."""
+        self.damaged.add(len(self.ranks))
+        self.ranks.append(None)
 
 
 def length_prefixed(data: bytes) -> Iterator[tuple[int, int]]:

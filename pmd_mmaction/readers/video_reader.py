@@ -15,6 +15,7 @@ from pmd_mmaction.readers.packet_index import (
 )
 from pmd_mmaction.readers.packet_look import Unproven
 from pmd_mmaction.readers.video_stream import (
+    Orientation,
     VideoError,
     best_stream,
     decode_in_order,
@@ -59,6 +60,7 @@ class VideoReader:
         self._content = content
         self._frames: list[av.VideoFrame] = []
         self._index: PacketIndex | None = None
+        self._turn: Orientation | None = None
         if content is None:
             refuse_special_file(path)
         with named_errors(path):
@@ -136,29 +138,28 @@ class VideoReader:
     # ------------------------------------------------------------ decoding from key frames
 
     def _read_proven(self, wanted: set[int]) -> dict[int, np.ndarray]:
-        numbers = {self._index.times[self._index.order[n]]: n for n in wanted}
-        images = {}
-        for frame in self._decode_runs(sorted(self._index.order[n] for n in wanted)):
-            # Others may refer to what the decoder made up.
-            if frame.is_corrupt or (frame.width, frame.height) != self._size:
-                raise Unproven
-            if frame.pts in numbers:
-                images[numbers[frame.pts]] = self._convert(frame)
+        """Decodes what leads to the frames.
+
+        Raises:
+            Unproven: if the decoder gives others than the packets told.
+        """
+        index, images = self._index, {}
+        positions = {index.order[n] for n in wanted}
+        numbers = {index.times[index.order[n]]: n for n in wanted}
+        for first, last in index.runs(positions):
+            before = None
+            for frame in self._decode_run(first, last, positions):
+                time = frame.pts
+                late = time is None or (before is not None and time <= before)
+                # Others may refer to what the decoder made up.
+                if late or frame.is_corrupt or (frame.width, frame.height) != self._size:
+                    raise Unproven
+                before = time
+                if time in numbers:
+                    images[numbers[time]] = self._convert(frame)
         if len(images) < len(wanted):
             raise Unproven
         return images
-
-    def _decode_runs(self, positions: list[int]) -> Iterator[av.VideoFrame]:
-        """Frames of the packets at ``positions`` and of some between."""
-        wanted, runs = set(positions), []
-        for position in positions:
-            start = self._index.start(position)
-            # A run that reaches this far goes on.
-            while runs and start <= runs[-1][1]:
-                start = min(start, runs.pop()[0])
-            runs.append((start, position))
-        for first, last in runs:
-            yield from _in_time_order(self._decode_run(first, last, wanted))
 
     def _decode_run(self, first: int, last: int, wanted: set[int]) -> Iterator[av.VideoFrame]:
         packets = packets_from(self._index, first, self._container, self._stream)
@@ -166,8 +167,8 @@ class VideoReader:
         for position, packet in zip(range(first, last + 1), packets, strict=False):
             if position in self._index.damaged:
                 raise VideoError('a packet is damaged')
-            if self._index.skips:
-                self._codec.skip_frame = 'DEFAULT' if position in wanted else 'NONREF'
+            if position in self._index.spare and position not in wanted:
+                continue
             yield from self._codec.decode(packet)
         yield from self._codec.decode(None)
 
@@ -214,22 +215,10 @@ class VideoReader:
 
     def _convert(self, frame: av.VideoFrame) -> np.ndarray:
         """Converts a frame as it comes, so that the decoder gets its buffers back."""
-        width, height = self._size
-        image = self._reformatter.reformat(
-            frame, width=width, height=height, format='rgb24', **_ONE_THREAD
-        )
-        return upright(image.to_ndarray(), orientation(frame))
-
-
-def _in_time_order(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Passes frames on while they come in the order of their times.
-
-    Raises:
-        Unproven: at one that does not.
-    """
-    last = None
-    for frame in frames:
-        if frame.pts is None or (last is not None and frame.pts <= last):
-            raise Unproven
-        last = frame.pts
-        yield frame
+        if self._turn is None:
+            self._turn = orientation(frame)  # a video is turned as a whole
+        size = {}
+        if (frame.width, frame.height) != self._size:
+            size = dict(zip(('width', 'height'), self._size, strict=True))
+        rgb = self._reformatter.reformat(frame, format='rgb24', **size, **_ONE_THREAD)
+        return upright(rgb.to_ndarray(), self._turn)

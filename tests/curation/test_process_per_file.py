@@ -78,7 +78,7 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     """Nobody may go on writing a file that the next run writes."""
     root = Path(__file__).parents[2]
     code = (
-        'from tests.datasets.test_isolated import note_and_hang, map_isolated\n'
+        'from tests.curation.test_process_per_file import note_and_hang, map_isolated\n'
         f'list(map_isolated(note_and_hang, [{str(tmp_path / "pid")!r}], 1, 60.0))'
     )
     parent = subprocess.Popen([sys.executable, '-c', code], cwd=root)

@@ -47,6 +47,10 @@ FAST = [
 ]
 
 
+# One packet may be a field, the order is of decoding, parameters change, or frames are missing.
+UNPROVEN = ['interlaced.mp4', 'h264.avi', 'h264.flv', 'other_parameters.mp4', 'open_start.mp4']
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp('videos')
@@ -97,6 +101,12 @@ def test_common_forms_are_not_decoded_from_the_beginning(folder, name):
         for n in range(len(video)):
             video.read([n])
         assert video._index is not None
+
+
+@pytest.mark.parametrize('name', UNPROVEN)
+def test_what_proves_nothing_is_decoded_from_the_beginning(folder, name):
+    with VideoReader(_write_once(folder, name)) as video:
+        assert video._index is None
 
 
 @pytest.mark.parametrize('reader', READERS)

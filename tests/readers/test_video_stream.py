@@ -1,18 +1,24 @@
 """The plain way to every frame: which stream, which way up."""
 
 import itertools
+from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
+from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.readers.video_stream import (
     Orientation,
+    VideoError,
     best_stream,
     decode_in_order,
     open_video,
     orientation,
     upright,
 )
+from tests.datasets.form_builders import STILL, add_picture, add_sound
 from tests.tools.films import patch_box, write_film
 
 
@@ -45,3 +51,25 @@ def test_no_matrix_is_upright(tmp_path):
     with open_video(str(write_film(tmp_path / 'a.mkv', 1))) as container:
         (frame,) = decode_in_order(container, best_stream(container))
         assert orientation(frame) == Orientation()
+
+
+def test_a_cover_with_sound_is_no_video(tmp_path):
+    path = tmp_path / 'song.mp4'
+    with av.open(str(path), 'w') as container:
+        for fill in [add_sound(container, 0.5), add_picture(container, STILL, 1)]:
+            fill()
+    with pytest.raises(VideoError, match='song.mp4: no video stream'):
+        VideoReader(str(path))
+
+
+def test_a_still_that_counts_as_the_best_stream_is_passed_over():
+    decoder = [SimpleNamespace(thread_type='AUTO', thread_count=0) for _ in range(2)]
+    still, video = (
+        SimpleNamespace(disposition=Disposition(kind), codec_context=codec)
+        for kind, codec in zip((STILL, 0), decoder, strict=True)
+    )
+    streams = SimpleNamespace(best=lambda kind: still, video=[still, video])
+    assert best_stream(SimpleNamespace(streams=streams)) is video
+    video.codec_context = None
+    with pytest.raises(VideoError, match='no decoder'):
+        best_stream(SimpleNamespace(streams=streams))

@@ -12,7 +12,7 @@ from typing import Collection, Mapping, Sequence
 
 
 def require_whole(where: object, minimum: int = 1, /, **values: object) -> None:
-    """Refuses what is no whole number of at least ``minimum``; True and 2.0 are none."""
+    """Raises if not an integer >= ``minimum``; True and 2.0 are not integers."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
             raise _error(
@@ -30,7 +30,7 @@ def require_number(
     at_most: float | None = None,
     **values: object,
 ) -> None:
-    """Refuses what is no finite number, or lies outside of the bounds."""
+    """Raises if not a finite number within the bounds."""
     for name, value in values.items():
         if not (
             isinstance(value, Real)
@@ -49,50 +49,50 @@ def require_number(
 
 
 def require_flag(where: object, /, **values: object) -> None:
-    """Refuses what is neither True nor False: ``'False'`` and None would pass for one."""
+    """Raises if neither True nor False: ``'False'`` and None would pass for one."""
     for name, value in values.items():
         if not isinstance(value, bool):
             raise _error(where, f'{name} is {value!r}; it must be True or False')
 
 
 def require_one_of(where: object, allowed: tuple[str | None, ...], /, **values: object) -> None:
-    """Refuses what is not among the allowed words."""
+    """Raises if not one of the allowed values."""
     for name, value in values.items():
         if value not in allowed:
             raise _error(where, f'{name} is {value!r}; it must be one of {allowed}')
 
 
 def require_text(where: object, /, **values: object) -> None:
-    """Refuses what is no text, or empty: names and paths."""
+    """Raises if not a non-empty string: names and paths."""
     for name, value in values.items():
         if not isinstance(value, str) or not value:
-            raise _error(where, f'{name} is {value!r}; it must be a text')
+            raise _error(where, f'{name} is {value!r}; it must be a non-empty string')
 
 
 def require_texts(where: object, /, **values: object) -> None:
-    """Refuses what is neither a text nor a list of them."""
+    """Raises if neither a string nor a list of strings."""
     for name, value in values.items():
         listed = value if isinstance(value, (list, tuple)) else [value]
         if not all(isinstance(text, str) and text for text in listed):
-            raise _error(where, f'{name} is {value!r}; it must be a text or a list of texts')
+            raise _error(where, f'{name} is {value!r}; it must be a string or a list of strings')
 
 
 def require_config(where: object, /, **values: object) -> None:
-    """Refuses what is no config of a component."""
+    """Raises if not the config of a component."""
     for name, value in values.items():
         if not isinstance(value, Mapping) or 'type' not in value:
             raise _error(where, f"{name} is {value!r}; it must be dict(type='...', ...)")
 
 
 def require_configs(where: object, /, **values: object) -> None:
-    """Refuses what is neither a config of a component nor a list of them."""
+    """Raises if neither the config of a component nor a list of them."""
     for name, value in values.items():
         for part in value if isinstance(value, (list, tuple)) else [value]:
             require_config(where, **{name: part})
 
 
 def require_dict(where: object, /, **values: object) -> None:
-    """Refuses what is no dict: arguments for somebody else's function."""
+    """Raises if not a dict: arguments for somebody else's function."""
     for name, value in values.items():
         if not isinstance(value, Mapping):
             raise _error(where, f'{name} is {value!r}; it must be a dict of arguments')
@@ -130,7 +130,7 @@ def argument_names(kind: type) -> list[str]:
 
 
 def require_divisible(where: object, /, **sizes: object) -> None:
-    """Refuses sizes that are no whole multiples of the last one."""
+    """Raises unless each size is a multiple of the last one."""
     require_whole(where, **sizes)
     *wholes, (part_name, part) = sizes.items()
     for name, whole in wholes:
@@ -139,7 +139,7 @@ def require_divisible(where: object, /, **sizes: object) -> None:
 
 
 def require_token_grid(where: object, token_grid: object, /) -> None:
-    """Refuses what is no grid of tokens."""
+    """Raises if not a grid of tokens."""
     if not isinstance(token_grid, (list, tuple)) or len(token_grid) != 3:
         raise _error(
             where,
@@ -153,7 +153,7 @@ def require_token_grid(where: object, token_grid: object, /) -> None:
 def require_channels(
     where: object, /, *, above: float | None = None, **values: Sequence[float]
 ) -> None:
-    """Refuses what is no list of three numbers, one per colour."""
+    """Raises if not a list of three numbers, one per colour."""
     for name, value in values.items():
         if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence) or len(value) != 3:
             raise _error(where, f'{name} is {value!r}; it must be three numbers, one per colour')

@@ -63,7 +63,7 @@ def test_not_one_of(value):
 @pytest.mark.parametrize('value', ['', None, 3, ['a']])
 def test_no_text(value):
     arguments.require_text('Part', name='vit')
-    with pytest.raises(ValueError, match='^Part: name is .*; it must be a text$'):
+    with pytest.raises(ValueError, match='^Part: name is .*; it must be a non-empty string$'):
         arguments.require_text('Part', name=value)
 
 
@@ -130,7 +130,7 @@ def test_no_configs(value):
 @pytest.mark.parametrize('value', ['', [1], None, ['a', ''], True])
 def test_no_texts(value):
     arguments.require_texts('Part', a='x', b=['x', 'y'], c=[])
-    with pytest.raises(ValueError, match='^Part: a is .*; it must be a text or a list of texts$'):
+    with pytest.raises(ValueError, match='^Part: a is .*; it must be a string or a list of strings'):
         arguments.require_texts('Part', a=value)
 
 

@@ -21,7 +21,7 @@ class WholeStepBatchSampler(BatchSampler):
         accumulative_counts: batches per optimiser step, as in ``optim_wrapper``.
 
     Raises:
-        ValueError: for a number that is none.
+        ValueError: for an invalid number.
     """
 
     def __init__(self, sampler: Sampler, batch_size: int, accumulative_counts: int) -> None:

@@ -56,7 +56,7 @@ def find_strange_labels(
     if everything == {NO_LABEL}:
         remedy = "write a label as the last column of every line (docs/data.md, 'List files')"
         return StrangeLabels(f'{found}{path} has no label, and no other video has one', remedy)
-    found += f'{len(strange)} labels are none of 0 to {num_classes - 1}, such as {label} of {path}'
+    found += f'{len(strange)} labels outside 0-{num_classes - 1}, such as {label} of {path}'
     if min(everything) == 1 and max(everything) == num_classes:
         remedy = (
             f'the labels start at 1, and num_classes={num_classes} wants 0 to {num_classes - 1}: '

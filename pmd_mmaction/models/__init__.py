@@ -1,4 +1,4 @@
-"""Models: backbone -> decoders and neck, supervised by frozen teachers."""
+"""Models: a masked student, its teachers, and the terms of its loss."""
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor

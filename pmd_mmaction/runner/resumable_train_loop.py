@@ -36,7 +36,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             ``timeout`` of the data loader itself comes first.
 
     Raises:
-        ValueError: for a number of epochs that is none, a negative ``worker_timeout``, or fewer
+        ValueError: for an invalid number of epochs, a negative ``worker_timeout``, or fewer
             videos than a batch.
     """
 

@@ -25,7 +25,7 @@ class AntialiasedResize(BaseTransform):
             of its time and differs by a grey level or two where its weights, of 16 bits, round.
 
     Raises:
-        ValueError: for a size that is none, or another backend.
+        ValueError: for an invalid size or another backend.
     """
 
     def __init__(self, scale: tuple[int, int], backend: str = 'torch') -> None:

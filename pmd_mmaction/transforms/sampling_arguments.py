@@ -21,7 +21,7 @@ def check_sampling(pipeline: Sequence[dict | Callable]) -> None:
 
     Raises:
         TypeError: for an argument that the transform has not.
-        ValueError: for a number of frames or clips that is none.
+        ValueError: for an invalid number of frames or clips.
     """
     for step in pipeline:
         kind = step.get('type') if isinstance(step, Mapping) else None

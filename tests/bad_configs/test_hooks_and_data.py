@@ -27,14 +27,14 @@ TABLE = [
     ('phase_hook', 'phases.1.epochs', 2.5, 'phase 2: epochs is 2.5; it must be a whole number'),
     ('phase_hook', 'phases.1.mask_ratio', '90%', "phase 2: mask_ratio is '90%'"),
     ('phase_hook', 'restart', 'optimizer', 'restart is .*; it must be True or False'),
-    ('phase_hook', 'prev_student', 1, 'prev_student is 1; it must be a text'),
+    ('phase_hook', 'prev_student', 1, 'prev_student is 1; it must be a non-empty string'),
     (
         'dare_hook',
         'stage_epochs',
         '32',
         "DAREHook: stage_epochs is '32'; it must be a whole number",
     ),
-    ('dare_hook', 'scratch_dir', 1, 'scratch_dir is 1; it must be a text'),
+    ('dare_hook', 'scratch_dir', 1, 'scratch_dir is 1; it must be a non-empty string'),
     ('preemption_hook', 'signals', 'SIGTERM', "must be a list of names as 'SIGTERM'"),
     # --- words that do not exist
     (
@@ -80,7 +80,7 @@ TABLE = [
         "filename_tmpl is 'model_{}.pth'.*by which a resumed run finds its checkpoints",
     ),
     ('checkpoint_hook', 'out_dir', 3, 'out_dir is 3; it must be a directory'),
-    ('checkpoint_hook', 'save_best', True, 'save_best is True; it must be a text or a list'),
+    ('checkpoint_hook', 'save_best', True, 'save_best is True; it must be a string or a list'),
     ('checkpoint_hook', 'backend_args', 'local', 'backend_args is .*; it must be a dict'),
     # --- signals that cannot be caught, or none
     ('preemption_hook', 'signals', ['SIGKILL'], 'signals is .*of signals that a process can catch'),
@@ -125,7 +125,7 @@ TABLE = [
     ('list', 'data_prefix', dict(video=None), 'data_prefix.video is None; it must be a folder'),
     ('list', 'pipeline', dict(type='VideoInit'), 'pipeline is .*; it must be a list of dict'),
     ('list', 'ann_file', ['list.txt'], r"PathListDataset: ann_file is \['list.txt'\]"),
-    ('list', 'ann_file', '', "ann_file is ''; it must be a text"),
+    ('list', 'ann_file', '', "ann_file is ''; it must be a non-empty string"),
     ('list', 'test_mode', 'yes', "test_mode is 'yes'; it must be True or False"),
     ('list', 'start_index', -1, 'start_index is -1'),
     ('list', 'data_root', 3, 'data_root is 3; it must be a folder'),
@@ -136,7 +136,7 @@ TABLE = [
         'local',
         "VideoInit: backend_args is 'local'; it must be a dict",
     ),
-    ('knn', 'prefix', 3, 'KNNMetric: prefix is 3; it must be a text'),
+    ('knn', 'prefix', 3, 'KNNMetric: prefix is 3; it must be a non-empty string'),
 ]
 
 

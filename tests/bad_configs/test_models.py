@@ -61,7 +61,7 @@ TABLE = [
     ('image_teacher', 'pretrained', 'no', "pretrained is 'no'; it must be True or False"),
     ('image_teacher', 'last_norm', None, 'TimmImageTeacher: last_norm is None'),
     ('image_teacher', 'data_mean', 0.5, 'data_mean is 0.5; it must be three numbers'),
-    ('video_teacher', 'checkpoint', 3, 'VideoMAETeacher: checkpoint is 3; it must be a text'),
+    ('video_teacher', 'checkpoint', 3, 'checkpoint is 3; it must be a non-empty string'),
     ('mae', 'normalize_target', 'patch', 'MaskedAutoencoder: normalize_target is'),
     ('mae', 'mask_ratio', NAN, 'mask_ratio is nan; it must be a number'),
     # --- words that do not exist

@@ -148,7 +148,7 @@ def test_nonsense_is_a_finding(cfg, keys, nonsense, subject):
 def test_labels_that_are_no_classes(cfg):
     cfg.model.cls_head = dict(num_classes=3)
     finding = errors(cfg)['train_dataloader list']
-    assert 'labels are none of 0 to 2, such as' in finding.found
+    assert 'labels outside 0-2, such as' in finding.found
     assert '.txt, line ' in finding.found
     assert 'num_classes' in finding.remedy
     cfg.model.cls_head = dict(num_classes=12)

@@ -64,7 +64,7 @@ def test_strange_labels_are_named(build, tmp_path, kind, labels, line, told, rem
 
 
 def test_the_list_of_the_validation(build):
-    with pytest.raises(ValueError, match='val.txt, line 2: 1 labels are none of 0 to 2'):
+    with pytest.raises(ValueError, match='val.txt, line 2: 1 labels outside 0-2'):
         look(build([0, 1, 2]), build([0, 3], name='val.txt'))
 
 

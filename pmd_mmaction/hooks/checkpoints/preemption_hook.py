@@ -1,4 +1,4 @@
-"""Ending in order when the cluster takes the machine back."""
+"""Graceful shutdown on preemption."""
 
 import functools
 import os

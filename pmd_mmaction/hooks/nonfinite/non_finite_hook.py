@@ -33,11 +33,11 @@ class NonFiniteHook(Hook):
     ``<work_dir>/nonfinite/``. Losses that are not finite stay out of the averages in the log.
 
     Args:
-        max_in_a_row: after so many skipped steps without one between them that was made,
+        max_in_a_row: consecutive skipped steps after which
             ``on_nonfinite`` happens.
         on_nonfinite: ``'stop'`` ends the run with an error; ``'rollback'`` goes back to the last
             checkpoint and on with another order of the data.
-        max_rollbacks: so many rollbacks to one and the same checkpoint, then the run stops.
+        max_rollbacks: maximum rollbacks to one checkpoint; then the run stops.
         dump_weights: record the weights too, once per row of skipped steps (the main process).
         max_dumps: record so many steps in the work directory, over all restarts; then only count.
 

@@ -21,7 +21,7 @@ class Masker(nn.Module):
         token_grid: tokens along (time, height, width). The recognizer fills it in.
 
     Raises:
-        ValueError: for a grid that is none.
+        ValueError: for an invalid grid.
     """
 
     def __init__(self, token_grid: tuple[int, int, int]) -> None:

@@ -22,7 +22,7 @@ class RunningCellMasker(Masker):
         cell: side of a cell in tokens.
 
     Raises:
-        ValueError: if the cell is no whole number above 0, or larger than the grid.
+        ValueError: if the cell is not a positive integer, or larger than the grid.
     """
 
     def __init__(self, token_grid: tuple[int, int, int], cell: int = 2) -> None:

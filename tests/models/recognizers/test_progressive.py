@@ -1,4 +1,4 @@
-"""What of a student outlives an iteration, and what no iteration changes."""
+"""State kept between iterations, and what no iteration changes."""
 
 import pytest
 import torch

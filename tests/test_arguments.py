@@ -130,7 +130,7 @@ def test_no_configs(value):
 @pytest.mark.parametrize('value', ['', [1], None, ['a', ''], True])
 def test_no_texts(value):
     arguments.require_texts('Part', a='x', b=['x', 'y'], c=[])
-    with pytest.raises(ValueError, match='^Part: a is .*; it must be a string or a list of strings'):
+    with pytest.raises(ValueError, match='^Part: a is .*; it must be a string or a list of str'):
         arguments.require_texts('Part', a=value)
 
 

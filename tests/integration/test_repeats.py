@@ -84,3 +84,12 @@ def test_a_run_goes_on_inside_an_epoch(clips, tmp_path):
         assert tiny.same(expected[key], found[key]), key
     for name in (expected['dare']['file'], 'phase_1_student.pth'):
         assert (whole / name).read_bytes() == (run / name).read_bytes(), name
+
+
+def test_two_masks_of_a_clip_update_every_patch_at_each_visit(clips, tmp_path):
+    """Their visible sets are disjoint, so each patch is masked in one of them at least."""
+    cfg = tiny.tiny_config(clips, tmp_path, ratios=(0.5,), epochs=2, model__num_masks=2)
+    cfg.custom_hooks[2].update(stage_epochs=1, reset_per_phase=False)
+    current, _ = tiny.table_of(tiny.train(cfg))
+    assert current.shape == (tiny.CLIPS, 2, tiny.PATCHES)
+    assert (current > 0).all()

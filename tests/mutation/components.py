@@ -25,8 +25,8 @@ COMPONENTS = {
         ('end of a stage: one epoch late', 'following = runner.epoch + 1', 'following = runner.epoch'),
         ('end of a stage: one epoch early', 'following = runner.epoch + 1', 'following = runner.epoch + 2'),
         ('end of a stage: counted from the first phase', '(following - phase.begin) %', 'following %'),
-        ('end of a phase: kept', 'self.table.reset if self.reset_per_phase', 'self.table.reset if not self.reset_per_phase'),
-        ('end of a phase: not even a stage', 'else self.table.end_stage)', 'else lambda: None)'),
+        ('end of a phase: kept', 'phase.begin and self.reset_per_phase', 'phase.begin and not self.reset_per_phase'),
+        ('end of a phase: not even a stage', 'elif (following', 'elif following > phase.begin and (following'),
         ('end of the run: turned over', 'following >= self._schedule', 'following > self._schedule'),
     ],
     ('hooks/progressive_phase_hook.py', 'integration/test_curriculum.py'): [

@@ -72,6 +72,7 @@ def run_rank(rank: int, ranks: int, port: int, accumulation: int, results: mp.Si
     clips = [torch.zeros(1, 3, frames, size, size, dtype=torch.uint8) for _ in range(BATCH)]
 
     def step() -> None:
+        share.bring_up([sample.sample_idx for sample in samples])
         wrapped.train_step(dict(inputs=clips, data_samples=samples), optimizer)
         losses = model.pop_patch_losses()
         share.write(losses.sample_idx, losses.masked_index, losses.smoothed)

@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from pmd_mmaction.datasets.decord_reader import DecordReader
+from pmd_mmaction.datasets.h264_packets import H264Look
 from pmd_mmaction.datasets.packet_kinds import Vp8Look
-from pmd_mmaction.datasets.packet_look import Malformed, bits_of, exp_golomb, length_prefixed
+from pmd_mmaction.datasets.packet_look import (
+    Malformed,
+    Unproven,
+    bits_of,
+    exp_golomb,
+    length_prefixed,
+)
 from pmd_mmaction.datasets.video_reader import VideoReader
 from pmd_mmaction.datasets.video_stream import (
     VideoError,
@@ -130,11 +137,18 @@ def test_a_decoder_that_does_not_keep_to_the_proof_is_not_trusted(tmp_path):
         assert video._index is None
 
 
-def test_a_frame_that_does_not_come_is_looked_for_from_the_beginning(tmp_path):
+def test_a_frame_that_does_not_come_is_looked_for_from_the_beginning(tmp_path, monkeypatch):
     with VideoReader(str(write(tmp_path, 'h264.mp4'))) as video:
-        video._index.packets[14:16] = video._index.packets[12:13] * 2  # a key frame that was sent
+        monkeypatch.setattr(VideoReader, '_decode_run', lambda *args: iter(()))
         assert number(video.read([14])[0]) == 14
         assert video._index is None
+
+
+def test_a_packet_that_may_be_a_field_proves_nothing(tmp_path):
+    with open_video(str(write(tmp_path, 'interlaced.mp4'))) as container:
+        extradata = best_stream(container).codec_context.extradata
+    with pytest.raises(Unproven):
+        H264Look(extradata)
 
 
 def test_another_size_than_the_container_tells_is_judged_by_the_first_frame(tmp_path):

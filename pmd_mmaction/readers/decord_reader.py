@@ -39,7 +39,6 @@ class DecordReader(VideoReader):
     def _suits(self) -> bool:
         if (
             self._index is None
-            or len(self._index.order) < len(self._index.times)
             or not self._index.closed
             or self._codec.name != 'h264'
             or self._codec.pix_fmt not in _PIXELS
@@ -62,6 +61,7 @@ class DecordReader(VideoReader):
             reader = decord.VideoReader(source, num_threads=1, fault_tol=1e-9)
         except (RuntimeError, decord.DECORDError):
             return None
+        # Decord counts hidden packets too.
         keys = set(reader.get_key_indices())
         return reader if len(reader) == len(self) and keys <= set(self._index.entries) else None
 

@@ -221,4 +221,6 @@ class VideoReader:
         if (frame.width, frame.height) != self._size:
             size = dict(zip(('width', 'height'), self._size, strict=True))
         rgb = self._reformatter.reformat(frame, format='rgb24', **size, **_ONE_THREAD)
-        return upright(rgb.to_ndarray(), self._turn)
+        image = rgb.to_ndarray()
+        # Of a frame that is RGB already, it is a view; and the frame may be kept.
+        return upright(image.copy() if rgb is frame else image, self._turn)

@@ -111,7 +111,7 @@ FORMS: dict[str, Form] = {
         'mpeg2video', arrange=lambda packets: packets[5:], numbers=range(12, FRAMES)
     ),
     'open_start.mp4': x264('open-gop=1', arrange=from_second_key, numbers=range(12, FRAMES)),
-    'open_start.hevc.mp4': x265('open-gop=1', arrange=from_second_key, numbers=range(12, FRAMES)),
+    'open_start.hevc.mkv': x265('open-gop=1', arrange=from_second_key, numbers=range(12, FRAMES)),
     'parts.ts': joined_bytes(x264(), x264('cabac=0:ref=1')),
     'other_parameters.mp4': joined(FIRST, dict(options={'x264-params': 'cabac=0'}, **SECOND)),
     # the size changes

@@ -22,6 +22,7 @@ FAST = [
     'long_group.mp4',
     'pyramid.mp4',
     'open_group.mp4',
+    'intra_refresh.mp4',
     'slices.mp4',
     'baseline.mp4',
     'odd_444.mp4',

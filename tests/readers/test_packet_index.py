@@ -2,12 +2,22 @@
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
 from pmd_mmaction.readers.decord_reader import DecordReader
-from pmd_mmaction.readers.packet_look import Malformed, bits_of, exp_golomb, length_prefixed
+from pmd_mmaction.readers.h264_packets import H264Look
+from pmd_mmaction.readers.packet_kinds import Vp8Look
+from pmd_mmaction.readers.packet_look import (
+    Malformed,
+    Unproven,
+    bits_of,
+    exp_golomb,
+    length_prefixed,
+)
 from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.readers.video_stream import (
     VideoError,
@@ -125,6 +135,63 @@ def test_a_decoder_that_does_not_keep_to_the_proof_is_not_trusted(tmp_path):
         video._index.packets[3].pts, video._index.packets[4].pts = times[3], times[4]
         assert [number(image) for image in video.read(range(40))] == list(range(40))
         assert video._index is None
+
+
+def test_a_frame_that_does_not_come_is_looked_for_from_the_beginning(tmp_path, monkeypatch):
+    with VideoReader(str(write(tmp_path, 'h264.mp4'))) as video:
+        monkeypatch.setattr(VideoReader, '_decode_run', lambda *args: iter(()))
+        assert number(video.read([14])[0]) == 14
+        assert video._index is None
+
+
+def test_a_packet_that_may_be_a_field_proves_nothing(tmp_path):
+    with open_video(str(write(tmp_path, 'interlaced.mp4'))) as container:
+        extradata = best_stream(container).codec_context.extradata
+    with pytest.raises(Unproven):
+        H264Look(extradata)
+
+
+def test_another_size_than_the_container_tells_is_judged_by_the_first_frame(tmp_path):
+    with VideoReader(str(write(tmp_path, 'h264.mp4'))) as video:
+        video._size = 32, 32  # as if the container had told so
+        assert video.read([14])[0].shape == (64, 96, 3)
+
+
+def test_pictures_may_be_written_into(tmp_path):
+    """Those of a format that needs no conversion too."""
+    with VideoReader(str(write(tmp_path, 'animation.apng'))) as video:
+        for _ in range(2):
+            (image,) = video.read([3])
+            assert number(image) == 3
+            image[:] = 0
+
+
+def test_a_hidden_packet_of_vp8(tmp_path):
+    look = Vp8Look(None)
+    for data in (b'\x10\0\0\x9d\x01\x2a', b'\x01', b'\x11'):
+        look(data)
+    assert look.hidden == {1} and look.entries == [0]
+
+
+def test_a_stream_joined_in_the_middle_begins_at_its_key_frame():
+    """Errors before it are none; a packet without content is none either."""
+
+    def decode(packet):
+        if packet is None:
+            return ['last']
+        if packet.broken:
+            raise av.InvalidDataError(1, 'broken')
+        return [packet.size]
+
+    def packets(*rows):
+        names = ('size', 'is_keyframe', 'broken')
+        rows = [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in rows]
+        return SimpleNamespace(demux=lambda stream: rows), SimpleNamespace(decode=decode)
+
+    late = [(1, False, True), (2, False, False), (0, False, True), (3, True, False)]
+    assert list(decode_in_order(*packets(*late))) == [2, 3, 'last']
+    with pytest.raises(av.InvalidDataError):
+        list(decode_in_order(*packets(*late, (4, False, True))))
 
 
 def test_many_frames_are_not_kept(tmp_path, monkeypatch):

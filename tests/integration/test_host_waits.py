@@ -45,8 +45,9 @@ def _waits(clips, work_dir, **changes):
     return tiny.hook_of(tiny.train(cfg), CountWaits).waits
 
 
-def test_an_iteration_of_pmd_waits_three_times_at_most(clips, tmp_path):
-    found = _waits(clips, tmp_path)
+@pytest.mark.parametrize('clip', [{}, dict(optim_wrapper__clip_grad=dict(max_norm=3.0))])
+def test_an_iteration_of_pmd_waits_three_times_at_most(clips, tmp_path, clip):
+    found = _waits(clips, tmp_path, **clip)
     assert len(found) == 12  # four epochs of three iterations
     quiet = [waits for i, waits in enumerate(found) if i % 3 < 2]
     for waits in quiet:

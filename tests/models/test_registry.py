@@ -7,12 +7,18 @@ from pmd_mmaction import models
 
 NAMES = [
     'PMDRecognizer',
+    'MaskedDistillation',
     'MaskedAutoencoder',
     'MaskedVisionTransformer',
     'TimmImageTeacher',
     'VideoMAETeacher',
+    'PixelTeacher',
     'FeatureDecoder',
+    'BaseTerm',
+    'PSDTerm',
+    'DARETerm',
     'CLFATerm',
+    'PixelTerm',
     'TubeMasker',
     'CubeMasker',
     'RunningCellMasker',

@@ -37,7 +37,7 @@ class Masker(nn.Module):
 
     def rank(self, batch: int, generator: torch.Generator) -> Tensor:
         """Random ``(B, groups, patches per group)`` float scores on the generator's device."""
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} has no rank(batch, generator)')
 
     def num_visible(self, mask_ratio: float) -> int:
         """V, the visible patches of a clip at this ratio."""

@@ -30,13 +30,15 @@ def places(index: Tensor, within: Tensor, num_patches: int) -> Tensor:
     """Where patches stand in a list of patches.
 
     Args:
-        index: ``(R, L)`` int64 patches, each of which is in ``within``.
+        index: ``(R, L)`` int64 patches, each of which must be in ``within``.
         within: ``(R, K)`` int64 patches, in any order.
         num_patches: N.
 
     Returns:
-        ``(R, L)`` int64 places in [0, K).
+        ``(R, L)`` int64 places in [0, K). A patch that is not there gets K, with which the gather
+        of a token fails: on the CPU with an IndexError, on a GPU with a device-side assertion.
     """
     count = torch.arange(within.shape[1], device=within.device).expand_as(within)
-    table = within.new_zeros(within.shape[0], num_patches).scatter(1, within, count)
+    absent = within.shape[1]
+    table = within.new_full((within.shape[0], num_patches), absent).scatter(1, within, count)
     return table.gather(1, index)

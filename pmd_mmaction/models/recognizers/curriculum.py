@@ -119,8 +119,8 @@ class CurriculumRecognizer(MaskedRecognizer):
 
     @property
     def needs_auxiliary_teacher(self) -> bool:
-        """Whether PSD is on."""
-        return self.psd is not None
+        """Whether a term (PSD) reads the predictions of the student of the previous phase."""
+        return any(term.needs_auxiliary for term in self.terms.values())
 
     def student_state_dict(self) -> dict[str, Tensor]:
         """Weights of the student: keys ``backbone.*`` and ``decoders.*``."""

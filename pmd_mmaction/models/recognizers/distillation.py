@@ -13,7 +13,7 @@ from pmd_mmaction.models.maskers import View, places
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
 from pmd_mmaction.models.teachers import LayerGroup
-from pmd_mmaction.models.terms import History, Step
+from pmd_mmaction.models.terms import History, Step, add_losses
 from pmd_mmaction.models.terms.psd import TEACHER_DTYPES
 
 Groups = dict[str, dict[str, tuple[GroupStatistics, ...]]]
@@ -141,7 +141,7 @@ class MaskedDistillation(CurriculumRecognizer):
         )
         losses: dict[str, Tensor] = {}
         for term in self.terms.values():
-            losses |= term(step)
+            add_losses(losses, term, term(step))
         return losses, None if self.dare is None else self.dare.smoothed(step)
 
     def teach(self, clips: Tensor, views: Mapping[str, View]) -> tuple[dict[str, Tensor], Groups]:

@@ -11,6 +11,8 @@ from pmd_mmaction.models.maskers import Views
 from pmd_mmaction.models.teachers import FeatureTeacher
 from pmd_mmaction.models.terms import Term
 
+TEACHER_ATTRIBUTES = ('depth', 'embed_dims', 'token_grid', 'clip_size')
+
 
 def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module:
     """Builds a part with what follows from the rest of the model.
@@ -118,6 +120,12 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
                 f'{argument} is a {type(teacher).__name__}; it must be a TimmImageTeacher, a '
                 'VideoMAETeacher or another FeatureTeacher'
             )
+        missing = [name for name in TEACHER_ATTRIBUTES if not hasattr(teacher, name)]
+        if missing:
+            raise ValueError(
+                f'{argument} is a {type(teacher).__name__}, which does not set {missing}: every '
+                f'FeatureTeacher has {", ".join(TEACHER_ATTRIBUTES)}'
+            )
         if teacher.view is not None and teacher.view not in model.views.wider:
             raise ValueError(
                 f'{argument} sees the view {teacher.view!r}; views has {list(model.views.wider)}'
@@ -146,12 +154,11 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         student_dims=student.embed_dims,
         student_depth=student.depth,
         num_patches=student.num_patches,
-        teacher_dims={name: teacher.embed_dims for name, teacher in teachers.items()},
     )
     arguments.require_configs(model, terms=configs)
     terms = ModuleDict()
     for cfg in configs:
-        term = build_term(model, cfg, known)
+        term = build_term(model, cfg, dict(known, teacher_dims=_widths(cfg, teachers)))
         if term.name in terms:
             raise ValueError(
                 f'{type(model).__name__}: two terms are called {term.name!r}; give one of them '
@@ -165,8 +172,10 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         if term.weighted_by_name:
             names = list(term.teachers or teachers)
             arguments.require_keys(term, names, names, loss_weight=term.loss_weight)
+        _check_layers(term, [term.student_layers], 'the student', student.depth)
         for name in term.teachers or teachers:
-            term.teacher_groups(teachers[name].depth)  # refuses a depth without groups now
+            depth = teachers[name].depth
+            _check_layers(term, term.teacher_groups(depth), f'the teacher {name}', depth)
             if term.decodes and teachers[name].view is not None:
                 raise ValueError(
                     f'{type(term).__name__} compares predictions at all masked patches, but the '
@@ -217,3 +226,21 @@ def _check_normalization(name: str, teacher: nn.Module, preprocessor: nn.Module)
                 f'{list(told)}, so the teacher would see other colours than it was trained with: '
                 'make them agree'
             )
+
+
+def _widths(cfg: dict, teachers: Mapping[str, FeatureTeacher]) -> dict[str, int]:
+    """Widths of a term's teachers: layers for another one would never get a gradient."""
+    own = cfg.get('teachers')
+    own = [own] if isinstance(own, str) else own
+    if not isinstance(own, (list, tuple)) or not all(name in list(teachers) for name in own):
+        own = ()  # None, or something that the term refuses
+    return {name: teachers[name].embed_dims for name in teachers if not own or name in own}
+
+
+def _check_layers(term: Term, groups: Sequence[Sequence[int]], where: str, depth: int) -> None:
+    absent = sorted({index for layers in groups for index in layers} - set(range(depth)))
+    if absent:
+        has = f'0 to {depth - 1}' if depth else 'none'
+        raise ValueError(
+            f'{type(term).__name__} reads layers {absent} of {where}; its layers are {has}'
+        )

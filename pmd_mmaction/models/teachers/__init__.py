@@ -8,6 +8,7 @@ from pmd_mmaction.models.teachers.frozen import (
 from pmd_mmaction.models.teachers.pixel import PixelTeacher
 from pmd_mmaction.models.teachers.timm_image import TimmImageTeacher
 from pmd_mmaction.models.teachers.videomae import VideoMAETeacher
+from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 
 __all__ = [
     'AuxiliaryTeacher',
@@ -18,4 +19,6 @@ __all__ = [
     'TeacherOutput',
     'TimmImageTeacher',
     'VideoMAETeacher',
+    'load_strictly',
+    'read_state_dict',
 ]

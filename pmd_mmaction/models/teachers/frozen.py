@@ -1,5 +1,6 @@
 """What all teachers share: a network that nothing in training can touch."""
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Callable, Collection, Iterator, NamedTuple, Sequence
 
@@ -135,11 +136,13 @@ class FeatureTeacher(FrozenTeacher):
             layers: those that are wanted, from 0; None: all.
             visible_index: ``(R, V)`` int64 patches; None: all.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} has no iter_layers(clips, ...)')
 
     def final_norm(self, tokens: Tensor) -> Tensor:
         """The network's own last norm."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f'{type(self).__name__} has no final_norm(tokens): write it, or set last_norm=False'
+        )
 
     @torch.no_grad()
     def forward(
@@ -166,12 +169,28 @@ class FeatureTeacher(FrozenTeacher):
     ) -> TeacherOutput:
         running = [RunningStatistics() for _ in groups]
         wanted = sorted({self.depth - 1}.union(*(group.layers for group in groups)))
-        tokens = None
-        for index, tokens in zip(wanted, self.iter_layers(clips, wanted, visible_index)):
+        tokens, found = None, 0
+        for tokens in self.iter_layers(clips, wanted, visible_index):
+            self._check_tokens(tokens, visible_index)
+            index = wanted[found] if found < len(wanted) else None
+            found += 1
             for (layers, token_index), statistics in zip(groups, running):
                 if index in layers:
                     layer = tokens if token_index is None else gather_tokens(tokens, token_index)
                     statistics.add(normalize_target(layer, self.target_norm))
+        if found != len(wanted):
+            raise ValueError(
+                f'{type(self).__name__}.iter_layers was asked for layers {wanted} and yielded '
+                f'{found}: it must yield those, in this order'
+            )
         features = self.final_norm(tokens) if self.last_norm else tokens
         features = normalize_target(features, self.target_norm)
         return TeacherOutput(features, tuple(s.result() for s in running))
+
+    def _check_tokens(self, tokens: Tensor, visible_index: Tensor | None) -> None:
+        seen = math.prod(self.token_grid) if visible_index is None else visible_index.shape[1]
+        if tokens.shape[1:] != (seen, self.embed_dims):
+            raise ValueError(
+                f'{type(self).__name__}.iter_layers yields tokens of {tuple(tokens.shape)}; they '
+                f'must be (clips, {seen} patches, {self.embed_dims} channels)'
+            )

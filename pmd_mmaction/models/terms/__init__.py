@@ -4,7 +4,7 @@ from pmd_mmaction.models.terms.dare import DARETerm
 from pmd_mmaction.models.terms.pixel import PixelTerm
 from pmd_mmaction.models.terms.psd import PSDTerm
 from pmd_mmaction.models.terms.step import History, Step
-from pmd_mmaction.models.terms.term import PatchTerm, Term
+from pmd_mmaction.models.terms.term import PatchTerm, Term, add_losses
 
 __all__ = [
     'BaseTerm',
@@ -16,4 +16,5 @@ __all__ = [
     'PixelTerm',
     'Step',
     'Term',
+    'add_losses',
 ]

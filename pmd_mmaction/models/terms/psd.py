@@ -54,12 +54,13 @@ class PSDTerm(Term):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_pg_<teacher>``."""
+        names = self.teachers or step.decoded
         if step.auxiliary is None:
             zero = torch.zeros((), device=step.student.masked.device)
-            return {f'loss_{self.name}_{name}': zero for name in step.decoded}
+            return {f'loss_{self.name}_{name}': zero for name in names}
         losses = {}
-        for name, decoded in step.decoded.items():
-            taught = step.auxiliary[name]
+        for name in names:
+            decoded, taught = step.decoded[name], step.auxiliary[name]
             if step.views['auxiliary'] is not step.student:
                 decoded = gather_tokens(decoded, self._places(step))
             patch_loss = patch_distance(decoded, taught, 'l2', self.channel_reduction)

@@ -57,8 +57,18 @@ class Term(BaseModule):
         if name is not None:
             arguments.require_text(self, name=name)
             self.name = name
+        if not hasattr(self, 'name'):
+            raise ValueError(
+                f"{type(self).__name__}: it has no name for the log: write name = '...' in the "
+                'class, or give name=...'
+            )
         if teachers is not None:
             arguments.require_texts(self, teachers=teachers)
+            teachers = [teachers] if isinstance(teachers, str) else list(teachers)
+            if not teachers:
+                raise ValueError(
+                    f'{type(self).__name__}: teachers is empty; name one, or leave it out for all'
+                )
         self.loss_weight = loss_weight
         self.teachers = teachers
 
@@ -72,7 +82,7 @@ class Term(BaseModule):
         return isinstance(self.loss_weight, Mapping)
 
     def teacher_groups(self, depth: int) -> tuple[range, ...]:
-        """Groups of teacher layers (from 0) whose statistics it reads.
+        """Groups of teacher layers (from 0) whose statistics it reads; none of them is empty.
 
         Args:
             depth: layers of the teacher.
@@ -91,7 +101,7 @@ class Term(BaseModule):
 
         Keys begin with ``loss_``: MMEngine sums these.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} has no forward(step)')
 
 
 class PatchTerm(Term):
@@ -118,3 +128,31 @@ class PatchTerm(Term):
             name: step.patch_loss(name, self.distance, self.channel_reduction)
             for name in (self.teachers or step.decoded)
         }
+
+
+def add_losses(total: dict[str, Tensor], term: Term, losses: Mapping[str, Tensor]) -> None:
+    """Adds the losses of a term to those of the terms before.
+
+    Args:
+        total: log key to scalar; changed.
+        term: for messages.
+        losses: what its forward returned.
+
+    Raises:
+        ValueError: for what MMEngine would not add to the total, or a key of another term.
+    """
+    for key, loss in losses.items():
+        if not key.startswith('loss_'):
+            raise ValueError(
+                f'{type(term).__name__} returns {key!r}: call it loss_{key}, else it is logged but '
+                'not trained on'
+            )
+        if not isinstance(loss, Tensor) or loss.ndim:
+            found = f'shape {tuple(loss.shape)}' if isinstance(loss, Tensor) else type(loss)
+            raise ValueError(f'{type(term).__name__} returns {key} of {found}; it must be a scalar')
+        if key in total:
+            raise ValueError(
+                f'two terms return {key}: build the key from self.name, and give one of them '
+                'another name=...'
+            )
+        total[key] = loss

@@ -2,7 +2,7 @@
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
-from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
+from pmd_mmaction.models.heads import AttentiveHead, FeatureDecoder, Float32TimeSformerHead
 from pmd_mmaction.models.maskers import CubeMasker, Masker, RunningCellMasker, TubeMasker, View
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, MaskedDistillation, PMDRecognizer
 from pmd_mmaction.models.teachers import (
@@ -25,6 +25,7 @@ from pmd_mmaction.models.terms import (
 )
 
 __all__ = [
+    'AttentiveHead',
     'BaseTerm',
     'CLFATerm',
     'ClipPreprocessor',

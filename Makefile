@@ -1,4 +1,4 @@
-# make test | quick | test-wheel | demo | lint | slow | coverage | mutation | lock | env | clean-env
+# make test | quick | test-wheel | demo | docs | lint | slow | coverage | mutation | lock | env | clean-env
 # The environment is built on first use and again whenever a file it depends on changes.
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ GUI_OPENCV := opencv-python opencv-contrib-python
 # The processes of the tests share the cores; threads on top of that only slow them down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help test quick test-wheel slow coverage mutation demo lint lock env clean-env
+.PHONY: help test quick test-wheel slow coverage mutation demo docs lint lock env clean-env
 
 help:
 	@sed -n 1,2p Makefile
@@ -47,6 +47,10 @@ mutation: $(STAMP)
 
 demo: $(STAMP)
 	$(RUN) tools/demo.py $(DEMO_ARGS)
+
+# Pages for a browser, in build/docs; a link to what is not there is an error.
+docs: $(STAMP)
+	$(RUN) -W ignore -m sphinx -q -W --keep-going -c docs -b html . build/docs
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .

@@ -53,6 +53,7 @@ setup(
         'tests': read_requirements('tests'),
         'demo': read_requirements('demo'),
         'dev': read_requirements('dev'),
+        'docs': read_requirements('docs'),
     },
     classifiers=[
         'Development Status :: 4 - Beta',

@@ -1,4 +1,8 @@
-"""Writes the features of videos to one .npz or .safetensors file; can be interrupted."""
+"""Writes the features of videos; can be interrupted, and the same command goes on.
+
+One feature per video, all in one .npz or .safetensors file; or with --window one per window, in a
+.safetensors file per video, which several processes may share (torchrun --nproc_per_node ...).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 import argparse
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import sys
@@ -21,28 +26,32 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
-from safetensors.numpy import load_file, save, save_file
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.datasets import ReadableClips, find_videos, read_path_list
+from pmd_mmaction.datasets import ReadableClips, VideoWindows, Windows, find_videos, read_path_list
 from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.evaluation.feature_files import (
+    ExtractionError,
+    Parts,
+    windows_are_finished,
+    write_features,
+    write_windows,
+)
 
 SUFFIXES = ('.npz', '.safetensors')
+RANKS = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0')  # set by torchrun
 ERRORS = (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)
-
-
-class ExtractionError(Exception):
-    """Tells what is wrong and the remedy."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('config', help='of a pre-training model or a recognizer')
     parser.add_argument('checkpoint', help='its weights')
     source = parser.add_mutually_exclusive_group(required=True)
@@ -52,20 +61,39 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--allow-outside', action='store_true', help='accept paths that leave --prefix'
     )
-    parser.add_argument('--out', type=Path, required=True, help='.npz or .safetensors file')
+    parser.add_argument(
+        '--out', type=Path, required=True, help='.npz or .safetensors file; a folder for windows'
+    )
+    parser.add_argument(
+        '--window', type=int, metavar='FRAMES', help='features of windows of so many frames'
+    )
+    parser.add_argument(
+        '--stride', type=int, help='frames from one window to the next (half a window)'
+    )
+    parser.add_argument(
+        '--interval', type=int, help='frames from one frame of a window to the next (of the config)'
+    )
     parser.add_argument(
         '--per-patch', action='store_true', help='(clips, N, D) tokens instead of their mean (D,)'
     )
     parser.add_argument(
         '--layer', type=int, help='tokens after this layer, from 1; default: after the last norm'
     )
-    parser.add_argument('--batch-size', type=int, default=8, help='videos at a time (%(default)s)')
+    parser.add_argument(
+        '--batch-size', type=int, default=8, help='videos, or windows, at a time (%(default)s)'
+    )
     parser.add_argument('--num-workers', type=int, default=2, help='decoders (%(default)s)')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument(
         '--skip-broken', action='store_true', help='leave out videos that cannot be read'
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.window is None and (args.stride or args.interval):
+        parser.error('--stride and --interval are of windows: give --window')
+    for name in ('window', 'stride', 'interval', 'batch_size'):
+        if (getattr(args, name) or 1) < 1:
+            parser.error(f'--{name.replace("_", "-")} is {getattr(args, name)}; at least 1')
+    return args
 
 
 # ---------------------------------------------------------------------- features
@@ -91,65 +119,6 @@ def extract(
         yield first + len(batch), list(good), features, broken
 
 
-# ---------------------------------------------------------------------- files
-
-
-class Parts:
-    """The finished part of an extraction, in a folder beside the output.
-
-    Args:
-        out: the output.
-        settings: what the features depend on; finished batches of others are refused.
-
-    Raises:
-        ExtractionError: if the folder holds batches of another extraction.
-    """
-
-    def __init__(self, out: Path, settings: dict) -> None:
-        self.folder = out.with_name(out.name + '.parts')
-        self.note = self.folder / 'settings.json'
-        self.text = json.dumps(settings, indent=2, sort_keys=True)
-        if self.done() and self.note.read_text(encoding='utf-8') != self.text:
-            raise ExtractionError(
-                f'{self.folder} is of another config, checkpoint, list or option: finish that one '
-                'with its own command, remove the folder, or choose another --out'
-            )
-
-    def done(self) -> list[dict]:
-        """Notes on the finished batches, in order."""
-        notes = sorted(self.folder.glob('part_*.json'))
-        return [json.loads(note.read_text(encoding='utf-8')) for note in notes]
-
-    def add(self, end: int, index: list[int], features: np.ndarray, broken: dict) -> None:
-        """Writes a batch; its note comes last and makes it count."""
-        if not self.done():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with atomic_writer(self.note) as file:
-                file.write(self.text.encode())
-        name = f'part_{end:09d}'
-        save_file(dict(features=features), self.folder / f'{name}.safetensors')
-        note = dict(end=end, index=index, broken=broken, file=f'{name}.safetensors')
-        with atomic_writer(self.folder / f'{name}.json') as file:
-            file.write(json.dumps(note).encode())
-
-    def merge(self) -> tuple[list[int], np.ndarray]:
-        """Indices and features of all videos that could be read."""
-        notes = [note for note in self.done() if note['index']]
-        parts = [load_file(self.folder / note['file'])['features'] for note in notes]
-        index = [i for note in notes for i in note['index']]
-        return index, np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
-
-
-def write_output(out: Path, features: np.ndarray, names: list[str], labels: list[int]) -> None:
-    """Writes ``features``, ``labels`` (-1 where unknown) and the names of the videos."""
-    with atomic_writer(out) as file:
-        if out.suffix == '.npz':
-            np.savez(file, features=features, labels=np.array(labels), names=np.array(names))
-        else:
-            tensors = dict(features=features, labels=np.array(labels))
-            file.write(save(tensors, metadata=dict(names=json.dumps(names))))
-
-
 def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
     """Names and labels of the videos."""
     if args.videos:
@@ -158,21 +127,34 @@ def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
     return read_path_list(args.list, args.prefix, args.allow_outside)
 
 
-def describe(args: argparse.Namespace, cfg: Config, names: list[str]) -> dict:
-    """What the features depend on."""
-
-    def digest(data: bytes) -> str:
-        return hashlib.sha256(data).hexdigest()
-
+def describe(args: argparse.Namespace, cfg: Config) -> dict:
+    """What the features depend on, besides the videos."""
     return dict(
         model=digest(repr(cfg.model).encode()),
         pipeline=digest(repr(choose_pipeline(cfg)).encode()),
         checkpoint=digest(Path(args.checkpoint).read_bytes()),
-        videos=digest(json.dumps([args.prefix, names]).encode()),
         per_patch=args.per_patch,
         layer=args.layer,
-        batch_size=args.batch_size,
     )
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def leave_out(name: str, reason: str, args: argparse.Namespace) -> None:
+    """Says that a video cannot be read.
+
+    Raises:
+        ExtractionError: if broken videos may not be left out.
+    """
+    if not args.skip_broken:
+        raise ExtractionError(
+            f'{name} cannot be read ({reason}); --skip-broken leaves such videos out. The same '
+            'command goes on from here'
+        )
+    tqdm.write(f'left out: {name} ({reason})', file=sys.stderr)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -181,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ExtractionError: for options that make no sense, or a video that cannot be read.
     """
-    if args.out.suffix not in SUFFIXES:
+    if args.window is None and args.out.suffix not in SUFFIXES:
         raise ExtractionError(f'--out {args.out}: the name must end in one of {SUFFIXES}')
     cfg = Config.fromfile(args.config)
     if 'backbone' not in cfg.get('model', {}):
@@ -193,9 +175,18 @@ def run(args: argparse.Namespace) -> int:
     depth = cfg.model.backbone.get('depth', 12)
     if args.layer is not None and not 1 <= args.layer <= depth:
         raise ExtractionError(f'--layer {args.layer}: the backbone has layers 1 to {depth}')
+    return run_videos(args, cfg) if args.window is None else run_windows(args, cfg)
+
+
+# ---------------------------------------------------------------------- one feature per video
+
+
+def run_videos(args: argparse.Namespace, cfg: Config) -> int:
+    """Writes the features of all videos to one file; returns the number of broken ones."""
     entries = read_videos(args)
     names = [name for name, _ in entries]
-    parts = Parts(args.out, describe(args, cfg, names))
+    videos = digest(json.dumps([args.prefix, names]).encode())
+    parts = Parts(args.out, dict(describe(args, cfg), videos=videos, batch_size=args.batch_size))
     done = parts.done()
     start = done[-1]['end'] if done else 0
     if start < len(names):
@@ -205,20 +196,89 @@ def run(args: argparse.Namespace) -> int:
         with tqdm(total=len(names), initial=start, unit='video', disable=None) as bar:
             for end, index, features, broken in extract(model, videos, args, start):
                 for i, reason in broken.items():
-                    if not args.skip_broken:
-                        raise ExtractionError(
-                            f'{names[i]} cannot be read ({reason}); --skip-broken leaves such '
-                            'videos out. The same command goes on from here'
-                        )
-                    tqdm.write(f'left out: {names[i]} ({reason})', file=sys.stderr)
+                    leave_out(names[i], reason, args)
                 parts.add(end, index, features, broken)
                 bar.update(end - bar.n)
     index, features = parts.merge()
     labels = [-1 if entries[i][1] is None else entries[i][1] for i in index]
-    write_output(args.out, features, [names[i] for i in index], labels)
+    write_features(args.out, features, [names[i] for i in index], labels)
     shutil.rmtree(parts.folder)
     print(f'{len(index)} videos, features {features.shape} -> {args.out}')
     return len(names) - len(index)
+
+
+# ---------------------------------------------------------------------- one feature per window
+
+
+def files_of_windows(args: argparse.Namespace, names: list[str]) -> list[Path]:
+    """Where the windows of each video go: a file of its name, in folders as below the source.
+
+    Raises:
+        ExtractionError: if two videos would share a file.
+    """
+    roots = [Path(args.prefix), *(Path(name) for name in args.videos or () if Path(name).is_dir())]
+    files: dict[Path, str] = {}
+    for name in names:
+        root = next((r for r in roots if r.parts and Path(name).is_relative_to(r)), None)
+        inside = Path(name).relative_to(root) if root else Path(name)
+        if inside.is_absolute():
+            inside = Path(inside.name)
+        out = args.out / f'{inside}.safetensors'
+        if out in files:
+            raise ExtractionError(f'{name} and {files[out]} would both be written to {out}')
+        files[out] = name
+    return list(files)
+
+
+def run_windows(args: argparse.Namespace, cfg: Config) -> int:
+    """Writes the windows of each video to a file of its own; returns the number of broken ones."""
+    frames = cfg.model.backbone.get('num_frames', 16)
+    if args.window != frames:
+        raise ExtractionError(f'--window {args.window}: the backbone takes {frames} frames')
+    rank, ranks, gpu = (int(os.environ.get(k, d)) for k, d in RANKS.items())
+    device = f'cuda:{gpu}' if args.device == 'cuda' else args.device
+    names = [name for name, _ in read_videos(args)]
+    stride = args.stride or max(1, args.window // 2)
+    settings = dict(describe(args, cfg), stride=stride, interval=args.interval)
+    todo = [
+        (name, out)
+        for name, out in [*zip(names, files_of_windows(args, names), strict=True)][rank::ranks]
+        if not windows_are_finished(out, settings)
+    ]
+    model = load_frozen(cfg, args.checkpoint, device) if todo else None
+    paths = [str(Path(args.prefix, name)) for name, _ in todo]
+    videos = VideoWindows(
+        paths, choose_pipeline(cfg), stride, args.batch_size, args.window, args.interval
+    )
+    begun: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    written = 0
+    loader = DataLoader(videos, batch_size=None, num_workers=min(args.num_workers, len(todo)))
+    with tqdm(total=len(todo), unit='video', disable=None) as bar:
+        for windows in loader if todo else ():
+            name, out = todo[windows.video]
+            parts = begun.setdefault(windows.video, [])
+            if windows.error is not None:
+                leave_out(name, windows.error, args)
+                parts.clear()
+            else:
+                parts.append((features_of(model, windows, args), windows.times))
+            if windows.last:
+                bar.update()
+                if begun.pop(windows.video):
+                    features, times = (np.concatenate(p) for p in zip(*parts, strict=True))
+                    write_windows(out, features, times, settings)
+                    written += 1
+    print(f'{written} videos written, {len(names[rank::ranks]) - len(todo)} there -> {args.out}')
+    return len(todo) - written
+
+
+def features_of(model: nn.Module, windows: Windows, args: argparse.Namespace) -> np.ndarray:
+    """``(W, D)`` features of windows, or ``(W, N, D)`` tokens: the mean over crops."""
+    data = model.data_preprocessor(dict(inputs=[windows.clips], data_samples=[]), training=False)
+    clips = data['inputs'].flatten(0, 1)[:, None]
+    features = compute_features(model, clips, args.per_patch, args.layer)
+    features = features.unflatten(0, (-1, len(windows.times))).mean(0)
+    return (features[:, 0] if args.per_patch else features).cpu().numpy()
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from pmd_mmaction.datasets.path_list import (
 )
 from pmd_mmaction.datasets.readable_clips import ReadableClips
 from pmd_mmaction.datasets.repeat_aug import RepeatAugPathListDataset
+from pmd_mmaction.datasets.video_windows import VideoWindows, Windows
 from pmd_mmaction.datasets.whole_steps import WholeStepBatchSampler
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     'ReadableClips',
     'RepeatAugPathListDataset',
     'SubstituteBadVideos',
+    'VideoWindows',
     'WholeStepBatchSampler',
+    'Windows',
     'find_videos',
     'parse_path_list',
     'read_path_list',

@@ -142,7 +142,7 @@ def alignment_distance(projections: Sequence[Tensor], group: GroupStatistics) ->
     Source: the PMD paper, ``d^{H->M}`` (CLFA).
 
     Args:
-        projections: |H| tensors ``(B, L, D)``: student layers after their FC.
+        projections: a tensor per layer of H, ``(B, L, D)``: student layers after their FC.
         group: statistics of the teacher's layers at the same tokens.
 
     Returns:

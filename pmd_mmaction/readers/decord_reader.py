@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from pmd_mmaction.readers.packet_index import is_small
 from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.readers.video_stream import orientation
 
+# Frames up to which decoding on is faster than a seek, after which decord decodes anew.
+_STEPS = 8
 # What decord's older FFmpeg decodes to the same pixels as ours.
 _PIXELS = {'yuv420p', 'yuvj420p', 'yuv422p', 'yuvj422p', 'yuv444p', 'yuvj444p'}
 
@@ -45,7 +48,7 @@ class DecordReader(VideoReader):
             or len(self._container.streams.video) > 1
         ):
             return False
-        frame = next(self._decode_run(0, len(self) - 1, set()), None)
+        frame = next(self._decode_run(0, 0, set()), None)
         return frame is not None and not any(orientation(frame))
 
     def _open_decord(self):
@@ -75,11 +78,19 @@ class DecordReader(VideoReader):
         import decord
 
         try:
-            images = self._decord.get_batch(numbers).asnumpy()
+            images = {n: self._decord_frame(n, before) for before, n in pairwise([None, *numbers])}
         except (RuntimeError, decord.DECORDError):
             self._decord = None
             return None
         width, height = self._size
-        if images.shape[1:3] != (height, width):
-            return None
-        return dict(zip(numbers, images, strict=True))
+        return images if all(i.shape[:2] == (height, width) for i in images.values()) else None
+
+    def _decord_frame(self, number: int, before: int | None) -> np.ndarray:
+        """A frame, decoded from the one read before; decord would seek to each key frame."""
+        near = before is not None and number - before <= _STEPS
+        if near and any(before < key <= number for key in self._index.entries):
+            for _ in range(before + 1, number):
+                self._decord.next()
+        else:
+            self._decord.seek_accurate(number)
+        return self._decord.next().asnumpy()

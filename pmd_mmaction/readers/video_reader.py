@@ -108,6 +108,18 @@ class VideoReader:
         # A copy of what occurs again, since transforms such as Flip write into the pictures.
         return [images[n].copy() if n in numbers[:i] else images[n] for i, n in enumerate(numbers)]
 
+    def frames(self) -> Iterator[np.ndarray]:
+        """All frames in order, each as :meth:`read` gives it, decoded once.
+
+        Raises:
+            VideoError: at the first damage.
+        """
+        with named_errors(self.path):
+            for number, frame in enumerate(self._frames or self._all_frames()):
+                if frame.is_corrupt:
+                    raise VideoError(f'frame {number} is damaged')
+                yield self._convert(frame)
+
     def _open(self) -> None:
         stream = best_stream(self._container)
         self.avg_fps = float(stream.average_rate or 0)

@@ -70,6 +70,7 @@ def test_every_frame_has_its_number(folder, name, reader):
         assert len(video) == len(expected)
         everything = video.read(range(len(video)))
         assert [number(image) for image in everything] == expected
+        assert [number(image) for image in video.frames()] == expected
     with reader(path) as video:
         backwards = range(len(video) - 1, -1, -1)
         assert [number(video.read([n])[0]) for n in backwards] == expected[::-1]

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -10,10 +11,12 @@ from mmengine.config import Config
 from safetensors import safe_open
 
 from pmd_mmaction.datasets import find_videos
+from pmd_mmaction.evaluation import feature_files
+from pmd_mmaction.evaluation.feature_files import Parts
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
 from tools import extract_features
-from tools.extract_features import Parts, main
+from tools.extract_features import main
 
 
 @pytest.fixture(scope='module')
@@ -158,7 +161,7 @@ def test_an_interrupted_run_goes_on(run, monkeypatch):
 
 
 def test_a_half_written_part_does_not_count(run, monkeypatch):
-    monkeypatch.setattr(extract_features, 'atomic_writer', _fails_for_notes)
+    monkeypatch.setattr(feature_files, 'atomic_writer', _fails_for_notes)
     assert run()[0] == 1
     monkeypatch.undo()
     code, out = run()
@@ -175,7 +178,7 @@ def _fails_for_notes(path):
 
 @pytest.mark.parametrize('change', [('--per-patch',), ('--layer', '1')])
 def test_parts_of_another_extraction_are_refused(run, monkeypatch, capsys, change):
-    monkeypatch.setattr(extract_features, 'write_output', _no_space)
+    monkeypatch.setattr(extract_features, 'write_features', _no_space)
     assert run()[0] == 1
     monkeypatch.undo()
     assert run(*change)[0] == 1
@@ -277,3 +280,116 @@ def test_videos_and_output_of_any_name(model, run, tmp_path, capsys):
     code, out = run(out=f'{ODD_NAMES[-1]}.npz', source=['--videos', str(odd)])
     assert code == 0 and capsys.readouterr().out.encode()  # printable
     assert sorted(np.load(out)['names'].tolist()) == sorted(str(odd / name) for name in wanted)
+
+
+# ---------------------------------------------------------------------- windows
+
+
+@pytest.fixture
+def long_video(tmp_path):
+    """27 frames at 10 per second, each of one grey level."""
+    folder = tmp_path / 'videos' / 'day'
+    folder.mkdir(parents=True)
+    write_video(folder / 'a.mp4', [number * 9 for number in range(27)])
+    write_video(folder / 'short.mkv', [0, 200])
+    return folder.parent
+
+
+def write_video(path, levels):
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=10, options=dict(qp='0', g='5'))
+        stream.width = stream.height = 32
+        stream.pix_fmt = 'yuv444p'
+        for level in levels:
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), level, np.uint8), 'rgb24')
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def windows_of(out, name):
+    with safe_open(out / f'{name}.safetensors', 'np') as file:
+        return file.get_tensor('features'), file.get_tensor('times')
+
+
+@torch.no_grad()
+def tokens_of(network, levels):
+    """Tokens of a clip whose frames have one grey level each."""
+    mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
+    frames = (np.array(levels)[:, None] - mean) / std
+    clip = torch.tensor(frames).float().T[None, :, :, None, None].expand(1, 3, 4, 32, 32)
+    return network.backbone.encode(clip).tokens[0].numpy()
+
+
+@pytest.mark.parametrize('workers', ['0', '2'])
+@pytest.mark.parametrize('stride, interval', [(3, 1), (4, 2), (30, 1)])
+def test_windows(model, run, long_video, stride, interval, workers):
+    code, out = run(
+        *('--window', '4', '--stride', str(stride), '--interval', str(interval)),
+        *('--num-workers', workers),
+        out='windows',
+        source=['--videos', str(long_video)],
+    )
+    assert code == 0
+    features, times = windows_of(out, 'day/a.mp4')
+    span = 3 * interval + 1
+    starts = range(0, 27 - span + 1, stride)
+    np.testing.assert_allclose(times, [[s / 10, (s + span) / 10] for s in starts], atol=1e-6)
+    expected = [tokens_of(model[2], [9 * (s + interval * k) for k in range(4)]) for s in starts]
+    np.testing.assert_allclose(features, np.mean(expected, 1), atol=0.05)
+    features, times = windows_of(out, 'day/short.mkv')
+    np.testing.assert_allclose(times, [[0, 0.2]], atol=1e-6)
+    expected = tokens_of(model[2], [0, 200, 200, 200]).mean(0)
+    np.testing.assert_allclose(features[0], expected, atol=0.05)
+
+
+def test_windows_of_patches_and_of_layers(model, run, long_video):
+    code, out = run(
+        *('--window', '4', '--per-patch', '--layer', '2'),
+        out='windows',
+        source=['--videos', str(long_video)],
+    )
+    assert code == 0
+    features, times = windows_of(out, 'day/a.mp4')
+    assert features.shape == (len(times), tiny.PATCHES, 48) and len(times) == 12
+
+
+def test_two_processes_share_the_videos(run, long_video, monkeypatch):
+    for rank in range(2):
+        monkeypatch.setenv('RANK', str(rank))
+        monkeypatch.setenv('WORLD_SIZE', '2')
+        _, out = run('--window', '4', out='windows', source=['--videos', str(long_video)])
+        assert len([*out.rglob('*.safetensors')]) == rank + 1
+
+
+def test_finished_videos_are_not_read_again(run, long_video, monkeypatch, capsys):
+    options = dict(out='windows', source=['--videos', str(long_video)])
+    code, out = run('--window', '4', **options)
+    first = windows_of(out, 'day/a.mp4')[0]
+    (out / 'day' / 'short.mkv.safetensors').unlink()
+    (long_video / 'day' / 'a.mp4').write_bytes(b'')
+    assert run('--window', '4', **options)[0] == 0
+    assert '1 videos written, 1 there' in capsys.readouterr().out
+    np.testing.assert_array_equal(windows_of(out, 'day/a.mp4')[0], first)
+    assert run('--window', '4', '--stride', '1', **options)[0] == 1
+    assert 'is of another config, checkpoint or option' in capsys.readouterr().err
+
+
+def test_a_broken_video_has_no_windows(run, long_video, capsys):
+    (long_video / 'bad.mp4').write_text('no video')
+    options = dict(out='windows', source=['--videos', str(long_video)])
+    assert run('--window', '4', **options)[0] == 1
+    assert 'bad.mp4 cannot be read' in capsys.readouterr().err
+    code, out = run('--window', '4', '--skip-broken', **options)
+    assert code == 3 and len([*out.rglob('*.safetensors')]) == 2
+
+
+def test_a_window_of_another_length_is_refused(run, long_video, capsys):
+    assert run('--window', '16', out='w', source=['--videos', str(long_video)])[0] == 1
+    assert '--window 16: the backbone takes 4 frames' in capsys.readouterr().err
+
+
+def test_two_videos_of_one_name_are_refused(run, long_video, tmp_path, capsys):
+    videos = [str(long_video / 'day' / 'a.mp4'), str(tmp_path / 'a.mp4')]
+    shutil.copy(*videos)
+    assert run('--window', '4', out='w', source=['--videos', *videos])[0] == 1
+    assert 'would both be written to' in capsys.readouterr().err

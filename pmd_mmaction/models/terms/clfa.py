@@ -5,17 +5,20 @@ from typing import Mapping, Sequence
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 
 from pmd_mmaction import arguments
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.norm import LAYER_NORM
 from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Term
 
 ALIGN_TOKENS = ('visible', 'masked')
+STUDENT_NORMS = ('none', 'layer_norm')
 
 
 @MODELS.register_module(name=['CLFATerm', 'CLFANeck'])
@@ -33,6 +36,10 @@ class CLFATerm(Term):
         teacher_dims: teacher name to width. The recognizer fills it in.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
+        student_norm: ``'layer_norm'`` normalises the student's tokens, without weights, before their
+            FC; ``'none'`` takes them as they leave their block (the paper's letter). The stream
+            of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
+        fc_std: standard deviation of the FCs at the start, 0 for zeros; None: by ``init_cfg``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
         group_sizes: numbers of (shallow, medium, deep) layers, for every encoder, student or
             teacher, whose depth is their sum: ``[(4, 3, 3)]`` for those of 10 layers. Others
@@ -53,6 +60,8 @@ class CLFATerm(Term):
         num_patches: int,
         teacher_dims: Mapping[str, int],
         align_tokens: str = 'visible',
+        student_norm: str = 'none',
+        fc_std: float | None = None,
         channel_reduction: str = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
         init_cfg: dict | list | None = None,
@@ -68,12 +77,17 @@ class CLFATerm(Term):
             )
         arguments.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
         arguments.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
+        arguments.require_one_of(self, STUDENT_NORMS, student_norm=student_norm)
+        if fc_std is not None:
+            arguments.require_number(self, at_least=0, fc_std=fc_std)
         arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.group_sizes = group_sizes
         shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
         self.student_layers = (*shallow, *medium)
         self.num_shallow = len(shallow)
         self.align_tokens = align_tokens
+        self.student_norm = student_norm
+        self.fc_std = fc_std
         self.channel_reduction = channel_reduction
         self.projections = ModuleDict(
             {
@@ -84,6 +98,14 @@ class CLFATerm(Term):
         self.completion = None
         if align_tokens == 'masked':
             self.completion = MaskedTokenCompletion(student_dims, num_patches)
+
+    def init_weights(self) -> None:
+        """Initialises the FCs and, if there is one, the completion."""
+        super().init_weights()
+        if self.fc_std is not None:
+            for fcs in self.projections.values():
+                for fc in fcs:
+                    nn.init.normal_(fc.weight, std=self.fc_std)
 
     def teacher_groups(self, depth: int) -> tuple[range, range]:
         """Medium and deep layers of a teacher: the targets."""
@@ -100,6 +122,8 @@ class CLFATerm(Term):
         layers = [step.layers[index] for index in self.student_layers]
         if self.completion is not None:
             layers = [self.completion(z, *step.student) for z in layers]
+        if self.student_norm == 'layer_norm':
+            layers = [layer_norm(z, z.shape[-1:], eps=LAYER_NORM['eps']) for z in layers]
         return {
             f'loss_{self.name}_{name}': self.weight(name) * self.distance(name, layers, groups)
             for name, groups in step.groups[self.name].items()

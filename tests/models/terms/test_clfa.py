@@ -57,9 +57,11 @@ def align(term, layers, groups):
 
 
 @pytest.mark.parametrize('align_tokens', ['visible', 'masked'])
-@pytest.mark.parametrize('reduction', ['mean', 'sum'])
-def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction):
-    term = make(align_tokens=align_tokens, channel_reduction=reduction)
+@pytest.mark.parametrize(
+    'reduction, norm', [('mean', 'none'), ('sum', 'none'), ('mean', 'layer_norm')]
+)
+def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction, norm):
+    term = make(align_tokens=align_tokens, channel_reduction=reduction, student_norm=norm)
     count = term.token_index(VIEWS).shape[1]
     # The student has layers 0-5: shallow is 0-1, medium is 2-3.
     assert term.student_layers == (0, 1, 2, 3)
@@ -67,6 +69,11 @@ def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction)
     completed = layers
     if align_tokens == 'masked':
         completed = [term.completion(z, *VIEWS['student']) for z in layers]
+    if norm == 'layer_norm':
+        completed = [
+            (z - z.mean(-1, keepdim=True)) / (z.var(-1, unbiased=False, keepdim=True) + 1e-6).sqrt()
+            for z in completed
+        ]
     groups, expected = {}, {}
     for seed, (name, dims) in enumerate(TEACHERS.items()):
         teacher = random_layers(DEPTHS[name], count, dims, seed + 1)
@@ -132,11 +139,24 @@ def test_init_weights_reaches_the_projections():
     assert term.completion.query_token.any()
 
 
+@pytest.mark.parametrize('std', [0, 0.02])
+def test_the_projections_may_start_small(std):
+    term = CLFATerm(**{**SIZES, 'student_dims': 600}, fc_std=std, align_tokens='masked')
+    term.init_weights()
+    for fcs in term.projections.values():
+        for fc in fcs:
+            assert fc.weight.std().item() == pytest.approx(std, rel=0.05)
+            assert not fc.bias.any()
+    assert term.completion.key_value.weight.std() > 0.02
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
         (dict(student_depth=8), '8 layers'),
         (dict(align_tokens='all'), "align_tokens is 'all'"),
+        (dict(student_norm='batch'), "student_norm is 'batch'"),
+        (dict(fc_std=-0.1), 'fc_std is -0.1'),
         (dict(channel_reduction='max'), "channel_reduction is 'max'"),
         (dict(loss_weight=-1), 'CLFATerm: loss_weight is -1'),
     ],

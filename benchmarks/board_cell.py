@@ -1,0 +1,134 @@
+"""One cell of the leaderboard: a training and what its encoder is worth, in a process of its own.
+
+    python benchmarks/board_cell.py CONFIG --seed 0 --work-dir DIR --clips CLIPS.pt --out CELL.json
+
+`leaderboard.py` writes the config and calls this. An interrupted cell goes on.
+"""
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from harness import machine_line
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.datasets import ReadableClips, read_path_list
+from pmd_mmaction.evaluation import (
+    choose_pipeline,
+    compute_features,
+    first_of_each_class,
+    fit_linear_probe,
+    knn_scores,
+    load_frozen,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+SPLITS = ('train', 'val')
+FEW = 10
+Clips = dict[str, tuple[Tensor, Tensor]]
+
+
+def read_clips(cfg: Config, root: Path) -> Clips:
+    """Split to ``(S, 3, T, H, W)`` uint8 clips and ``(S,)`` labels of a demo data set."""
+    init_default_scope('mmaction')
+    clips = {}
+    for split in SPLITS:
+        entries = read_path_list(root / f'{split}.txt', str(root))
+        paths = [str(root / name) for name, _ in entries]
+        loader = DataLoader(
+            ReadableClips(paths, choose_pipeline(cfg)), 64, collate_fn=lambda items: items
+        )
+        pixels = [item['inputs'] for items in loader for item in items]
+        clips[split] = torch.cat(pixels), torch.tensor([label for _, label in entries])
+    return clips
+
+
+def evaluate(cfg: Config, checkpoint: str, clips: Clips, device: str) -> dict[str, float]:
+    """Top-1 on the validation clips of classifiers on frozen features.
+
+    Args:
+        cfg: of the pre-training.
+        checkpoint: the student.
+        clips: see :func:`read_clips`.
+        device: ``'cpu'`` or ``'cuda'``.
+
+    Returns:
+        Of ``knn`` (20 neighbours), ``linear`` (all labels), ``linear_few`` (10 labels a class).
+    """
+    model = load_frozen(cfg, checkpoint, device)
+    features = {split: _features(model, pixels) for split, (pixels, _) in clips.items()}
+    (_, known), (_, wanted) = clips['train'], clips['val']
+    few = first_of_each_class(known, FEW)
+    heads = {
+        'linear': fit_linear_probe(features['train'], known),
+        'linear_few': fit_linear_probe(features['train'][few], known[few]),
+    }
+    scores = {name: features['val'] @ w.T + b for name, (w, b) in heads.items()}
+    scores['knn'] = knn_scores(features['train'], known, features['val'], min(20, len(known)))
+    return {name: (s.argmax(1) == wanted).double().mean().item() for name, s in scores.items()}
+
+
+def _features(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+    batches = []
+    for part in pixels.split(64):
+        data = dict(inputs=list(part[:, None]), data_samples=[])
+        inputs = model.data_preprocessor(data, training=False)['inputs']
+        batches.append(compute_features(model, inputs).cpu())
+    return torch.cat(batches)
+
+
+def train(config: str, seed: int, work_dir: Path, device: str) -> float:
+    """Runs the training to its end, through the Runner; returns its seconds, 0 if it was done."""
+    if (work_dir / 'student.pth').exists():
+        return 0.0
+    work_dir.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(sys.executable, 'tools/train.py', config, '--resume', '--no-validate'),
+        *('--seed', str(seed), '--work-dir', str(work_dir)),
+    ]
+    start = time.perf_counter()
+    with (work_dir / 'output.txt').open('a') as output:
+        status = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output).returncode
+    if status:
+        raise SystemExit(f'{work_dir}: training failed; see output.txt')
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    logging.disable(logging.INFO)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('--seed', type=int, required=True)
+    parser.add_argument('--work-dir', type=Path, required=True)
+    parser.add_argument('--clips', required=True, help='what read_clips gives, saved')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--note', type=json.loads, default={}, help='goes into the JSON')
+    parser.add_argument('--device', default='cpu')
+    args = parser.parse_args()
+    cfg = Config.fromfile(args.config)
+    seconds = train(args.config, args.seed, args.work_dir, args.device)
+    init_default_scope('mmaction')
+    student = args.work_dir / 'student.pth'
+    clips = torch.load(args.clips)
+    result = dict(
+        args.note,
+        seed=args.seed,
+        seconds=round(seconds),
+        machine=machine_line(args.device),
+        top1=evaluate(cfg, str(student), clips, args.device),
+    )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

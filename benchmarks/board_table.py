@@ -1,0 +1,84 @@
+"""Statistics, table and picture of a leaderboard."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness import markdown
+from scipy.stats import t as student_t
+
+Results = Mapping[str, Sequence[Mapping]]
+METRICS = dict(knn='kNN', linear='linear', linear_few='linear, 10 labels')
+
+
+class Estimate(NamedTuple):
+    """A mean with the half width of its 95 % interval (Student's t; NaN for one value).
+
+    Attributes:
+        mean: of the values.
+        half: half width.
+        p: two-sided probability of a mean so far from 0 if it were 0.
+    """
+
+    mean: float
+    half: float
+    p: float
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean, interval and one-sample t-test against 0."""
+    mean, n = statistics.mean(values), len(values)
+    if n < 2:
+        return Estimate(mean, math.nan, math.nan)
+    error = statistics.stdev(values) / n**0.5
+    if not error:
+        return Estimate(mean, 0.0, float(mean == 0))
+    p = 2 * student_t.sf(abs(mean) / error, n - 1)
+    return Estimate(mean, student_t.ppf(0.975, n - 1) * error, float(p))
+
+
+def gain(cells: Sequence[Mapping], base: Sequence[Mapping], metric: str) -> Estimate:
+    """Difference of two methods, paired by seed."""
+    other = {cell['seed']: cell['top1'][metric] for cell in base}
+    return estimate([c['top1'][metric] - other[c['seed']] for c in cells if c['seed'] in other])
+
+
+def as_markdown(results: Results) -> str:
+    """The board: top-1 in %, and the gain over the first method with its interval and p."""
+    base = next(iter(results.values()))
+    rows = []
+    for name, cells in results.items():
+        row = [name, cells[0]['epochs'], f'{cells[0]["gflops_per_clip"]:.2f}', len(cells)]
+        for metric in METRICS:
+            mean = estimate([cell['top1'][metric] for cell in cells])
+            row.append(f'{100 * mean.mean:.1f} ± {100 * mean.half:.1f}')
+        if cells is base:
+            row.append('')
+        else:
+            better = gain(cells, base, 'linear')
+            row.append(f'{100 * better.mean:+.1f} ± {100 * better.half:.1f} (p {better.p:.2f})')
+        rows.append(row)
+    header = ('method', 'epochs', 'GFLOPs per clip', 'seeds', *METRICS.values(), 'linear, gain')
+    return markdown(header, rows)
+
+
+def plot(results: Results, path: Path) -> None:
+    """Linear accuracy against compute, with intervals."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    for name, cells in results.items():
+        mean = estimate([100 * cell['top1']['linear'] for cell in cells])
+        compute = cells[0]['gflops_per_clip'] * cells[0]['epochs']
+        axes.errorbar(compute, mean.mean, mean.half, fmt='o', capsize=3, label=name)
+    axes.set_xlabel('GFLOPs per video of the data set')
+    axes.set_ylabel('top-1 of a linear probe, %')
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)

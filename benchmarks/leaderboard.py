@@ -1,0 +1,206 @@
+r"""Methods compared on the embedded videos: paired seeds, intervals, a test against the first one.
+
+    make demo                                      # makes the two teachers
+    python benchmarks/leaderboard.py --seeds 3 \
+        base=configs/pmd/demo/base.py psd=configs/pmd/demo/psd.py \
+        half=configs/pmd/vit-tiny_demo_pretrain.py:model.clfa.loss_weight=0.5
+
+A method is NAME=CONFIG[:KEY=VALUE ...]. A cell is one training of one method with one seed, and the
+evaluation of its encoder; it is kept as a small JSON under benchmarks/results/ and not run again,
+so a board grows over days and machines.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from board_cell import read_clips
+from board_table import as_markdown, plot
+from harness import add_device
+from mmengine.config import Config, DictAction
+from tqdm import tqdm
+
+import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.functional import PhaseSchedule
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / 'benchmarks/results'
+
+
+class Method(NamedTuple):
+    """A row of the board.
+
+    Attributes:
+        name: in the table and in the names of files.
+        config: path of its config.
+        changes: dotted keys to values.
+    """
+
+    name: str
+    config: str
+    changes: dict
+
+
+def parse_method(text: str) -> Method:
+    """Reads NAME=CONFIG[:KEY=VALUE ...]."""
+    name, separator, rest = text.partition('=')
+    config, *changes = rest.split(':')
+    if not separator or not name.replace('-', '').replace('_', '').replace('.', '').isalnum():
+        raise argparse.ArgumentTypeError(f'{text!r} is not NAME=CONFIG[:KEY=VALUE ...]')
+    if not (ROOT / config).is_file():
+        raise argparse.ArgumentTypeError(f'{name}: there is no config {config}')
+    return Method(name, config, dict(_parse_change(change) for change in changes))
+
+
+def _parse_change(text: str) -> tuple[str, object]:
+    key, _, value = text.partition('=')
+    return key, DictAction._parse_iterable(value)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('methods', nargs='+', type=parse_method, help='the first one is the base')
+    parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument('--epochs', type=int, default=16, help='of the first method')
+    parser.add_argument(
+        '--budget',
+        choices=('passes', 'flops'),
+        default='passes',
+        help='what is equal: passes of the student, or operations (then epochs differ)',
+    )
+    parser.add_argument('--data', type=Path, default=Path('data/demo'), help='a demo data set')
+    parser.add_argument('--teachers', type=Path, default=Path('work_dirs/demo'))
+    parser.add_argument('--results', type=Path, default=RESULTS, help='folder of the cells')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/leaderboard'))
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='trainings at a time')
+    parser.add_argument('--plot', type=Path, help='write accuracy against compute as a picture')
+    add_device(parser)
+    return parser.parse_args(argv)
+
+
+# ---------------------------------------------------------------------- configs
+
+
+def configure(method: Method, epochs: int, args: argparse.Namespace) -> Config:
+    """The config of a cell: the method's, with phases of ``epochs`` in all."""
+    cfg = Config.fromfile(ROOT / method.config)
+    cfg.merge_from_dict(method.changes)
+    curriculum = cfg.default_hooks.curriculum
+    phases = PhaseSchedule.of_config(curriculum.phases).phases
+    curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
+    cfg.train_dataloader.dataset.ann_file = str(args.data / 'train.txt')
+    cfg.train_dataloader.dataset.data_prefix = dict(video=str(args.data))
+    for teacher in teachers_of(cfg):
+        if teacher.get('checkpoint'):  # below the folder where `make demo` puts it
+            name = Path(teacher.checkpoint).relative_to('work_dirs/demo')
+            teacher.checkpoint = str(args.teachers / name)
+    return cfg
+
+
+def teachers_of(cfg: Config) -> list[dict]:
+    """The configs of the teachers, whichever way the model names them."""
+    model = cfg.model
+    named = [model.get(name) for name in ('image_teacher', 'video_teacher')]
+    return [t for t in (*named, *(model.get('teachers') or {}).values()) if t]
+
+
+def share(epochs: int, phases: int) -> list[int]:
+    """Epochs of each phase; the first phases get what is left over."""
+    return [epochs // phases + (i < epochs % phases) for i in range(phases)]
+
+
+def step_gflops(cfg: Config) -> float:
+    """GFLOPs of a step per clip, the mean over the epochs; trained parts count three times."""
+    from flops import iteration_gflops
+    from mmaction.registry import MODELS
+    from mmengine.registry import init_default_scope
+
+    init_default_scope('mmaction')
+    cfg = cfg.copy()
+    for teacher in teachers_of(cfg):
+        teacher.pop('checkpoint', None)
+    model = MODELS.build(cfg.model).eval()
+    phases = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases).phases
+    total = sum(iteration_gflops(model, p)['PMD step'] * (p.end - p.begin) for p in phases)
+    return total / phases[-1].end
+
+
+# ---------------------------------------------------------------------- cells
+
+
+def cell_path(method: Method, seed: int, args: argparse.Namespace) -> Path:
+    """Where the result of a cell is kept."""
+    board = f'{args.data.name}_{args.budget}_{args.epochs}'
+    return args.results / board / f'{method.name}_seed{seed}.json'
+
+
+def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> None:
+    """Trains and evaluates a cell that is not there yet."""
+    out = cell_path(method, seed, args)
+    if out.exists():
+        found = json.loads(out.read_text())
+        if (found['config'], found['changes']) != (method.config, method.changes):
+            raise SystemExit(f'{out} is of another config; give {method.name} another name')
+        return
+    work = (args.work_dir / out.parent.name / out.stem).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    configure(method, epochs, args).dump(work / 'config.py')
+    note = dict(
+        method=method.name,
+        config=method.config,
+        changes=method.changes,
+        epochs=epochs,
+        gflops_per_clip=round(gflops, 4),
+    )
+    command = [
+        *(sys.executable, '-W', 'ignore', 'benchmarks/board_cell.py', work / 'config.py'),
+        *('--seed', seed, '--work-dir', work, '--out', out.resolve(), '--device', args.device),
+        *('--clips', (args.work_dir / f'{args.data.name}.pt').resolve()),
+        *('--note', json.dumps(note)),
+    ]
+    threads = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
+    status = subprocess.run(map(str, command), cwd=ROOT, env={**os.environ, **threads}).returncode
+    if status:
+        raise SystemExit(f'{method.name}, seed {seed}: failed')
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    clips = args.work_dir / f'{args.data.name}.pt'
+    if not clips.exists():
+        clips.parent.mkdir(parents=True, exist_ok=True)
+        cfg = configure(args.methods[0], args.epochs, args)
+        torch.save(read_clips(cfg, args.data), clips)
+    gflops = [step_gflops(configure(m, args.epochs, args)) for m in args.methods]
+    epochs = [args.epochs] * len(gflops)
+    if args.budget == 'flops':
+        epochs = [round(args.epochs * gflops[0] / g) for g in gflops]
+    cells = [
+        (method, seed, length, cost, args)
+        for seed in range(args.seeds)
+        for method, length, cost in zip(args.methods, epochs, gflops, strict=True)
+    ]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(tqdm(pool.map(lambda cell: run_cell(*cell), cells), total=len(cells)))
+    results = {
+        method.name: [
+            json.loads(cell_path(method, seed, args).read_text()) for seed in range(args.seeds)
+        ]
+        for method in args.methods
+    }
+    print(as_markdown(results))
+    if args.plot:
+        plot(results, args.plot)
+
+
+if __name__ == '__main__':
+    main()

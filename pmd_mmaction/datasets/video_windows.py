@@ -1,0 +1,140 @@
+"""Windows at even distances along videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.dataset import Compose
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from pmd_mmaction.datasets.path_list import NO_LABEL
+from pmd_mmaction.transforms.video_transforms import READERS
+
+
+class Windows(NamedTuple):
+    """Successive windows of one video.
+
+    Attributes:
+        video: index of the video.
+        clips: ``(crops * W, C, T, H, W)``, the windows of the first crop first.
+        times: ``(W, 2)`` float32 begin and end of each window in seconds, by the average rate.
+        last: whether the video ends with these.
+        error: why the video cannot be read to its end; then there are no clips.
+    """
+
+    video: int
+    clips: Tensor | None
+    times: np.ndarray
+    last: bool
+    error: str | None = None
+
+
+class VideoWindows(IterableDataset):
+    """Windows of ``length`` frames, their first frames ``stride`` frames apart.
+
+    A video is decoded once, from its beginning to its end. Its windows are those that lie within
+    it; one that is shorter than a window gives a single one, in which its last frame is repeated.
+    Each worker takes videos of its own.
+
+    Args:
+        paths: the videos.
+        pipeline: from a path to ``inputs``; its sampling step is replaced.
+        stride: frames from one window to the next, at least 1.
+        at_a_time: windows in one item.
+        length: frames of a window; None: as the pipeline samples.
+        interval: frames from one frame of a window to the next; None: as the pipeline samples.
+
+    Raises:
+        ValueError: for a pipeline that samples no clips of consecutive frames.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        pipeline: Sequence[dict],
+        stride: int,
+        at_a_time: int = 8,
+        length: int | None = None,
+        interval: int | None = None,
+    ) -> None:
+        self.paths = list(paths)
+        self.stride, self.at_a_time = stride, at_a_time
+        place = next((i for i, step in enumerate(pipeline) if 'clip_len' in step), None)
+        decodes = place is not None and 'Decode' in str(pipeline[place + 1 :][:1])
+        if not decodes:
+            raise ValueError(
+                'the pipeline has no step with a clip_len, followed by one that decodes'
+            )
+        sampling = pipeline[place]
+        self.length = length or sampling['clip_len']
+        self.interval = interval or sampling.get('frame_interval', 1)
+        readers = [step.get('reader', 'pyav') for step in pipeline[:place]]
+        self.reader = READERS[readers[0] if readers else 'pyav']
+        self.transform = Compose(pipeline[place + 2 :])
+
+    def __iter__(self) -> Iterator[Windows]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        for video in range(first, len(self.paths), step):
+            try:
+                yield from self._windows(video)
+            except Exception as error:  # whatever a decoder raises
+                reason = f'{type(error).__name__}: {error}'.splitlines()[0]
+                yield Windows(video, None, np.zeros((0, 2), np.float32), True, reason)
+
+    def _windows(self, video: int) -> Iterator[Windows]:
+        """All windows of a video, ``at_a_time`` in an item; the last item may be empty."""
+        with self.reader(self.paths[video]) as reader:
+            rate = reader.avg_fps or 25.0
+            spans, clips = [], []
+            for span, frames in self._cut(reader.frames()):
+                if len(clips) == self.at_a_time:
+                    yield self._pack(video, spans, clips, rate, False)
+                    spans, clips = [], []
+                spans.append(span)
+                clips.append(frames)
+            yield self._pack(video, spans, clips, rate, True)
+
+    def _cut(
+        self, frames: Iterator[np.ndarray]
+    ) -> Iterator[tuple[tuple[int, int], list[np.ndarray]]]:
+        """Begin and end, in frames, and the frames of each window."""
+        offsets = range(0, self.length * self.interval, self.interval)
+        kept: dict[int, np.ndarray] = {}
+        start = number = 0
+        for number, frame in enumerate(frames):
+            if number >= start:
+                kept[number] = frame
+            if number == start + offsets[-1]:
+                yield (start, number + 1), [kept[start + offset] for offset in offsets]
+                start += self.stride
+                kept = {n: kept[n] for n in kept if n >= start}
+        if not start:
+            yield (0, number + 1), [kept[min(offset, number)] for offset in offsets]
+
+    def _pack(
+        self,
+        video: int,
+        spans: list[tuple[int, int]],
+        clips: list[list[np.ndarray]],
+        rate: float,
+        last: bool,
+    ) -> Windows:
+        height, width = clips[0][0].shape[:2]
+        results = dict(
+            filename=self.paths[video],
+            label=NO_LABEL,
+            start_index=0,
+            modality='RGB',
+            imgs=[frame for frames in clips for frame in frames],
+            clip_len=self.length,
+            num_clips=len(clips),
+            frame_interval=self.interval,
+            original_shape=(height, width),
+            img_shape=(height, width),
+        )
+        times = (np.array(spans) / rate).astype(np.float32)
+        return Windows(video, self.transform(results)['inputs'], times, last)

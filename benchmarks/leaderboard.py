@@ -12,6 +12,7 @@ so a board grows over days and machines.
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -174,6 +175,7 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
 
 
 def main(argv: list[str] | None = None) -> None:
+    logging.disable(logging.INFO)
     args = parse_args(argv)
     clips = args.work_dir / f'{args.data.name}.pt'
     if not clips.exists():

@@ -16,10 +16,10 @@ class Views:
 
     Args:
         masker: ranks the patches.
-        num_masks: masks per clip K; their visible sets are disjoint while they fit.
-        wider: name to a mask ratio below the student's.
-        decode: ranks the masked patches; those ranked first are decoded. None: all are.
-        decode_ratio: share of the masked patches that are not decoded.
+        num_masks: masks per clip K; their visible sets are disjoint as far as they fit.
+        wider: name of each wider view to its mask ratio, below the student's.
+        decode: ranks the masked patches; those ranked first are decoded. None decodes all.
+        decode_ratio: fraction of the masked patches that are not decoded.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Views:
         self.decode_ratio = decode_ratio
 
     def check_ratio(self, mask_ratio: float) -> None:
-        """Refuses a ratio of the student's that one of the views cannot have.
+        """Refuses a mask ratio of the student that is invalid for one of the views.
 
         Raises:
             ValueError: naming the ratio, and the view.
@@ -66,10 +66,10 @@ class Views:
 
         Args:
             batch: number of clips B.
-            mask_ratio: the student's share of masked patches.
-            generator: source of randomness; its device is the result's.
-            auxiliary_ratio: that of the auxiliary teacher's own view; None: it sees what the
-                student sees.
+            mask_ratio: fraction of the patches masked for the student.
+            generator: random generator; the result is on its device.
+            auxiliary_ratio: mask ratio of the auxiliary teacher's own view; None: it sees what
+                the student sees.
 
         Returns:
             ``'student'``, ``'auxiliary'`` and the wider views, ``B * num_masks`` rows each.

@@ -9,18 +9,28 @@ TARGET_NORMS = ('layer_norm', 'none')
 
 
 def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tensor:
-    """Teacher features as the losses see them.
+    """Normalises teacher features before they become targets.
+
+    ``layer_norm``: ``(t - mean) / sqrt(var + 1e-5)`` over the D channels, biased variance, no
+    affine part.
+
+    Source: normalised targets as in MAE, https://arxiv.org/abs/2111.06377, applied to features;
+        ``'none'`` is MVD's raw target, https://github.com/ruiwang2021/mvd.
 
     Args:
         features: ``(..., D)`` float features of a frozen teacher.
-        target_norm: ``'layer_norm'`` (zero mean, unit variance per token, no affine) or
-            ``'none'`` (raw).
+        target_norm: ``'layer_norm'`` (zero mean and unit variance per token) or ``'none'``.
 
     Returns:
         ``(..., D)`` features of the same dtype.
 
     Raises:
         ValueError: for an unknown ``target_norm``.
+
+    Example:
+        >>> import torch
+        >>> normalize_target(torch.tensor([1.0, 2.0, 3.0]))
+        tensor([-1.2247,  0.0000,  1.2247])
     """
     if target_norm == 'layer_norm':
         return F.layer_norm(features, features.shape[-1:])
@@ -32,7 +42,10 @@ def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tenso
 def patch_distance(
     prediction: Tensor, target: Tensor, distance: str = 'l2', channel_reduction: str = 'mean'
 ) -> Tensor:
-    """Loss of every patch: ``||x_p - x'_p||^2`` (paper, base loss and PSD), in float32.
+    """Loss of each patch: ``L_p = ||x_p - x'_p||^2``, computed in float32.
+
+    Source: the PMD paper, ``L_base`` and ``L_pg``. ``'smooth_l1'``: MVD,
+        https://github.com/ruiwang2021/mvd; Fast R-CNN, https://arxiv.org/abs/1504.08083.
 
     Args:
         prediction: ``(B, M, D)`` decoded student features.
@@ -45,6 +58,14 @@ def patch_distance(
 
     Raises:
         ValueError: for shapes that differ or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> student, teacher = torch.tensor([[[1.0, 3.0]]]), torch.zeros(1, 1, 2)
+        >>> patch_distance(student, teacher)  # (1 + 9) / 2
+        tensor([[5.]])
+        >>> patch_distance(student, teacher, 'smooth_l1')  # (0.5 + 2.5) / 2
+        tensor([[1.5000]])
     """
     if prediction.shape != target.shape:
         raise ValueError(
@@ -71,10 +92,17 @@ def patch_distance(
 def masked_mean(patch_loss: Tensor) -> Tensor:
     """Mean over the masked patches: ``1/N_M sum_{p in M} L_p``, averaged over the clips.
 
+    Source: the PMD paper, ``L_base`` and ``L_pg``.
+
     Args:
         patch_loss: ``(B, M)`` losses of the masked patches.
 
     Returns:
-        Scalar.
+        Scalar of the same dtype.
+
+    Example:
+        >>> import torch
+        >>> masked_mean(torch.tensor([[1.0, 3.0], [5.0, 7.0]]))
+        tensor(4.)
     """
     return patch_loss.mean()

@@ -94,7 +94,7 @@ def test_a_clip_does_not_depend_on_how_many_there_are(demo):
     )
 
 
-def test_splits_share_no_picture_film_or_digit(demo):
+def test_splits_share_no_picture_video_or_digit(demo):
     assert not set(demo.shipped_pictures('train')) & set(demo.shipped_pictures('val'))
     train, val = (demo.read_sources(split, 32) for split in demo.SPLITS)
     for digit in demo.DIGITS.values():

@@ -36,10 +36,10 @@ class CLFATerm(Term):
         teacher_dims: teacher name to width. The recognizer fills it in.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
-        student_norm: ``'layer_norm'`` normalises the student's tokens, without weights,
-            before their FC; ``'none'`` takes them as they leave their block (the paper's letter).
-            The stream of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
-        fc_std: standard deviation of the FCs at the start, 0 for zeros; None: by ``init_cfg``.
+        student_norm: ``'layer_norm'`` normalises the student's tokens (no affine part) before
+            their FC; ``'none'`` uses the block outputs as they are (the literal equation). The
+            residual stream of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
+        fc_std: standard deviation of the initial FC weights, 0 for zeros; None uses ``init_cfg``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
         group_sizes: numbers of (shallow, medium, deep) layers, for every encoder, student or
             teacher, whose depth is their sum: ``[(4, 3, 3)]`` for those of 10 layers. Others

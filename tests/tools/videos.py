@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 
-def write_film(
+def write_video(
     path: Path,
     frames: int = 20,
     size: tuple[int, int] = (64, 48),
@@ -16,7 +16,7 @@ def write_film(
     options: dict[str, str] | None = None,
     milliseconds: list[int] | None = None,
 ) -> Path:
-    """A film whose upper half is white; its left edge brightens from frame to frame.
+    """A video whose upper half is white; its left edge brightens from frame to frame.
 
     25 frames a second, or at the given times.
     """
@@ -82,7 +82,7 @@ def read_times(path: Path) -> np.ndarray:
         return np.array([float(frame.time) for frame in container.decode(video=0)])
 
 
-def read_film(path: Path) -> np.ndarray:
+def read_video(path: Path) -> np.ndarray:
     """All frames (T, H, W, 3), as stored."""
     with av.open(str(path)) as container:
         return np.stack([f.to_ndarray(format='rgb24') for f in container.decode(video=0)])

@@ -10,7 +10,7 @@ import av
 import cv2
 import numpy as np
 
-from tests.tools.films import patch_box, turn
+from tests.tools.videos import patch_box, turn
 
 FRAMES = 40
 
@@ -34,7 +34,7 @@ def write(
     milliseconds=None,
     bt709: bool = False,
 ) -> Path:
-    """A film of 40 frames with a key frame every 12, B-frames where the codec has them.
+    """A video of 40 frames with a key frame every 12, B-frames where the codec has them.
 
     Args:
         path: its suffix names the container.

@@ -3,7 +3,14 @@
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
 from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
-from pmd_mmaction.models.maskers import CubeMasker, Masker, RunningCellMasker, TubeMasker, View
+from pmd_mmaction.models.maskers import (
+    CubeMasker,
+    Masker,
+    ObjectTubeMasker,
+    RunningCellMasker,
+    TubeMasker,
+    View,
+)
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, MaskedDistillation, PMDRecognizer
 from pmd_mmaction.models.teachers import (
     FeatureTeacher,
@@ -38,6 +45,7 @@ __all__ = [
     'MaskedDistillation',
     'MaskedVisionTransformer',
     'Masker',
+    'ObjectTubeMasker',
     'PMDRecognizer',
     'PSDTerm',
     'PatchTerm',

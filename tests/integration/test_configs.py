@@ -71,6 +71,7 @@ def _use_clips(cfg: Config, clips: Path, work_dir: Path) -> Config:
     cfg.train_dataloader.dataset.update(
         ann_file=str(clips / 'train.txt'), data_prefix=dict(video=str(clips))
     )
+    tiny.use_objects(cfg, work_dir / 'objects')
     return cfg
 
 

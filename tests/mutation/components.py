@@ -153,6 +153,22 @@ COMPONENTS = {
         ('completion: keys without position', ' + gather_tokens(positions, visible_index)', ''),
         ('completion: raw tokens', 'keys = self.norm(tokens) +', 'keys = tokens +'),
     ],
+    ('models/maskers/object_tube.py', 'models/maskers/test_object_tube.py'): [
+        ('object masker: the ratio of all patches', 'return self.token_grid[1] * self.token_grid[2]', 'return self.group_shape[1]'),
+        ('object masker: no tubes', 'visible.repeat(1, t)', 'visible.repeat(1, t) & (noise < 0.5)'),
+    ],
+    ('transforms/motion/pasting.py', 'transforms/motion/test_motion_golden.py'): [
+        ('pasting: anticlockwise', '-int(angle)', 'int(angle)'),
+        ('pasting: whole angles no more', '-int(angle)', '-angle'),
+        ('pasting: grown to the right', '(right - left - width) // 2', '(right - left - width + 1) // 2 * 0'),
+        ('pasting: smaller ones behind', 'np.argsort(-sides', 'np.argsort(sides'),
+        ('pasting: resized once', 'rotate_object(resize_object(source, *side), angle)', 'rotate_object(resize_object(pictures[k], *side), angle)'),
+    ],
+    ('transforms/motion/trajectories.py', 'transforms/motion/test_motion_golden.py'): [
+        ('paths: ends repeated', "mode='symmetric'", "mode='edge'"),
+        ('paths: points cut off', 'np.round(np.linspace(0, smoothed.shape[1] - 1, frames))', 'np.linspace(0, smoothed.shape[1] - 1, frames)'),
+        ('paths: one axis', 'smoothed.min(1, keepdims=True), smoothed.max(1, keepdims=True)', 'smoothed.min(keepdims=True), smoothed.max(keepdims=True)'),
+    ],
     ('models/terms/unit_alignment.py', 'models/recognizers/test_dmae_golden.py'): [
         ('unit alignment: squared', '.abs().mean()', '.square().mean()'),
         ('unit alignment: student of any length', 'F.normalize(self.projections[name](step.layers[layer]).float(), dim=-1)', 'self.projections[name](step.layers[layer])'),

@@ -28,6 +28,17 @@ EQUATIONS = {
         ('mean over masked patches: sum', 'return patch_loss.mean()', 'return patch_loss.sum()'),
         ('mean over masked patches: sum over patches', 'return patch_loss.mean()', 'return patch_loss.sum(-1).mean()'),
     ],
+    ('functional/object_tokens.py', 'functional/test_object_tokens.py'): [
+        ('object tokens: without the extra one', 'place <= high', 'place < high'),
+        ('object tokens: the first frame of a step', 'of_step[..., :2].amin(3)', 'of_step[..., 0, :2]'),
+        ('object tokens: rows and columns swapped', '((1, rows, frame_size[0]), (0, columns, frame_size[1]))', '((0, rows, frame_size[0]), (1, columns, frame_size[1]))'),
+        ('object ranks: objects before the tubes', '0.0, 3.0), background)', '0.0, 1.5), background)'),
+        ('object ranks: all objects hidden', 'torch.where(shown, 0.0, 3.0)', '3.0'),
+        ('object ranks: kept share rounded up', '(count.double() * kept).long()', '(count.double() * kept).ceil().long()'),
+        ('object ranks: rounded in single precision', 'count.double() * kept', 'count * (kept + 1e-3)'),
+        ('object ranks: always the first', 'torch.where(objects, noise, 2.0)', 'torch.where(objects, 0.0, 2.0)'),
+        ('object ranks: tubes reversed', 'torch.where(tube_visible, 1.0, 2.0)', 'torch.where(tube_visible, 2.0, 1.0)'),
+    ],
     ('functional/difficulty.py', 'functional/test_difficulty.py'): [
         ('smoothing: alpha and 1 - alpha swapped', 'alpha * patch_loss + (1 - alpha) * last', '(1 - alpha) * patch_loss + alpha * last'),
         ('smoothing: sign', '+ (1 - alpha) * last', '- (1 - alpha) * last'),

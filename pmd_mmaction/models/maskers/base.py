@@ -47,9 +47,14 @@ class Masker(nn.Module):
         """Random ``(B, groups, patches per group)`` float scores on the generator's device."""
         raise NotImplementedError(f'{type(self).__name__} has no rank(batch, generator)')
 
+    @property
+    def counted(self) -> int:
+        """Patches of which the ratio is met, rounded; a group has a multiple of them."""
+        return self.group_shape[1]
+
     def visible_per_group(self, mask_ratio: float) -> int:
         """Patches of a group that stay visible at this ratio."""
-        return visible_count(self.group_shape[1], mask_ratio)
+        return self.group_shape[1] // self.counted * visible_count(self.counted, mask_ratio)
 
     def num_visible(self, mask_ratio: float) -> int:
         """V, the visible patches of a clip at this ratio."""
@@ -62,8 +67,8 @@ class Masker(nn.Module):
             ValueError: naming the ratio and the grid.
         """
         arguments.require_number(self, mask_ratio=mask_ratio)
-        _, length = self.group_shape
-        visible = self.visible_per_group(mask_ratio)
+        length = self.counted
+        visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:
             what = 'visible' if visible <= 0 else 'masked'
             lowest = math.ceil(1000 / length) / 1000  # rounded up: 0.062 of 16 patches is none

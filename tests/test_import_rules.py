@@ -16,6 +16,7 @@ ALLOWED = {
     'arguments': set(),
     'storage': set(),
     'transfer': set(),
+    'teacher_configs': set(),
     'functional': {'arguments'},
     'contracts': {'functional'},
     'dare': {'storage'},
@@ -36,7 +37,7 @@ ALLOWED = {
     'transforms': {'arguments', 'functional', 'readers'},
     'datasets': {'arguments', 'functional', 'storage', 'transforms'},
     'curation': {'arguments', 'datasets', 'readers', 'storage', 'transforms'},
-    'evaluation': {'arguments', 'functional', 'storage'},
+    'evaluation': {'arguments', 'functional', 'storage', 'teacher_configs'},
     'runner': {'arguments', 'functional'},
     'compat': set(),
     'diagnosis': {
@@ -48,6 +49,7 @@ ALLOWED = {
         'hooks',
         'runner',
         'storage',
+        'teacher_configs',
     },
     'version': set(),
     '': {

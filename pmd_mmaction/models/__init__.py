@@ -3,7 +3,14 @@
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
 from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
-from pmd_mmaction.models.maskers import CubeMasker, Masker, RunningCellMasker, TubeMasker, View
+from pmd_mmaction.models.maskers import (
+    CubeMasker,
+    Masker,
+    ObjectTubeMasker,
+    RunningCellMasker,
+    TubeMasker,
+    View,
+)
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, MaskedDistillation, PMDRecognizer
 from pmd_mmaction.models.teachers import (
     FeatureTeacher,
@@ -22,6 +29,7 @@ from pmd_mmaction.models.terms import (
     PSDTerm,
     Step,
     Term,
+    UnitAlignmentTerm,
 )
 
 __all__ = [
@@ -37,6 +45,7 @@ __all__ = [
     'MaskedDistillation',
     'MaskedVisionTransformer',
     'Masker',
+    'ObjectTubeMasker',
     'PMDRecognizer',
     'PSDTerm',
     'PatchTerm',
@@ -47,6 +56,7 @@ __all__ = [
     'Term',
     'TimmImageTeacher',
     'TubeMasker',
+    'UnitAlignmentTerm',
     'VideoMAETeacher',
     'View',
     'load_strictly',

@@ -3,12 +3,11 @@
 from typing import Mapping
 
 import torch
-from torch import Tensor
 
 from pmd_mmaction import arguments
 from pmd_mmaction.functional import visible_count
 from pmd_mmaction.models.maskers.base import Masker
-from pmd_mmaction.models.maskers.view import View
+from pmd_mmaction.models.maskers.view import View, WholeClipView
 
 
 class Views:
@@ -20,6 +19,8 @@ class Views:
         wider: name to a mask ratio below the student's.
         decode: ranks the masked patches; those ranked first are decoded. None: all are.
         decode_ratio: share of the masked patches that are not decoded.
+        whole_clip: ``decode`` ranks all patches instead, as in VideoMAE V2: visible ones are
+            decoded too, but do not count (:class:`WholeClipView`).
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Views:
         wider: Mapping[str, float] | None = None,
         decode: Masker | None = None,
         decode_ratio: float = 0.0,
+        whole_clip: bool = False,
     ) -> None:
         arguments.require_whole(self, num_masks=num_masks)
         for name, ratio in (wider or {}).items():
@@ -39,6 +41,7 @@ class Views:
         self.wider = dict(wider or {})
         self.decode = decode
         self.decode_ratio = decode_ratio
+        self.whole_clip = whole_clip
 
     def check_ratio(self, mask_ratio: float) -> None:
         """Refuses a ratio of the student's that one of the views cannot have.
@@ -79,15 +82,19 @@ class Views:
         student = self.masker.view(order, mask_ratio)
         views = {name: self.masker.view(order, ratio) for name, ratio in self.wider.items()}
         if self.decode is not None:
-            student = student._replace(masked=self._decoded(student.masked, generator))
+            student = self._decoded(student, generator)
         views |= dict(student=student, auxiliary=student)
         if auxiliary_ratio is not None:
             views['auxiliary'] = self.masker.view(order, auxiliary_ratio)
         return views
 
-    def _decoded(self, masked: Tensor, generator: torch.Generator) -> Tensor:
-        """``(R, M)`` masked patches to the ``(R, M')`` that are decoded, in ascending order."""
+    def _decoded(self, student: View, generator: torch.Generator) -> View:
+        """The student's view with the ``(R, M')`` patches that are decoded, in ascending order."""
+        visible, masked = student
+        if self.whole_clip:
+            order = self.decode.order(masked.shape[0], generator)
+            return WholeClipView(visible, self.decode.view(order, self.decode_ratio).visible)
         ranks = self.decode.rank(masked.shape[0], generator).flatten(1).gather(1, masked)
         kept = visible_count(masked.shape[1], self.decode_ratio)
         first = ranks.argsort(dim=1, stable=True)[:, :kept].sort(dim=1).values
-        return masked.gather(1, first)
+        return View(visible, masked.gather(1, first))

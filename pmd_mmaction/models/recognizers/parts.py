@@ -77,7 +77,7 @@ def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -
     """
     arguments.require_dict(model, views=configs)
     configs = dict(configs)
-    decode, decode_ratio = configs.pop('decode', None), 0.0
+    decode, decode_ratio, whole_clip = configs.pop('decode', None), 0.0, False
     for name, cfg in configs.items():
         if name in ('student', 'auxiliary'):
             raise ValueError(
@@ -89,9 +89,11 @@ def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -
         arguments.require_config(model, decode=decode)
         decode = dict(decode)
         decode_ratio = decode.pop('mask_ratio', 0.5)
+        whole_clip = decode.pop('whole_clip', False)
+        arguments.require_flag('views.decode', whole_clip=whole_clip)
         decode = build_part(model, 'views.decode', decode, token_grid=model.backbone.token_grid)
     wider = {name: cfg['mask_ratio'] for name, cfg in configs.items()}
-    return Views(model.masker, num_masks, wider, decode, decode_ratio)
+    return Views(model.masker, num_masks, wider, decode, decode_ratio, whole_clip)
 
 
 def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
@@ -154,6 +156,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         student_dims=student.embed_dims,
         student_depth=student.depth,
         num_patches=student.num_patches,
+        token_grid=student.token_grid,
     )
     arguments.require_configs(model, terms=configs)
     terms = ModuleDict()

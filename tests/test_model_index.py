@@ -28,6 +28,12 @@ MODELS = [model for metafile in METAFILES for model in metafile['Models']]
 TEXT = (ROOT / 'configs' / 'pmd' / 'README.md').read_text(encoding='utf-8')
 
 
+def name_of(config: str) -> str:
+    """The name of a config: that of the file, after the method's folder if it is not PMD's."""
+    folder, stem = Path(config).parts[1], Path(config).stem
+    return stem if folder in ('pmd', 'teachers') else f'{folder}_{stem}'
+
+
 def unsourced(model: dict) -> list[str]:
     """Results without a source."""
     return [
@@ -47,13 +53,6 @@ def test_every_metafile_is_imported():
 
 def test_every_config_is_in_one_metafile():
     assert sorted(model['Config'] for model in MODELS) == CONFIGS
-
-
-def name_of(config: str) -> str:
-    """The name of a file, after that of its method where folders hold files of one name."""
-    path = Path(config)
-    method = [path.parts[1]] if path.parts[1] not in ('pmd', 'baselines', 'teachers') else []
-    return '_'.join([*method, path.stem])
 
 
 def test_names_are_unique_and_those_of_the_files():

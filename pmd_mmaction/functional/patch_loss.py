@@ -1,5 +1,6 @@
 """Distance between decoded student features and teacher features, per patch."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -95,13 +96,15 @@ def patch_distance(
     )
 
 
-def masked_mean(patch_loss: Tensor) -> Tensor:
+def masked_mean(patch_loss: Tensor, counted: Tensor | None = None) -> Tensor:
     """Mean over the masked patches: ``1/N_M sum_{p in M} L_p``, averaged over the clips.
 
     Source: the PMD paper, ``L_base`` and ``L_pg``.
 
     Args:
         patch_loss: ``(B, M)`` losses of the masked patches.
+        counted: ``(B, M)`` bool; the others are left out, and the mean is that of the whole batch
+            (VideoMAE V2). None: all count.
 
     Returns:
         Scalar of the same dtype.
@@ -111,4 +114,6 @@ def masked_mean(patch_loss: Tensor) -> Tensor:
         >>> masked_mean(torch.tensor([[1.0, 3.0], [5.0, 7.0]]))
         tensor(4.)
     """
-    return patch_loss.mean()
+    if counted is None:
+        return patch_loss.mean()
+    return torch.where(counted, patch_loss, 0).sum() / counted.sum()

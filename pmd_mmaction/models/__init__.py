@@ -2,7 +2,7 @@
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
-from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
+from pmd_mmaction.models.heads import FeatureDecoder, FeatureGenerator, Float32TimeSformerHead
 from pmd_mmaction.models.maskers import (
     CubeMasker,
     Masker,
@@ -24,6 +24,7 @@ from pmd_mmaction.models.terms import (
     BaseTerm,
     CLFATerm,
     DARETerm,
+    LayerPairTerm,
     PatchTerm,
     PixelTerm,
     PSDTerm,
@@ -39,8 +40,10 @@ __all__ = [
     'CubeMasker',
     'DARETerm',
     'FeatureDecoder',
+    'FeatureGenerator',
     'FeatureTeacher',
     'Float32TimeSformerHead',
+    'LayerPairTerm',
     'MaskedAutoencoder',
     'MaskedDistillation',
     'MaskedVisionTransformer',

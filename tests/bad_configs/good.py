@@ -58,6 +58,18 @@ GOOD = {
             PMD['clfa'], student_dims=8, student_depth=6, num_patches=32, teacher_dims=dict(vid=8)
         ),
     ),
+    'generator': (MODELS, dict(type='FeatureGenerator', dims=8, token_grid=(2, 4, 4), depth=1)),
+    'pairs': (
+        MODELS,
+        dict(
+            type='LayerPairTerm',
+            student_dims=8,
+            token_grid=(2, 4, 4),
+            teacher_dims=dict(vid=8),
+            pairs=[(1, 2)],
+            generator=dict(depth=1),
+        ),
+    ),
     'base': (MODELS, dict(type='BaseTerm')),
     'pixel_teacher': (
         MODELS,

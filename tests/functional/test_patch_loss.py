@@ -134,3 +134,9 @@ def test_masked_mean_equals_the_loop():
     losses = torch.rand(3, 4, dtype=torch.float64)
     expected = sum(sum(float(x) for x in row) / 4 for row in losses) / 3
     assert masked_mean(losses).item() == pytest.approx(expected)
+
+
+def test_masked_mean_of_the_counted_patches_is_that_of_the_whole_batch():
+    losses = torch.tensor([[1.0, 2.0, 4.0], [8.0, float('inf'), 16.0]])
+    counted = torch.tensor([[True, True, True], [False, False, True]])
+    assert masked_mean(losses, counted).item() == (1 + 2 + 4 + 16) / 4

@@ -1,4 +1,5 @@
 from pmd_mmaction.models.heads.feature_decoder import FeatureDecoder
+from pmd_mmaction.models.heads.feature_generator import FeatureGenerator
 from pmd_mmaction.models.heads.float32_head import Float32TimeSformerHead
 
-__all__ = ['FeatureDecoder', 'Float32TimeSformerHead']
+__all__ = ['FeatureDecoder', 'FeatureGenerator', 'Float32TimeSformerHead']

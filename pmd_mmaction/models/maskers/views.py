@@ -9,7 +9,7 @@ from torch import Tensor
 from pmd_mmaction import arguments
 from pmd_mmaction.functional import visible_count
 from pmd_mmaction.models.maskers.base import Masker
-from pmd_mmaction.models.maskers.view import View
+from pmd_mmaction.models.maskers.view import View, WholeClipView
 
 MASK_CHOICES = ('disjoint', 'permuted')
 
@@ -26,6 +26,8 @@ class Views:
         wider: name to a mask ratio below the student's.
         decode: ranks the masked patches; those ranked first are decoded. None: all are.
         decode_ratio: share of the masked patches that are not decoded.
+        whole_clip: ``decode`` ranks all patches instead, as in VideoMAE V2: visible ones are
+            decoded too, but do not count (:class:`WholeClipView`).
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Views:
         wider: Mapping[str, float] | None = None,
         decode: Masker | None = None,
         decode_ratio: float = 0.0,
+        whole_clip: bool = False,
     ) -> None:
         arguments.require_whole(self, num_masks=num_masks)
         arguments.require_one_of(self, MASK_CHOICES, mask_choice=mask_choice)
@@ -48,6 +51,7 @@ class Views:
         self.wider = dict(wider or {})
         self.decode = decode
         self.decode_ratio = decode_ratio
+        self.whole_clip = whole_clip
 
     def check_ratio(self, mask_ratio: float) -> None:
         """Refuses a ratio of the student's that one of the views cannot have.
@@ -95,15 +99,19 @@ class Views:
         student = self.masker.view(order, mask_ratio)
         views = {name: self.masker.view(order, ratio) for name, ratio in self.wider.items()}
         if self.decode is not None:
-            student = student._replace(masked=self._decoded(student.masked, generator))
+            student = self._decoded(student, generator)
         views |= dict(student=student, auxiliary=student)
         if auxiliary_ratio is not None:
             views['auxiliary'] = self.masker.view(order, auxiliary_ratio)
         return views
 
-    def _decoded(self, masked: Tensor, generator: torch.Generator) -> Tensor:
-        """``(R, M)`` masked patches to the ``(R, M')`` that are decoded, in ascending order."""
+    def _decoded(self, student: View, generator: torch.Generator) -> View:
+        """The student's view with the ``(R, M')`` patches that are decoded, in ascending order."""
+        visible, masked = student
+        if self.whole_clip:
+            order = self.decode.order(masked.shape[0], generator)
+            return WholeClipView(visible, self.decode.view(order, self.decode_ratio).visible)
         ranks = self.decode.rank(masked.shape[0], generator).flatten(1).gather(1, masked)
         kept = visible_count(masked.shape[1], self.decode_ratio)
         first = ranks.argsort(dim=1, stable=True)[:, :kept].sort(dim=1).values
-        return masked.gather(1, first)
+        return View(visible, masked.gather(1, first))

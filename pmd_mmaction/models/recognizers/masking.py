@@ -49,7 +49,7 @@ def build_views(
     """
     arguments.require_dict(model, views=configs)
     configs = dict(configs)
-    decode, decode_ratio = configs.pop('decode', None), 0.0
+    decode, decode_ratio, whole_clip = configs.pop('decode', None), 0.0, False
     for name, cfg in configs.items():
         if name in ('student', 'auxiliary'):
             raise ValueError(
@@ -61,6 +61,8 @@ def build_views(
         arguments.require_config(model, decode=decode)
         decode = dict(decode)
         decode_ratio = decode.pop('mask_ratio', 0.5)
+        whole_clip = decode.pop('whole_clip', False)
+        arguments.require_flag('views.decode', whole_clip=whole_clip)
         decode = build_masker(model, 'views.decode', decode)
         if decode.reads:
             raise ValueError(
@@ -68,7 +70,7 @@ def build_views(
                 'masker of the student is given them; take another one'
             )
     wider = {name: cfg['mask_ratio'] for name, cfg in configs.items()}
-    return Views(model.masker, num_masks, mask_choice, wider, decode, decode_ratio)
+    return Views(model.masker, num_masks, mask_choice, wider, decode, decode_ratio, whole_clip)
 
 
 def stack_metainfo(data_samples: Sequence, name: str, clips: int, reader: object) -> Tensor:

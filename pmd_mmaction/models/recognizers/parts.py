@@ -124,6 +124,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         student_dims=student.embed_dims,
         student_depth=student.depth,
         num_patches=student.num_patches,
+        token_grid=student.token_grid,
     )
     arguments.require_configs(model, terms=configs)
     terms = ModuleDict()

@@ -1,6 +1,7 @@
 from pmd_mmaction.models.terms.base import BaseTerm
 from pmd_mmaction.models.terms.clfa import CLFATerm
 from pmd_mmaction.models.terms.dare import DARETerm
+from pmd_mmaction.models.terms.layer_pairs import LayerPairTerm
 from pmd_mmaction.models.terms.pixel import PixelTerm
 from pmd_mmaction.models.terms.psd import PSDTerm
 from pmd_mmaction.models.terms.step import History, Step
@@ -12,6 +13,7 @@ __all__ = [
     'CLFATerm',
     'DARETerm',
     'History',
+    'LayerPairTerm',
     'PSDTerm',
     'PatchTerm',
     'PixelTerm',

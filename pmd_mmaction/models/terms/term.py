@@ -18,8 +18,8 @@ class Term(BaseModule):
 
     A term holds no state but its parameters. What it needs it declares by the attributes below,
     and the recognizer computes that and nothing else. Arguments named ``student_dims``,
-    ``student_depth``, ``num_patches`` and ``teacher_dims`` (name to width) are filled in by the
-    recognizer where a subclass has them.
+    ``student_depth``, ``num_patches``, ``token_grid`` and ``teacher_dims`` (name to width) are
+    filled in by the recognizer where a subclass has them.
 
     Args:
         loss_weight: factor of the term, at least 0, or a dict of the name of a teacher to its own.

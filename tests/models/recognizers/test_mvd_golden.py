@@ -20,7 +20,7 @@ from pmd_mmaction.models.maskers import View
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / 'tests' / 'data' / 'golden' / 'mvd.safetensors'
-BASELINE = ROOT / 'configs' / 'baselines' / 'mvd_vit-b_k400_pretrain.py'
+BASELINE = ROOT / 'configs' / 'mvd' / 'vit-b_k400_pretrain.py'
 
 
 @pytest.fixture(scope='module')

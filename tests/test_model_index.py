@@ -49,10 +49,17 @@ def test_every_config_is_in_one_metafile():
     assert sorted(model['Config'] for model in MODELS) == CONFIGS
 
 
+def name_of(config: str) -> str:
+    """The name of a file, after that of its method where folders hold files of one name."""
+    path = Path(config)
+    method = [path.parts[1]] if path.parts[1] not in ('pmd', 'baselines', 'teachers') else []
+    return '_'.join([*method, path.stem])
+
+
 def test_names_are_unique_and_those_of_the_files():
     names = [model['Name'] for model in MODELS]
     assert len(set(names)) == len(names)
-    assert names == [Path(model['Config']).stem for model in MODELS]
+    assert names == [name_of(model['Config']) for model in MODELS]
 
 
 def test_collections():

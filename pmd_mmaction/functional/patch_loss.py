@@ -5,25 +5,30 @@ from torch import Tensor
 
 DISTANCES = ('l2', 'smooth_l1')
 CHANNEL_REDUCTIONS = ('mean', 'sum')
-TARGET_NORMS = ('layer_norm', 'none')
+TARGET_NORMS = ('layer_norm', 'channel_norm', 'none')
 
 
 def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tensor:
     """Teacher features as the losses see them.
 
     Args:
-        features: ``(..., D)`` float features of a frozen teacher.
-        target_norm: ``'layer_norm'`` (zero mean, unit variance per token, no affine) or
-            ``'none'`` (raw).
+        features: ``(B, N, D)`` float features of a frozen teacher.
+        target_norm: ``'layer_norm'`` (zero mean, unit variance per token, no affine),
+            ``'channel_norm'`` (SMILE: the same per clip and channel over the N tokens,
+            ``(x - mean) / (std + 1e-6)`` with the unbiased variance) or ``'none'`` (raw).
 
     Returns:
-        ``(..., D)`` features of the same dtype.
+        ``(B, N, D)`` features of the same dtype.
 
     Raises:
         ValueError: for an unknown ``target_norm``.
     """
     if target_norm == 'layer_norm':
         return F.layer_norm(features, features.shape[-1:])
+    if target_norm == 'channel_norm':
+        x = features.float()
+        x = (x - x.mean(-2, keepdim=True)) / (x.std(-2, keepdim=True) + 1e-6)
+        return x.to(features.dtype)
     if target_norm == 'none':
         return features
     raise ValueError(f'target_norm is {target_norm!r}; it must be one of {TARGET_NORMS}')

@@ -22,6 +22,7 @@ from pmd_mmaction.models.terms import (
     PSDTerm,
     Step,
     Term,
+    UnitAlignmentTerm,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     'Term',
     'TimmImageTeacher',
     'TubeMasker',
+    'UnitAlignmentTerm',
     'VideoMAETeacher',
     'View',
     'load_strictly',

@@ -1,5 +1,6 @@
 """The named views of an iteration, drawn from one ranking of the patches."""
 
+from types import MappingProxyType
 from typing import Mapping
 
 import torch
@@ -10,13 +11,18 @@ from pmd_mmaction.functional import visible_count
 from pmd_mmaction.models.maskers.base import Masker
 from pmd_mmaction.models.maskers.view import View
 
+MASK_CHOICES = ('disjoint', 'permuted')
+
 
 class Views:
     """Draws the student's view, wider ones that contain it, and the patches to decode.
 
     Args:
         masker: ranks the patches.
-        num_masks: masks per clip K; their visible sets are disjoint while they fit.
+        num_masks: masks per clip K.
+        mask_choice: ``'disjoint'``: the K masks are cut out of one ranking, so that their visible
+            sets are disjoint while they fit. ``'permuted'``: the first is the clip's own, the
+            others are those of random clips of the batch (SMILE).
         wider: name to a mask ratio below the student's.
         decode: ranks the masked patches; those ranked first are decoded. None: all are.
         decode_ratio: share of the masked patches that are not decoded.
@@ -26,16 +32,19 @@ class Views:
         self,
         masker: Masker,
         num_masks: int = 1,
+        mask_choice: str = 'disjoint',
         wider: Mapping[str, float] | None = None,
         decode: Masker | None = None,
         decode_ratio: float = 0.0,
     ) -> None:
         arguments.require_whole(self, num_masks=num_masks)
+        arguments.require_one_of(self, MASK_CHOICES, mask_choice=mask_choice)
         for name, ratio in (wider or {}).items():
             arguments.require_number(self, above=0, below=1, **{f'mask_ratio of {name}': ratio})
         arguments.require_number(self, at_least=0, below=1, decode_ratio=decode_ratio)
         self.masker = masker
         self.num_masks = num_masks
+        self.mask_choice = mask_choice
         self.wider = dict(wider or {})
         self.decode = decode
         self.decode_ratio = decode_ratio
@@ -61,6 +70,7 @@ class Views:
         mask_ratio: float,
         generator: torch.Generator,
         auxiliary_ratio: float | None = None,
+        metainfo: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> dict[str, View]:
         """Draws the views of B clips.
 
@@ -70,12 +80,18 @@ class Views:
             generator: source of randomness; its device is the result's.
             auxiliary_ratio: that of the auxiliary teacher's own view; None: it sees what the
                 student sees.
+            metainfo: what the masker reads of the data samples, B rows each.
 
         Returns:
             ``'student'``, ``'auxiliary'`` and the wider views, ``B * num_masks`` rows each.
         """
-        order = self.masker.order(batch, generator)
-        order = self.masker.disjoint_orders(order, self.num_masks, mask_ratio)
+        known = {'mask_ratio': mask_ratio, **metainfo}
+        reads = {name: known[name] for name in self.masker.reads}
+        order = self.masker.order(batch, generator, **reads)
+        if self.mask_choice == 'permuted':
+            order = self.masker.permuted_orders(order, self.num_masks, generator)
+        else:
+            order = self.masker.disjoint_orders(order, self.num_masks, mask_ratio)
         student = self.masker.view(order, mask_ratio)
         views = {name: self.masker.view(order, ratio) for name, ratio in self.wider.items()}
         if self.decode is not None:

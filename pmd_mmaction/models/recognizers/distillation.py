@@ -37,6 +37,8 @@ class MaskedDistillation(CurriculumRecognizer):
             that share of the student's masked patches undecoded (VideoMAE V2).
         mask_ratio: share of masked patches; None: ``ProgressivePhaseHook`` sets it.
         num_masks: masks per clip, which share one pass of the teachers.
+        mask_choice: ``'disjoint'`` cuts them out of one ranking, so that each shows other patches;
+            ``'permuted'`` takes all but the first from random clips of the batch (SMILE).
         teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
             auxiliary one included unless its term says otherwise, run in it, and their weights
             are kept in it; None: as the rest of the model.
@@ -58,10 +60,13 @@ class MaskedDistillation(CurriculumRecognizer):
         views: Mapping[str, dict] | None = None,
         mask_ratio: float | None = None,
         num_masks: int = 1,
+        mask_choice: str = 'disjoint',
         teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(backbone, masker, views, num_masks, mask_ratio, data_preprocessor)
+        super().__init__(
+            backbone, masker, views, num_masks, mask_choice, mask_ratio, data_preprocessor
+        )
         arguments.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
         self.teacher_dtype = teacher_dtype
         self.teachers = build_teachers(self, teachers)
@@ -103,10 +108,11 @@ class MaskedDistillation(CurriculumRecognizer):
 
         Raises:
             RuntimeError: if no phase is set, or DARE has no difficulty table.
-            ValueError: if a data sample lacks ``sample_idx``, or the clips are of another size.
+            ValueError: if a data sample lacks what DARE or the masker reads, or the clips are of
+                another size.
         """
         clips = inputs.flatten(0, 1)
-        views = self.draw_views(clips)
+        views = self.draw_views(clips, data_samples)
         sample_idx, history = self.read_history(data_samples, inputs.shape[1], clips.device)
         losses, smoothed = self.distill(clips, views, history)
         if smoothed is not None:

@@ -36,7 +36,7 @@ class TimmImageTeacher(FeatureTeacher):
             student with 224 px: ``frame_size=224, model_kwargs=dict(img_size=196)``.
         checkpoint: local weights (.pth or .safetensors; MAE's own files work).
         pretrained: load timm's published weights instead (needs the hub).
-        target_norm: ``'layer_norm'`` or ``'none'``.
+        target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
         last_norm: apply the network's own last norm; False as MVD does.
         position: ``'own'``: what the weights hold; ``'sincos_2d'``: MAE's table computed for the
             grid, whatever the weights hold, and 0 for class and register tokens (MVD).

@@ -20,7 +20,7 @@ class VideoMAETeacher(FeatureTeacher):
         checkpoint: MMAction2-style weights of the backbone: a file or URL. Keys may carry
             the prefix ``backbone.``. ``tools/convert_checkpoint.py`` makes one of
             VideoMAE's own files. None leaves random weights (tests, benchmarks).
-        target_norm: ``'layer_norm'`` or ``'none'``.
+        target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
         last_norm: apply the network's own last norm; False as MVD does.
         view: name of the view whose visible patches it sees (AMD); None: the full clip.
         **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, but

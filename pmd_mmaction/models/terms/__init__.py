@@ -5,6 +5,7 @@ from pmd_mmaction.models.terms.pixel import PixelTerm
 from pmd_mmaction.models.terms.psd import PSDTerm
 from pmd_mmaction.models.terms.step import History, Step
 from pmd_mmaction.models.terms.term import PatchTerm, Term, add_losses
+from pmd_mmaction.models.terms.unit_alignment import UnitAlignmentTerm
 
 __all__ = [
     'BaseTerm',
@@ -16,5 +17,6 @@ __all__ = [
     'PixelTerm',
     'Step',
     'Term',
+    'UnitAlignmentTerm',
     'add_losses',
 ]

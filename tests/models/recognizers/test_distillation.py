@@ -246,5 +246,7 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
     narrow = dict(type='VideoMAETeacher', view='wide', **sizes.video_teacher)
     with pytest.raises(ValueError, match=r"the teacher a sees only the view 'wide'"):
         make(teachers=dict(a=narrow), views=dict(wide=dict(mask_ratio=0.5)))
-    with pytest.raises(ValueError, match=r"teachers\.a sees the view 'wide'; views has \[\]"):
+    with pytest.raises(
+        ValueError, match=r"teachers\.a sees the view 'wide'; views has \['student'\]"
+    ):
         make(teachers=dict(a=narrow))

@@ -62,6 +62,7 @@ setup(
     author='pmd_mmaction authors',
     license='Apache-2.0',
     packages=find_packages(include=['pmd_mmaction', 'pmd_mmaction.*']),
+    package_data={'pmd_mmaction.report': ['page.html']},
     cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),

@@ -52,6 +52,16 @@ ALLOWED = {
         'teacher_configs',
     },
     'version': set(),
+    'report': {
+        'dare',
+        'evaluation',
+        'functional',
+        'models',
+        'storage',
+        'teacher_configs',
+        'version',
+        'visualization',
+    },
     'registry': set(),
     '__main__': set(),
     '': {

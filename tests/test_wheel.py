@@ -71,6 +71,7 @@ def test_it_carries_configs_tools_and_index(site):
     for name in ('configs', 'tools'):
         assert files(mim / name) == files(ROOT / name)
     assert (mim / 'model-index.yml').read_text() == (ROOT / 'model-index.yml').read_text()
+    assert (site / 'pmd_mmaction' / 'report' / 'page.html').is_file()
     assert os.access(mim / 'tools' / 'dist_train.sh', os.X_OK)
 
 

@@ -30,7 +30,9 @@ def count_cpus(config: str, task: str, options: dict) -> int:
         options: settings to change in the config.
     """
     from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
 
+    MODULE2PACKAGE['pmd_mmaction'] = 'pmd-mmaction'  # bases by its name, as pmd_mmaction.compat
     # no custom imports: they take seconds, and this runs where nobody trains
     cfg = Config.fromfile(config, import_custom_modules=False)
     cfg.merge_from_dict(options)

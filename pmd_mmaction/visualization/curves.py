@@ -63,6 +63,28 @@ def plot_curves(scalars: dict[str, dict[int, float]], teachers: Sequence[str] = 
     return figure
 
 
+def plot_balance(scalars: dict[str, dict[int, float]]) -> Figure:
+    """Share of each term in the sum of the losses over the iterations.
+
+    Args:
+        scalars: result of :func:`read_scalars`, with a ``loss_...`` at the least.
+
+    Returns:
+        Figure with one panel.
+    """
+    losses = {key: values for key, values in scalars.items() if key.startswith('loss_')}
+    steps = sorted(set.union(*map(set, losses.values())))
+    rows = np.array([[values.get(step, 0) for step in steps] for values in losses.values()])
+    rows = np.abs(np.nan_to_num(rows, nan=0, posinf=0, neginf=0))
+    figure, axis = plt.subplots(figsize=(8, 3), layout='constrained')
+    names = [key.removeprefix('loss_') for key in losses]
+    axis.stackplot(steps, rows / np.maximum(rows.sum(0), 1e-12), labels=names)
+    axis.set(ylim=(0, 1), xlabel='iteration', ylabel='share of the loss')
+    axis.legend(loc='center left', bbox_to_anchor=(1, 0.5))
+    _mark_phases(axis, scalars)
+    return figure
+
+
 def _terms(
     scalars: dict[str, dict[int, float]], teachers: Sequence[str]
 ) -> dict[str, dict[str, dict[int, float]]]:

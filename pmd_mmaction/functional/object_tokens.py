@@ -13,6 +13,8 @@ def object_tokens(
     touches the columns from ``floor(x1 / p)`` up to ``ceil(x2 / p)``, the last included: one more
     than those it lies on, as in SMILE's code; likewise the rows.
 
+    Source: SMILE's code (head ba5c369), by its recorded masks; see ``tests/data/golden``.
+
     Args:
         boxes: ``(B, objects, T, 4)`` whole numbers (x1, y1, x2, y2) in pixels; may leave the frame.
         token_grid: tokens along (time, height, width).
@@ -20,6 +22,12 @@ def object_tokens(
 
     Returns:
         ``(B, N)`` bool.
+
+    Example:
+        >>> boxes = torch.tensor([[[[0, 0, 8, 8], [4, 0, 12, 8]]]])  # one object in two frames
+        >>> object_tokens(boxes, (1, 2, 3), (32, 48)).view(2, 3).int()  # patches of 16 pixels
+        tensor([[1, 1, 0],
+                [1, 1, 0]], dtype=torch.int32)
     """
     steps, rows, columns = token_grid
     of_step = boxes.unflatten(2, (steps, -1))
@@ -42,6 +50,8 @@ def object_ranks(objects: Tensor, tube_visible: Tensor, noise: Tensor, kept: flo
     patches has to be visible, it is met exactly, and by the right ones: if objects and tube mask
     too many together, patches of the background are shown, and only then those of the objects.
 
+    Source: SMILE's code (head ba5c369), by its recorded masks; see ``tests/data/golden``.
+
     Args:
         objects: ``(B, N)`` bool, patches of objects.
         tube_visible: ``(B, N)`` bool, patches that the tube mask shows.
@@ -50,6 +60,13 @@ def object_ranks(objects: Tensor, tube_visible: Tensor, noise: Tensor, kept: flo
 
     Returns:
         ``(B, N)`` float in [0, 4].
+
+    Example:
+        >>> objects = torch.tensor([[True, True, False, False]])
+        >>> tube = torch.tensor([[True, False, True, False]])
+        >>> noise = torch.tensor([[0.2, 0.1, 0.3, 0.4]])
+        >>> object_ranks(objects, tube, noise, kept=0.5)  # one of two object patches comes first
+        tensor([[3.2000, 0.1000, 1.3000, 2.4000]])
     """
     count = objects.sum(1, keepdim=True)
     place = torch.where(objects, noise, 2.0).argsort(1).argsort(1)

@@ -135,7 +135,7 @@ def test_drawn_masks_are_like_the_recorded_ones(golden):
         recorded = {
             name: masks[f'{name}_{sides}_{seed}'] for name in ('student', 'teacher', 'diff')
         }
-        views = Views(TubeMasker(grid), 1, dict(teacher=0.75))
+        views = Views(TubeMasker(grid), wider=dict(teacher=0.75))
         drawn = views.draw(2, 0.9, torch.Generator().manual_seed(0))
         for name in ('student', 'teacher'):
             mask = torch.zeros(2, recorded[name].numel(), dtype=torch.bool)

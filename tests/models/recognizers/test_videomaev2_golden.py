@@ -119,7 +119,7 @@ def test_drawn_masks_are_like_the_recorded_ones(golden, make):
         (other,) = (k for k in pairs if k.startswith('decoder_') and k.endswith(f'_{seed}'))
         decode_ratio = float(other.split('_r')[1].split('_')[0])
         masker = RunningCellMasker(grid, backward=True)
-        views = Views(TubeMasker(grid), 1, None, masker, decode_ratio, whole_clip=True)
+        views = Views(TubeMasker(grid), decode=masker, decode_ratio=decode_ratio, whole_clip=True)
         view = views.draw(3, float(ratio[1:]), torch.Generator().manual_seed(0))['student']
         assert view.visible.shape[1] == int((~mask).sum())
         assert view.masked.shape[1] == int((~pairs[other]).sum())

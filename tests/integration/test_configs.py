@@ -304,7 +304,10 @@ class OneStep(Hook):
 
 def _one_step(name: str, clips: Path, work_dir: Path) -> None:
     cfg = _use_clips(_config(name), clips, work_dir)
-    cfg.custom_hooks.append(dict(type='OneStep'))
+    cfg.train_dataloader.pop('batch_sampler', None)  # a step of one iteration
+    cfg.optim_wrapper.accumulative_counts = 1
+    cfg.auto_scale_lr.enable = False
+    cfg.setdefault('custom_hooks', []).append(dict(type='OneStep'))
     try:
         tiny.train(cfg)
     except KeyboardInterrupt:
@@ -312,17 +315,17 @@ def _one_step(name: str, clips: Path, work_dir: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['pmd/vit-b_k400_pretrain.py'])
-def test_one_step_at_full_size(name, clips, tmp_path):
-    processes.run(_one_step, tmp_path / 'log', name, clips, tmp_path)
+@pytest.mark.parametrize('method', ['pmd', 'mvd', 'videomae', 'videomaev2', 'amd'])
+def test_one_step_at_full_size(method, clips, tmp_path):
+    name = f'{method}/vit-b_k400_pretrain.py'
+    processes.run(_one_step, tmp_path / 'log', name, clips, tmp_path, timeout=900)
     report = tiny.read_checkpoint(tmp_path / 'report.pth')
     print({key: report[key] for key in ('seconds', 'gib', 'losses')})
     assert all(0 <= value < 100 for value in report['losses'].values())
-    assert report['states'] == report['trained'] > 200
+    assert report['states'] == report['trained'] > 150
     # The first step of the warm-up is tiny: it shows where weights start from zero.
-    assert {'backbone.patch_embed.projection.bias', 'decoders.vid.head.bias'} <= set(
-        report['moved']
-    )
+    heads = {key for key in report['moved'] if key.startswith('decoders.') and '.head.' in key}
+    assert heads and 'backbone.patch_embed.projection.bias' in report['moved']
     assert report['gib'] < 12
 
 

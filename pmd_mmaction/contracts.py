@@ -4,6 +4,7 @@ Models and hooks do not import each other: a hook works with every model that ha
 protocol below, whatever its class.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
 
 import torch
@@ -54,6 +55,14 @@ class DifficultySource(Protocol):
             Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None in a
             phase's first stage, where the weights are uniform.
         """
+
+
+@runtime_checkable
+class ListedFiles(Protocol):
+    """A data set that tells its files faster than sample by sample."""
+
+    def file_names(self) -> Iterator[str]:
+        """The file of each sample, in the order of ``sample_idx``."""
 
 
 # ---------------------------------------------------------------------- models

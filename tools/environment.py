@@ -30,8 +30,10 @@ def count_cpus(config: str, task: str, options: dict) -> int:
         options: settings to change in the config.
     """
     from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
 
-    # no custom imports: they take seconds, and this runs on login nodes
+    MODULE2PACKAGE['pmd_mmaction'] = 'pmd-mmaction'  # bases by its name, as pmd_mmaction.compat
+    # no custom imports: they take seconds, and this runs where nobody trains
     cfg = Config.fromfile(config, import_custom_modules=False)
     cfg.merge_from_dict(options)
     loaders = [cfg.get(name) or {} for name in LOADERS[task]]

@@ -43,6 +43,7 @@ def _repairs() -> tuple[Repair, ...]:
         loss_scale,
         multimodal,
         optimizer_state,
+        package_bases,
         tf32,
     )
 
@@ -118,6 +119,12 @@ def _repairs() -> tuple[Repair, ...]:
             'mmengine has no switch for TF32, and reads over what it does not know in env_cfg',
             tf32.switch_is_missing,
             tf32.repair_setup,
+        ),
+        Repair(
+            'package-bases',
+            'mmengine reads bases `package::config` from the packages of a fixed list only',
+            package_bases.name_is_refused,
+            package_bases.add_name,
         ),
     )
 

@@ -25,6 +25,7 @@ from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
 from pmd_mmaction.storage.digest import sha256_of
+from pmd_mmaction.teacher_configs import find_teachers
 
 PACKAGE = __name__.partition('.')[0]
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -54,11 +55,11 @@ def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Fi
         except Exception as error:  # a config may hold anything
             yield Finding(name, 'error', first_line(error), 'change the config as it says')
     missing = []
-    for key in ('image_teacher', 'video_teacher'):
-        path = _dict(cfg.model.get(key)).get('checkpoint')
+    for name, teacher in find_teachers(cfg.model).items():
+        path = teacher.config.get('checkpoint')
         if isinstance(path, str):  # building the model tells of anything else
-            finding = examine_weights(f'{key} file', path)
-            missing += [key] if finding.level == 'error' else []
+            finding = examine_weights(f'{teacher.argument} file', path)
+            missing += [name] if finding.level == 'error' else []
             yield finding
     if cfg.get('load_from'):
         yield examine_weights('load_from', cfg.load_from)
@@ -137,8 +138,8 @@ def _examine_model(
 ) -> Generator[Finding, None, int]:
     """Checks the model and its files; returns the bytes of its table in shared memory."""
     model_cfg = cfg.model.to_dict()
-    for key in missing:  # reported already; look for further problems
-        model_cfg[key]['checkpoint'] = None
+    for name in missing:  # told already; what else is wrong?
+        find_teachers(model_cfg)[name].config['checkpoint'] = None
     try:
         model = MODELS.build(model_cfg)
     except Exception as error:  # a config may hold anything

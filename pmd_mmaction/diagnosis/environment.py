@@ -101,7 +101,9 @@ def examine_duplicates(installed: dict[str, str]) -> Iterator[Finding]:
     ):
         found = ', '.join(f'{name} {installed[name]}' for name in sorted(words)) or 'not installed'
         few = len(words) == 1 or (subject == 'decord' and not words)  # PyAV reads videos too
-        yield judge(subject, few, found, remedy)
+        # mmengine and mmaction2 bring two builds of OpenCV, which were imported just now.
+        bad = 'warning' if subject == 'OpenCV' and words else 'error'
+        yield judge(subject, few, found, remedy, bad)
 
 
 def examine_devices() -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """Frozen features of a pre-training model or a recognizer."""
 
+import copy
+
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
@@ -7,6 +9,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import weight_differences
+from pmd_mmaction.teacher_configs import find_teachers
 
 # Newly initialised in a recognizer with a pre-trained encoder.
 _FRESH = ('backbone.fc_norm.',)
@@ -54,10 +57,10 @@ def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
         FileNotFoundError: if there is no such file.
         ValueError: if it does not fill the backbone.
     """
-    model_cfg = cfg.model.copy()
-    for part in ('image_teacher', 'video_teacher'):  # not used here, and possibly not available
-        if model_cfg.get(part) is not None:
-            model_cfg[part] = dict(model_cfg[part], checkpoint=None)
+    model_cfg = copy.deepcopy(cfg.model)
+    for teacher in find_teachers(model_cfg).values():  # of no use here, and perhaps not at hand
+        if 'checkpoint' in teacher.config:
+            teacher.config['checkpoint'] = None
     model = MODELS.build(model_cfg)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     state = content.get('state_dict', content)

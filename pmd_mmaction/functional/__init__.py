@@ -20,6 +20,7 @@ from pmd_mmaction.functional.difficulty import (
     uniform_weights,
 )
 from pmd_mmaction.functional.masking import gather_tokens, gather_values, split_mask, visible_count
+from pmd_mmaction.functional.object_tokens import object_ranks, object_tokens
 from pmd_mmaction.functional.patch_loss import masked_mean, normalize_target, patch_distance
 from pmd_mmaction.functional.phases import Phase, PhaseSchedule, stage_of
 from pmd_mmaction.functional.pixels import normalize_pixels, patchify
@@ -48,6 +49,8 @@ __all__ = [
     'masked_weights',
     'normalize_pixels',
     'normalize_target',
+    'object_ranks',
+    'object_tokens',
     'patch_distance',
     'patchify',
     'position_table',

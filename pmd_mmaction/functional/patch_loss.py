@@ -1,11 +1,12 @@
 """Distance between decoded student features and teacher features, per patch."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 DISTANCES = ('l2', 'smooth_l1')
 CHANNEL_REDUCTIONS = ('mean', 'sum')
-TARGET_NORMS = ('layer_norm', 'none')
+TARGET_NORMS = ('layer_norm', 'channel_norm', 'none')
 
 
 def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tensor:
@@ -18,11 +19,13 @@ def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tenso
         ``'none'`` is MVD's raw target, https://github.com/ruiwang2021/mvd.
 
     Args:
-        features: ``(..., D)`` float features of a frozen teacher.
-        target_norm: ``'layer_norm'`` (zero mean and unit variance per token) or ``'none'``.
+        features: ``(B, N, D)`` float features of a frozen teacher.
+        target_norm: ``'layer_norm'`` (per token), ``'channel_norm'`` (SMILE: per clip and channel
+            over the N tokens, ``(x - mean) / (std + 1e-6)`` with the unbiased variance) or
+            ``'none'``.
 
     Returns:
-        ``(..., D)`` features of the same dtype.
+        ``(B, N, D)`` features of the same dtype.
 
     Raises:
         ValueError: for an unknown ``target_norm``.
@@ -34,6 +37,10 @@ def normalize_target(features: Tensor, target_norm: str = 'layer_norm') -> Tenso
     """
     if target_norm == 'layer_norm':
         return F.layer_norm(features, features.shape[-1:])
+    if target_norm == 'channel_norm':
+        x = features.float()
+        x = (x - x.mean(-2, keepdim=True)) / (x.std(-2, keepdim=True) + 1e-6)
+        return x.to(features.dtype)
     if target_norm == 'none':
         return features
     raise ValueError(f'target_norm is {target_norm!r}; it must be one of {TARGET_NORMS}')
@@ -89,13 +96,15 @@ def patch_distance(
     )
 
 
-def masked_mean(patch_loss: Tensor) -> Tensor:
+def masked_mean(patch_loss: Tensor, counted: Tensor | None = None) -> Tensor:
     """Mean over the masked patches: ``1/N_M sum_{p in M} L_p``, averaged over the clips.
 
     Source: the PMD paper, ``L_base`` and ``L_pg``.
 
     Args:
         patch_loss: ``(B, M)`` losses of the masked patches.
+        counted: ``(B, M)`` bool; the others are left out, and the mean is that of the whole batch
+            (VideoMAE V2). None: all count.
 
     Returns:
         Scalar of the same dtype.
@@ -105,4 +114,6 @@ def masked_mean(patch_loss: Tensor) -> Tensor:
         >>> masked_mean(torch.tensor([[1.0, 3.0], [5.0, 7.0]]))
         tensor(4.)
     """
-    return patch_loss.mean()
+    if counted is None:
+        return patch_loss.mean()
+    return torch.where(counted, patch_loss, 0).sum() / counted.sum()

@@ -2,8 +2,20 @@
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
-from pmd_mmaction.models.heads import FeatureDecoder, Float32TimeSformerHead
-from pmd_mmaction.models.maskers import CubeMasker, Masker, RunningCellMasker, TubeMasker, View
+from pmd_mmaction.models.heads import (
+    AttentiveHead,
+    FeatureDecoder,
+    FeatureGenerator,
+    Float32TimeSformerHead,
+)
+from pmd_mmaction.models.maskers import (
+    CubeMasker,
+    Masker,
+    ObjectTubeMasker,
+    RunningCellMasker,
+    TubeMasker,
+    View,
+)
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, MaskedDistillation, PMDRecognizer
 from pmd_mmaction.models.teachers import (
     FeatureTeacher,
@@ -17,26 +29,32 @@ from pmd_mmaction.models.terms import (
     BaseTerm,
     CLFATerm,
     DARETerm,
+    LayerPairTerm,
     PatchTerm,
     PixelTerm,
     PSDTerm,
     Step,
     Term,
+    UnitAlignmentTerm,
 )
 
 __all__ = [
+    'AttentiveHead',
     'BaseTerm',
     'CLFATerm',
     'ClipPreprocessor',
     'CubeMasker',
     'DARETerm',
     'FeatureDecoder',
+    'FeatureGenerator',
     'FeatureTeacher',
     'Float32TimeSformerHead',
+    'LayerPairTerm',
     'MaskedAutoencoder',
     'MaskedDistillation',
     'MaskedVisionTransformer',
     'Masker',
+    'ObjectTubeMasker',
     'PMDRecognizer',
     'PSDTerm',
     'PatchTerm',
@@ -47,6 +65,7 @@ __all__ = [
     'Term',
     'TimmImageTeacher',
     'TubeMasker',
+    'UnitAlignmentTerm',
     'VideoMAETeacher',
     'View',
     'load_strictly',

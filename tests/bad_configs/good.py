@@ -58,6 +58,18 @@ GOOD = {
             PMD['clfa'], student_dims=8, student_depth=6, num_patches=32, teacher_dims=dict(vid=8)
         ),
     ),
+    'generator': (MODELS, dict(type='FeatureGenerator', dims=8, token_grid=(2, 4, 4), depth=1)),
+    'pairs': (
+        MODELS,
+        dict(
+            type='LayerPairTerm',
+            student_dims=8,
+            token_grid=(2, 4, 4),
+            teacher_dims=dict(vid=8),
+            pairs=[(1, 2)],
+            generator=dict(depth=1),
+        ),
+    ),
     'base': (MODELS, dict(type='BaseTerm')),
     'pixel_teacher': (
         MODELS,
@@ -74,6 +86,7 @@ GOOD = {
         dict(PMD['data_preprocessor'], blending=dict(type='MixupBlending', num_classes=3)),
     ),
     'head': (MODELS, dict(type='Float32TimeSformerHead', num_classes=3, in_channels=8)),
+    'attentive_head': (MODELS, dict(type='AttentiveHead', num_classes=3, in_channels=8)),
     'phase_hook': (HOOKS, dict(type='ProgressivePhaseHook', phases=PHASES)),
     'plan_hook': (HOOKS, dict(type='PlanCheckHook')),
     'dare_hook': (HOOKS, dict(type='DAREHook')),

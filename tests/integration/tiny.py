@@ -26,6 +26,7 @@ from pmd_mmaction.hooks import DAREHook
 
 # Registered here, so that every user of this module can name them in a config.
 from tests.integration.watching import StopAfter, Watch, snapshot  # noqa: F401
+from tools.data import make_demo_objects
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -47,6 +48,14 @@ def make_clips(out: Path, size: int = 32, frames: int = 8) -> Path:
     script = ROOT / 'tools' / 'data' / 'make_demo_dataset.py'
     subprocess.run([sys.executable, str(script), '--quiet', *arguments], check=True)
     return out
+
+
+def use_objects(cfg: Config, out: Path) -> None:
+    """Lets a config paste the objects of the demo, made by the tool of the repository."""
+    steps = [s for s in cfg.train_dataloader.dataset.pipeline if s.type == 'PasteMovingObjects']
+    for step in steps:
+        step.folder = str(out)
+        make_demo_objects.main(['--out', str(out)])
 
 
 # ---------------------------------------------------------------------- configs

@@ -122,7 +122,7 @@ COMPONENTS = {
         ('mask: one more', 'order[..., :visible]', 'order[..., : visible + 1]'),
         ('mask: highest ranks visible', 'argsort(dim=-1, stable=True)', 'argsort(dim=-1, descending=True)'),
         ('several masks: the same one', 'order.roll(-k * visible, -1)', 'order.roll(-k, -1)'),
-        ('visible patches: of one group', 'return groups * visible_count', 'return visible_count'),
+        ('visible patches: of one group', 'return self.group_shape[0] * self', 'return self'),
     ],
     ('models/maskers/tube.py', 'models/maskers/test_maskers.py'): [
         ('tube: a ranking for each time step', 'torch.rand(batch, 1, length', 'torch.rand(batch, groups, length'),
@@ -153,12 +153,40 @@ COMPONENTS = {
         ('completion: keys without position', ' + gather_tokens(positions, visible_index)', ''),
         ('completion: raw tokens', 'keys = self.norm(tokens) +', 'keys = tokens +'),
     ],
+    ('models/maskers/object_tube.py', 'models/maskers/test_object_tube.py'): [
+        ('object masker: the ratio of all patches', 'return self.token_grid[1] * self.token_grid[2]', 'return self.group_shape[1]'),
+        ('object masker: no tubes', 'visible.repeat(1, t)', 'visible.repeat(1, t) & (noise < 0.5)'),
+    ],
+    ('transforms/motion/pasting.py', 'transforms/motion/test_motion_golden.py'): [
+        ('pasting: anticlockwise', '-int(angle)', 'int(angle)'),
+        ('pasting: whole angles no more', '-int(angle)', '-angle'),
+        ('pasting: grown to the right', '(right - left - width) // 2', '(right - left - width + 1) // 2 * 0'),
+        ('pasting: smaller ones behind', 'np.argsort(-sides', 'np.argsort(sides'),
+        ('pasting: resized once', 'rotate_object(resize_object(source, *side), angle)', 'rotate_object(resize_object(pictures[k], *side), angle)'),
+    ],
+    ('transforms/motion/trajectories.py', 'transforms/motion/test_motion_golden.py'): [
+        ('paths: ends repeated', "mode='symmetric'", "mode='edge'"),
+        ('paths: points cut off', 'np.round(np.linspace(0, smoothed.shape[1] - 1, frames))', 'np.linspace(0, smoothed.shape[1] - 1, frames)'),
+        ('paths: one axis', 'smoothed.min(1, keepdims=True), smoothed.max(1, keepdims=True)', 'smoothed.min(keepdims=True), smoothed.max(keepdims=True)'),
+    ],
+    ('models/terms/unit_alignment.py', 'models/recognizers/test_dmae_golden.py'): [
+        ('unit alignment: squared', '.abs().mean()', '.square().mean()'),
+        ('unit alignment: student of any length', 'F.normalize(self.projections[name](step.layers[layer]).float(), dim=-1)', 'self.projections[name](step.layers[layer])'),
+        ('unit alignment: teacher of any length', 'F.normalize(group.mean.float(), dim=-1)', 'group.mean'),
+        ('unit alignment: the next layer', '3 * depth // 4 - 1', '3 * depth // 4'),
+    ],
+    ('models/teachers/pixel.py', 'models/recognizers/test_dmae_golden.py'): [
+        ('pixels: always in [0, 1]', "if self.scale == 'unit':", 'if True:'),
+    ],
+    ('models/maskers/views.py', 'models/maskers/test_several_masks.py'): [
+        ('several masks: always of one ranking', "if self.mask_choice == 'permuted':", 'if False:'),
+    ],
     ('models/teachers/frozen.py', 'models/teachers/test_videomae.py'): [
         ('teacher: group one layer late', 'if index in layers', 'if index - 1 in layers'),
-        ('teacher: group raw', 'statistics.add(normalize_target(layer, self.target_norm))', 'statistics.add(layer)'),
+        ('teacher: group raw', 'return normalize_target(gather_tokens(tokens, index), self.target_norm)', 'return gather_tokens(tokens, index)'),
         ('teacher: target raw', 'features = normalize_target(features, self.target_norm)', 'features = features'),
         ('teacher: last norm reversed', 'if self.last_norm else tokens', 'if not self.last_norm else tokens'),
-        ('teacher: other tokens', 'tokens if token_index is None else gather_tokens(tokens, token_index)', 'tokens if token_index is None else tokens[:, : token_index.shape[1]]'),
+        ('teacher: other tokens', 'normalize_target(gather_tokens(tokens, index), ', 'normalize_target(tokens[:, : index.shape[1]], '),
     ],
     ('models/teachers/timm_image.py', 'models/teachers/test_timm_image.py'): [
         ('image teacher: the other frame', ':: self.tubelet_size]', '1 :: self.tubelet_size]'),

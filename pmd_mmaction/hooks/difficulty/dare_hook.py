@@ -9,7 +9,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor
 
 from pmd_mmaction import arguments
-from pmd_mmaction.contracts import Curriculum, DifficultyModel, find_hook
+from pmd_mmaction.contracts import Curriculum, DifficultyModel, ListedFiles, find_hook
 from pmd_mmaction.dare import (
     DTYPES,
     DifficultyTable,
@@ -231,6 +231,8 @@ def _fingerprint(dataset) -> dict:
     """
     prefix = dict(getattr(dataset, 'data_prefix', None) or {})
     root = next(iter(prefix.values()), None) or None
+    if isinstance(dataset, ListedFiles):
+        return dataset_fingerprint(dataset.file_names(), root)
     names: list[str] = []
     by_index: dict[int, str] = {}
     for i in range(len(dataset)):

@@ -58,6 +58,7 @@ class MaskedVisionTransformer(VisionTransformer):
         return_feat_map: the plain ``forward`` returns ``(B, D, T', H', W')``.
         position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` (MVD) or ``'learnable'``.
         activation_checkpointing: recompute each layer in the backward pass.
+        frozen: no parameter learns and the encoder stays in eval mode: for probes.
         init_cfg: mmengine initialisation; None means Xavier for the linear layers. The patch
             embedding keeps PyTorch's default (Kaiming uniform with ``a = sqrt(5)``, a bias that
             is not zero) and learnable positions are cut at +-0.02, all as VideoMAE and MVD
@@ -89,6 +90,7 @@ class MaskedVisionTransformer(VisionTransformer):
         return_feat_map: bool = False,
         position: str = 'sinusoid_1d',
         activation_checkpointing: bool = False,
+        frozen: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
         height, width = arguments.height_and_width(self, img_size=img_size)
@@ -115,6 +117,7 @@ class MaskedVisionTransformer(VisionTransformer):
             use_mean_pooling=use_mean_pooling,
             return_feat_map=return_feat_map,
             activation_checkpointing=activation_checkpointing,
+            frozen=frozen,
         )
         arguments.require_one_of(self, POSITIONS, position=position)
         token_norm(self, norm_cfg, embed_dims)
@@ -153,6 +156,13 @@ class MaskedVisionTransformer(VisionTransformer):
             fuse_attention(block)
             if activation_checkpointing:
                 recompute_in_backward(block)
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> 'MaskedVisionTransformer':
+        """Switches dropout and stochastic depth, which a frozen encoder never has."""
+        return super().train(mode and not self.frozen)
 
     def _init_positions(self, position: str) -> None:
         # The parent made a table for a square grid; redo it where ours differs.

@@ -20,20 +20,25 @@ class RunningCellMasker(Masker):
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in.
         cell: side of a cell in tokens.
+        backward: the places run back instead of on, as in VideoMAE V2's code.
 
     Raises:
         ValueError: if the cell is not a positive integer, or larger than the grid.
     """
 
-    def __init__(self, token_grid: tuple[int, int, int], cell: int = 2) -> None:
+    def __init__(
+        self, token_grid: tuple[int, int, int], cell: int = 2, backward: bool = False
+    ) -> None:
         super().__init__(token_grid)
         arguments.require_whole(self, cell=cell)
+        arguments.require_flag(self, backward=backward)
         if cell > min(self.token_grid[1:]):
             raise ValueError(
                 f'RunningCellMasker: cell={cell} does not fit a token grid of '
                 f'{self.token_grid[1:]}; it must be at most {min(self.token_grid[1:])}'
             )
         self.cell = cell
+        self.backward = backward
 
     def rank(self, batch: int, generator: torch.Generator) -> Tensor:
         """Turns until a position is visible, plus a random tie-break below 1."""
@@ -44,6 +49,7 @@ class RunningCellMasker(Masker):
         place = (rows[:, None] * self.cell + columns).flatten()
         time = torch.arange(t, device=device)
         start = torch.randint(turns, (batch, 1, 1), generator=generator, device=device)
+        time = -time if self.backward else time
         turn = (place - time[:, None] + start) % turns
         tie = torch.rand(batch, 1, h * w, generator=generator, device=device)
         return turn + tie

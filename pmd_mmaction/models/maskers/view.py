@@ -21,9 +21,40 @@ class View(NamedTuple):
     visible: Tensor
     masked: Tensor
 
+    @property
+    def counted(self) -> Tensor | None:
+        """``(R, M)`` bool: decoded patches whose losses count; None: all of them."""
+        return None
+
     def at_masked(self, tokens: Tensor) -> Tensor:
         """Picks the masked patches: ``(B, N, D)`` to ``(R, M, D)``."""
         return gather_tokens(tokens, self.masked)
+
+
+class WholeClipView(View):
+    """A view whose decoded patches are drawn from the whole clip (VideoMAE V2).
+
+    Some of them are visible too: they are decoded from a mask token like the others, and their
+    losses do not count.
+    """
+
+    __slots__ = ()
+
+    @property
+    def counted(self) -> Tensor:
+        """``(R, M)`` bool: decoded patches that are not visible."""
+        return ~is_among(self.masked, self.visible)
+
+
+def is_among(index: Tensor, patches: Tensor) -> Tensor:
+    """Which of the patches ``index`` are in a list, ``(R, L)`` bool.
+
+    Args:
+        index: ``(R, L)`` int64 patches.
+        patches: ``(R, K)`` int64, each row in ascending order.
+    """
+    place = torch.searchsorted(patches.contiguous(), index.contiguous())
+    return patches.gather(1, place.clamp_max(patches.shape[1] - 1)) == index
 
 
 def places(index: Tensor, within: Tensor, num_patches: int) -> Tensor:

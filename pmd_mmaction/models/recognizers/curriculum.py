@@ -1,6 +1,6 @@
 """State kept between iterations, and the methods by which hooks change it."""
 
-from typing import Mapping
+from typing import Mapping, Sequence
 
 import torch
 from mmengine.model import ModuleDict
@@ -10,7 +10,7 @@ from pmd_mmaction.contracts import DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
-from pmd_mmaction.models.recognizers.parts import build_views
+from pmd_mmaction.models.recognizers.masking import build_views, stack_metainfo
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
 from pmd_mmaction.models.terms import CLFATerm, DARETerm, History, PSDTerm
 from pmd_mmaction.transfer import send
@@ -26,8 +26,9 @@ class CurriculumRecognizer(MaskedRecognizer):
         masker: a :class:`Masker`.
         views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip.
-        mask_ratio: fraction of masked patches without a phase; None: a phase must be set.
-        data_preprocessor: as usual in MMAction2.
+        mask_choice: as in :class:`MaskedDistillation`.
+        mask_ratio: share of masked patches before and without a phase; None: there must be one.
+        data_preprocessor: as everywhere in MMAction2.
     """
 
     teachers: ModuleDict
@@ -41,11 +42,12 @@ class CurriculumRecognizer(MaskedRecognizer):
         masker: dict,
         views: Mapping[str, dict] | None = None,
         num_masks: int = 1,
+        mask_choice: str = 'disjoint',
         mask_ratio: float | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, data_preprocessor)
-        self.views = build_views(self, views or {}, num_masks)
+        self.views = build_views(self, views or {}, num_masks, mask_choice)
         if mask_ratio is not None:
             self.views.check_ratio(mask_ratio)
         self.mask_ratio = mask_ratio
@@ -152,17 +154,19 @@ class CurriculumRecognizer(MaskedRecognizer):
     def _nested(self) -> bool:
         return self.psd is not None and self.psd.aux_mask == 'nested'
 
-    def draw_views(self, clips: Tensor) -> dict[str, View]:
+    def draw_views(self, clips: Tensor, data_samples: Sequence = ()) -> dict[str, View]:
         """Draws the masks of each clip from the generator of this iteration.
 
         Args:
-            clips: ``(B, C, T, H, W)``; only their number and device matter.
+            clips: ``(B, C, T, H, W)``; only their number and device count.
+            data_samples: of the videos of the clips, for a masker that reads their metainfo.
 
         Returns:
             See :meth:`Views.draw`.
 
         Raises:
             RuntimeError: if no mask ratio is set.
+            ValueError: if the data samples lack what the masker reads.
         """
         ratio = self.mask_ratio if self.phase is None else self.phase.mask_ratio
         if ratio is None:
@@ -171,7 +175,13 @@ class CurriculumRecognizer(MaskedRecognizer):
                 'or call set_phase()'
             )
         own = self.previous_ratio if self._nested and self.auxiliary_teacher else None
-        return self.views.draw(clips.shape[0], ratio, self.mask_generator(clips.device), own)
+        names = [name for name in self.masker.reads if name != 'mask_ratio']
+        metainfo = {
+            name: send(stack_metainfo(data_samples, name, len(clips), self.masker), clips.device)
+            for name in names
+        }
+        generator = self.mask_generator(clips.device)
+        return self.views.draw(len(clips), ratio, generator, own, metainfo)
 
     def read_history(
         self, data_samples: list, clips_per_video: int, device: torch.device

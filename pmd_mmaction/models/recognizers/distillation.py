@@ -34,9 +34,12 @@ class MaskedDistillation(CurriculumRecognizer):
         decoder: config of a :class:`FeatureDecoder`; one is built for each teacher.
         views: name to ``dict(mask_ratio=...)`` for wider views that contain the student's, which
             teachers may see; ``decode=dict(type=..., mask_ratio=...)``, a :class:`Masker`, leaves
-            that fraction of the student's masked patches undecoded (VideoMAE V2).
-        mask_ratio: fraction of masked patches; None: ``ProgressivePhaseHook`` sets it.
+            that share of the student's masked patches undecoded; with ``whole_clip=True`` that
+            share of all patches, as VideoMAE V2, and visible ones that are decoded do not count.
+        mask_ratio: share of masked patches; None: ``ProgressivePhaseHook`` sets it.
         num_masks: masks per clip, which share one pass of the teachers.
+        mask_choice: ``'disjoint'`` cuts them out of one ranking, so that each shows other patches;
+            ``'permuted'`` takes all but the first from random clips of the batch (SMILE).
         teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
             auxiliary one included unless its term says otherwise, run in it, and their weights
             are kept in it; None: as the rest of the model.
@@ -58,10 +61,13 @@ class MaskedDistillation(CurriculumRecognizer):
         views: Mapping[str, dict] | None = None,
         mask_ratio: float | None = None,
         num_masks: int = 1,
+        mask_choice: str = 'disjoint',
         teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(backbone, masker, views, num_masks, mask_ratio, data_preprocessor)
+        super().__init__(
+            backbone, masker, views, num_masks, mask_choice, mask_ratio, data_preprocessor
+        )
         arguments.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
         self.teacher_dtype = teacher_dtype
         self.teachers = build_teachers(self, teachers)
@@ -71,6 +77,11 @@ class MaskedDistillation(CurriculumRecognizer):
             raise ValueError(
                 "aux_mask='nested' needs predictions at all masked patches: leave out "
                 "views.decode, or use aux_mask='same'"
+            )
+        if self.dare is not None and self.views.whole_clip:
+            raise ValueError(
+                'views.decode.whole_clip=True decodes visible patches, whose losses are no '
+                'difficulties: leave it out, or the term of DARE'
             )
         for name in self._taught(term for term in self.terms.values() if term.decodes):
             self.decoders[name] = build_part(
@@ -103,10 +114,11 @@ class MaskedDistillation(CurriculumRecognizer):
 
         Raises:
             RuntimeError: if no phase is set, or DARE has no difficulty table.
-            ValueError: if a data sample lacks ``sample_idx``, or the clips are of another size.
+            ValueError: if a data sample lacks what DARE or the masker reads, or the clips are of
+                another size.
         """
         clips = inputs.flatten(0, 1)
-        views = self.draw_views(clips)
+        views = self.draw_views(clips, data_samples)
         sample_idx, history = self.read_history(data_samples, inputs.shape[1], clips.device)
         losses, smoothed = self.distill(clips, views, history)
         if smoothed is not None:
@@ -136,6 +148,7 @@ class MaskedDistillation(CurriculumRecognizer):
             groups=groups,
             layers=dict(zip(self._student_layers, encoded.layers)),
             decoded={name: d(encoded.tokens, *student) for name, d in self.decoders.items()},
+            seen=self._seen(views),
             auxiliary=self._auxiliary(clips, views),
             history=history,
         )
@@ -156,9 +169,9 @@ class MaskedDistillation(CurriculumRecognizer):
         """
         targets: dict[str, Tensor] = {}
         groups: Groups = {name: {} for name in self.terms}
+        seen_by = self._seen(views)
         for name in self._run_teachers:
-            teacher = self.teachers[name]
-            seen = None if teacher.view is None else views[teacher.view].visible
+            teacher, seen = self.teachers[name], seen_by.get(name)
             wanted = {
                 key: [
                     LayerGroup(layers, self._within(term.token_index(views), seen))
@@ -173,6 +186,11 @@ class MaskedDistillation(CurriculumRecognizer):
             for key, request in wanted.items():
                 groups[key][name] = tuple(next(answers) for _ in request)
         return targets, groups
+
+    def _seen(self, views: Mapping[str, View]) -> dict[str, Tensor]:
+        """The patches of the teachers that see a view instead of the full clip."""
+        views_of = {name: teacher.view for name, teacher in self.teachers.items()}
+        return {name: views[view].visible for name, view in views_of.items() if view is not None}
 
     def _within(self, index: Tensor | None, seen: Tensor | None) -> Tensor | None:
         """Positions of patches among those that a teacher sees."""

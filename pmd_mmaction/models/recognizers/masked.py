@@ -5,8 +5,7 @@ from mmaction.models.recognizers.base import BaseRecognizer
 from torch import Tensor, nn
 
 from pmd_mmaction import arguments
-from pmd_mmaction.models.maskers import Masker
-from pmd_mmaction.models.recognizers.parts import build_part
+from pmd_mmaction.models.recognizers.masking import build_masker
 
 
 class MaskedRecognizer(BaseRecognizer):
@@ -36,12 +35,7 @@ class MaskedRecognizer(BaseRecognizer):
                 f'{type(self).__name__}: backbone.use_mean_pooling is True; it must be False here, '
                 'since pooling takes away the norm with which a pre-trained encoder ends'
             )
-        self.masker = build_part(self, 'masker', masker, token_grid=self.backbone.token_grid)
-        if not isinstance(self.masker, Masker):
-            raise ValueError(
-                f'{type(self).__name__}: masker is a {type(self.masker).__name__}; it must be a '
-                'TubeMasker, CubeMasker, RunningCellMasker or another Masker'
-            )
+        self.masker = build_masker(self, 'masker', masker)
         self._mask_seed: int | None = None
 
     def seed_masks(self, seed: int) -> None:

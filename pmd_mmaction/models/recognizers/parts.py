@@ -7,7 +7,6 @@ from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
 from pmd_mmaction import arguments
-from pmd_mmaction.models.maskers import Views
 from pmd_mmaction.models.teachers import FeatureTeacher
 from pmd_mmaction.models.terms import Term
 
@@ -64,36 +63,6 @@ def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
     return build_named(where, kind.__name__, cfg, known)
 
 
-def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -> Views:
-    """Builds the :class:`Views` that draws the views of an iteration.
-
-    Args:
-        model: the recognizer, with its backbone and masker.
-        configs: name to ``dict(mask_ratio=...)``; ``decode`` also has the config of a masker.
-        num_masks: masks per clip.
-
-    Raises:
-        ValueError: for a reserved name or an invalid view.
-    """
-    arguments.require_dict(model, views=configs)
-    configs = dict(configs)
-    decode, decode_ratio = configs.pop('decode', None), 0.0
-    for name, cfg in configs.items():
-        if name in ('student', 'auxiliary'):
-            raise ValueError(
-                f'{type(model).__name__}: views gives {name!r}, whose mask ratio the phase or '
-                'mask_ratio sets; take another name'
-            )
-        arguments.require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
-    if decode is not None:
-        arguments.require_config(model, decode=decode)
-        decode = dict(decode)
-        decode_ratio = decode.pop('mask_ratio', 0.5)
-        decode = build_part(model, 'views.decode', decode, token_grid=model.backbone.token_grid)
-    wider = {name: cfg['mask_ratio'] for name, cfg in configs.items()}
-    return Views(model.masker, num_masks, wider, decode, decode_ratio)
-
-
 def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
     """The teachers, by their names.
 
@@ -126,9 +95,10 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
                 f'{argument} is a {type(teacher).__name__}, which does not set {missing}: every '
                 f'FeatureTeacher has {", ".join(TEACHER_ATTRIBUTES)}'
             )
-        if teacher.view is not None and teacher.view not in model.views.wider:
+        if teacher.view not in (None, 'student', *model.views.wider):
             raise ValueError(
-                f'{argument} sees the view {teacher.view!r}; views has {list(model.views.wider)}'
+                f'{argument} sees the view {teacher.view!r}; views has '
+                f'{["student", *model.views.wider]}'
             )
         _check_size(argument, teacher, model.backbone)
         _check_normalization(argument, teacher, model.data_preprocessor)
@@ -154,6 +124,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         student_dims=student.embed_dims,
         student_depth=student.depth,
         num_patches=student.num_patches,
+        token_grid=student.token_grid,
     )
     arguments.require_configs(model, terms=configs)
     terms = ModuleDict()

@@ -30,6 +30,7 @@ class PMDRecognizer(MaskedDistillation):
         psd: arguments of :class:`PSDTerm`.
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFATerm`.
+        views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip, which share one pass of the teachers.
         teacher_dtype: as in :class:`MaskedDistillation`.
         data_preprocessor: as usual in MMAction2.
@@ -52,6 +53,7 @@ class PMDRecognizer(MaskedDistillation):
         psd: dict | None = None,
         dare: dict | None = None,
         clfa: dict | None = None,
+        views: Mapping[str, dict] | None = None,
         num_masks: int = 1,
         teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
@@ -72,6 +74,7 @@ class PMDRecognizer(MaskedDistillation):
             teachers,
             _terms(base, psd, dare, clfa, names),
             decoder,
+            views,
             num_masks=num_masks,
             teacher_dtype=teacher_dtype,
             data_preprocessor=data_preprocessor,

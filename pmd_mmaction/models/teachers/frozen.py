@@ -98,7 +98,7 @@ class FeatureTeacher(FrozenTeacher):
 
     Args:
         network: the encoder.
-        target_norm: ``'layer_norm'`` or ``'none'``, see
+        target_norm: ``'layer_norm'``, ``'channel_norm'`` or ``'none'``, see
             :func:`~pmd_mmaction.functional.normalize_target`.
         last_norm: apply the network's own last norm; MVD does not.
         view: name of the view whose visible patches it sees; None: the full clip.
@@ -176,8 +176,7 @@ class FeatureTeacher(FrozenTeacher):
             found += 1
             for (layers, token_index), statistics in zip(groups, running):
                 if index in layers:
-                    layer = tokens if token_index is None else gather_tokens(tokens, token_index)
-                    statistics.add(normalize_target(layer, self.target_norm))
+                    statistics.add(self._target(tokens, token_index))
         if found != len(wanted):
             raise ValueError(
                 f'{type(self).__name__}.iter_layers was asked for layers {wanted} and yielded '
@@ -186,6 +185,14 @@ class FeatureTeacher(FrozenTeacher):
         features = self.final_norm(tokens) if self.last_norm else tokens
         features = normalize_target(features, self.target_norm)
         return TeacherOutput(features, tuple(s.result() for s in running))
+
+    def _target(self, tokens: Tensor, index: Tensor | None) -> Tensor:
+        """Normalised tokens of a layer at some patches; None: at all."""
+        if index is None:
+            return normalize_target(tokens, self.target_norm)
+        if self.target_norm == 'channel_norm':  # looks at all tokens of the clip
+            return gather_tokens(normalize_target(tokens, self.target_norm), index)
+        return normalize_target(gather_tokens(tokens, index), self.target_norm)
 
     def _check_tokens(self, tokens: Tensor, visible_index: Tensor | None) -> None:
         seen = math.prod(self.token_grid) if visible_index is None else visible_index.shape[1]

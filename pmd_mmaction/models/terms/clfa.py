@@ -3,7 +3,6 @@
 from typing import Mapping, Sequence
 
 from mmaction.registry import MODELS
-from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
@@ -14,6 +13,7 @@ from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.norm import LAYER_NORM
 from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
+from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Term
 
@@ -68,14 +68,7 @@ class CLFATerm(Term):
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        arguments.require_whole(
-            self, student_dims=student_dims, student_depth=student_depth, num_patches=num_patches
-        )
-        if not isinstance(teacher_dims, Mapping) or not teacher_dims:
-            raise ValueError(
-                f'CLFATerm: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
-            )
-        arguments.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
+        arguments.require_whole(self, student_depth=student_depth, num_patches=num_patches)
         arguments.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
         arguments.require_one_of(self, STUDENT_NORMS, student_norm=student_norm)
         if fc_std is not None:
@@ -89,11 +82,8 @@ class CLFATerm(Term):
         self.student_norm = student_norm
         self.fc_std = fc_std
         self.channel_reduction = channel_reduction
-        self.projections = ModuleDict(
-            {
-                name: ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)
-                for name, dims in teacher_dims.items()
-            }
+        self.projections = project_layers(
+            self, student_dims, teacher_dims, len(self.student_layers)
         )
         self.completion = None
         if align_tokens == 'masked':

@@ -25,4 +25,5 @@ class PixelTerm(PatchTerm):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_pixel``."""
         ((teacher, patch_loss),) = self.patch_losses(step).items()
-        return {f'loss_{self.name}': self.weight(teacher) * masked_mean(patch_loss)}
+        loss = masked_mean(patch_loss, step.student.counted)
+        return {f'loss_{self.name}': self.weight(teacher) * loss}

@@ -64,7 +64,8 @@ class PSDTerm(Term):
             if step.views['auxiliary'] is not step.student:
                 decoded = gather_tokens(decoded, self._places(step))
             patch_loss = patch_distance(decoded, taught, 'l2', self.channel_reduction)
-            losses[f'loss_{self.name}_{name}'] = self.weight(name) * masked_mean(patch_loss)
+            loss = masked_mean(patch_loss, step.views['auxiliary'].counted)
+            losses[f'loss_{self.name}_{name}'] = self.weight(name) * loss
         return losses
 
     @staticmethod

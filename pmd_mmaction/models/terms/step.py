@@ -28,10 +28,12 @@ class Step:
 
     Attributes:
         views: name to view; ``'student'`` is always there.
-        targets: teacher name to its ``(B, N, D)`` features of all patches.
-        groups: term name to teacher name to the statistics that the term requested.
-        layers: student layer (from 0) to its ``(R, V, D)`` tokens, where a term requested them.
+        targets: teacher name to its ``(B, N, D)`` features of all patches, or ``(R, V', D)`` of
+            those it sees.
+        groups: name of a term to teacher name to the statistics that the term asked for.
+        layers: student layer (from 0) to its ``(R, V, D)`` tokens, as the terms asked for.
         decoded: teacher name to ``(R, M, D)`` predictions at the student's masked patches.
+        seen: teacher name to the ``(R, V')`` patches it sees, for those that see a view.
         auxiliary: teacher name to ``(R, M', D)`` predictions of the auxiliary teacher at the
             masked patches of the view ``'auxiliary'``; None in the first phase.
         history: smoothed losses of the patches; None without DARE.
@@ -42,6 +44,7 @@ class Step:
     groups: Mapping[str, Mapping[str, tuple[GroupStatistics, ...]]]
     layers: Mapping[int, Tensor]
     decoded: Mapping[str, Tensor]
+    seen: Mapping[str, Tensor] = field(default_factory=dict)
     auxiliary: Mapping[str, Tensor] | None = None
     history: History | None = None
     _patch_losses: dict = field(default_factory=dict, repr=False)

@@ -1,8 +1,8 @@
 # MVD, ViT-B with ViT-L teachers: of MVD's rows for ViT-B the best (Kinetics-400 83.4, Something-
 # Something V2 73.7 by its README).
-#   tools/dist_train.sh configs/baselines/mvd_vit-b_k400_pretrain_vit-l-teachers.py 8 --amp
+#   tools/dist_train.sh configs/mvd/vit-b_k400_pretrain_vit-l-teachers.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, twice per step). Time and accuracy: not yet run.
-_base_ = './mvd_vit-b_k400_pretrain.py'
+_base_ = './vit-b_k400_pretrain.py'
 
 model = dict(
     image_teacher=dict(
@@ -16,3 +16,4 @@ model = dict(
         num_heads=16,
     ),
 )
+work_dir = 'work_dirs/mvd_vit-b_k400_pretrain_vit-l-teachers'

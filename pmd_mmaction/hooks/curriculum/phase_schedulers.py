@@ -1,4 +1,4 @@
-"""Learning rate schedulers that follow from the phases."""
+"""Learning rate schedulers derived from the phases."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def check_schedule(where: object, schedule: Mapping) -> None:
 
     Raises:
         TypeError: for an unknown key.
-        ValueError: for a value outside [0, 1], or a ``warmup`` or ``start_factor`` of 1 and 0.
+        ValueError: for a value outside [0, 1], ``warmup=1`` or ``start_factor=0``.
     """
     arguments.require_keys(where, KEYS, schedule=schedule)
     arguments.require_number(where, at_least=0, below=1, warmup=schedule.get('warmup', 0))
@@ -32,7 +32,7 @@ def phase_schedulers(
     eta_min_ratio: float = 0.0,
     extra_epochs: int = 0,
 ) -> list[dict]:
-    """Configs of MMEngine's schedulers: linear warm-up and half a cosine, step by step.
+    """Configs of MMEngine's schedulers: linear warm-up, then half a cosine, updated every step.
 
     Args:
         phases: the curriculum.

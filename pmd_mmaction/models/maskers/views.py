@@ -54,7 +54,7 @@ class Views:
         self.whole_clip = whole_clip
 
     def check_ratio(self, mask_ratio: float) -> None:
-        """Refuses a ratio of the student's that one of the views cannot have.
+        """Refuses a mask ratio of the student that is invalid for one of the views.
 
         Raises:
             ValueError: naming the ratio, and the view.

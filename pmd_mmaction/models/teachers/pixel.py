@@ -17,9 +17,9 @@ SCALES = ('unit', 'data')
 class PixelTeacher(FeatureTeacher):
     """The pixels of each patch, normalised per patch and channel.
 
-    A patch of exactly one colour (black bars) has a target of 0; in VideoMAE's code it is the
-    rounding error of its mean. A row holds one channel after the other; in VideoMAE channels run
-    fastest.
+    A patch of a single colour (black bars) has a target of 0; in VideoMAE's code its target is the
+    rounding error of its mean. A row holds one channel after the other; in VideoMAE's rows the
+    channel index varies fastest.
 
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in.
@@ -33,7 +33,7 @@ class PixelTeacher(FeatureTeacher):
             student sees them (DMAE).
 
     Raises:
-        ValueError: naming the argument that makes no sense.
+        ValueError: naming the invalid argument.
     """
 
     depth = 0

@@ -33,7 +33,7 @@ def count_cpus(config: str, task: str, options: dict) -> int:
     from mmengine.config.utils import MODULE2PACKAGE
 
     MODULE2PACKAGE['pmd_mmaction'] = 'pmd-mmaction'  # bases by its name, as pmd_mmaction.compat
-    # no custom imports: they take seconds, and this runs where nobody trains
+    # no custom imports: they take seconds, and this runs on login nodes
     cfg = Config.fromfile(config, import_custom_modules=False)
     cfg.merge_from_dict(options)
     loaders = [cfg.get(name) or {} for name in LOADERS[task]]

@@ -138,7 +138,7 @@ def _examine_model(
 ) -> Generator[Finding, None, int]:
     """Checks the model and its files; returns the bytes of its table in shared memory."""
     model_cfg = cfg.model.to_dict()
-    for name in missing:  # told already; what else is wrong?
+    for name in missing:  # reported already; look for further problems
         find_teachers(model_cfg)[name].config['checkpoint'] = None
     try:
         model = MODELS.build(model_cfg)

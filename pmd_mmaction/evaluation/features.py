@@ -58,7 +58,7 @@ def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
         ValueError: if it does not fill the backbone.
     """
     model_cfg = copy.deepcopy(cfg.model)
-    for teacher in find_teachers(model_cfg).values():  # of no use here, and perhaps not at hand
+    for teacher in find_teachers(model_cfg).values():  # not used here, and possibly not available
         if 'checkpoint' in teacher.config:
             teacher.config['checkpoint'] = None
     model = MODELS.build(model_cfg)

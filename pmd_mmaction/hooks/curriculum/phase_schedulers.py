@@ -36,10 +36,10 @@ def phase_schedulers(
 
     Args:
         phases: the curriculum.
-        restart: one schedule for each phase; otherwise one over all of them.
-        warmup: share of the epochs, rounded to whole ones, in which the rate rises.
-        start_factor: rate of the first step over that after the warm-up, in (0, 1].
-        eta_min_ratio: rate at the end over that after the warm-up.
+        restart: one schedule per phase; False: a single one over all of them.
+        warmup: fraction of the epochs spent on warm-up, rounded to whole epochs.
+        start_factor: learning rate of the first step relative to the peak, in (0, 1].
+        eta_min_ratio: final learning rate relative to the peak.
         extra_epochs: how much longer the cosine is than the phase, which ends before its end: 1 in
             VideoMAE and MVD, which train 401 epochs and use the weights after 400.
     """

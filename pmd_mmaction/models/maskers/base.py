@@ -57,7 +57,7 @@ class Masker(nn.Module):
         return self.group_shape[1] // self.counted * visible_count(self.counted, mask_ratio)
 
     def num_visible(self, mask_ratio: float) -> int:
-        """V, the visible patches of a clip at this ratio."""
+        """V, the number of visible patches of a clip at this ratio."""
         return self.group_shape[0] * self.visible_per_group(mask_ratio)
 
     def check_ratio(self, mask_ratio: float) -> None:
@@ -79,7 +79,7 @@ class Masker(nn.Module):
             )
 
     def order(self, batch: int, generator: torch.Generator, **reads: float | Tensor) -> Tensor:
-        """Draws a ranking: the patches of each group, those that stay visible longest first.
+        """Draws a ranking of the patches in each group; those ranked first stay visible longest.
 
         Args:
             batch: number of clips B.

@@ -27,8 +27,8 @@ class CurriculumRecognizer(MaskedRecognizer):
         views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip.
         mask_choice: as in :class:`MaskedDistillation`.
-        mask_ratio: share of masked patches before and without a phase; None: there must be one.
-        data_preprocessor: as everywhere in MMAction2.
+        mask_ratio: fraction of masked patches without a phase; None: a phase must be set.
+        data_preprocessor: as usual in MMAction2.
     """
 
     teachers: ModuleDict
@@ -158,7 +158,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Draws the masks of each clip from the generator of this iteration.
 
         Args:
-            clips: ``(B, C, T, H, W)``; only their number and device count.
+            clips: ``(B, C, T, H, W)``; only their number and device matter.
             data_samples: of the videos of the clips, for a masker that reads their metainfo.
 
         Returns:

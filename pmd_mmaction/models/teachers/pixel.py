@@ -24,9 +24,9 @@ class PixelTeacher(FeatureTeacher):
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in.
         clip_size: (C, T, H, W) of the clips. The recognizer fills it in.
-        mean: the data preprocessor's, in grey levels of 0 to 255; None: 0. The recognizer fills it
-            in.
-        std: likewise; None: 1.
+        mean: mean of the data preprocessor, in grey levels from 0 to 255; None: 0. The recognizer
+            fills it in.
+        std: its standard deviation, likewise; None: 1.
         normalize: False: plain pixels.
         normalize_eps: added to a patch's standard deviation.
         scale: ``'unit'``: pixels in [0, 1]; ``'data'``: less ``mean`` and over ``std``, as the

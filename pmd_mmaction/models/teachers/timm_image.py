@@ -38,13 +38,13 @@ class TimmImageTeacher(FeatureTeacher):
         checkpoint: local weights (.pth or .safetensors; MAE's own files work).
         pretrained: load timm's published weights instead (needs the hub).
         target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
-        last_norm: apply the network's own last norm; False as MVD does.
-        position: ``'own'``: what the weights hold; ``'sincos_2d'``: MAE's table computed for the
-            grid, whatever the weights hold, and 0 for class and register tokens (MVD).
-        normalization: ``'timm'`` re-normalises clips to the figures that timm notes for the
-            model, where they differ from the data preprocessor's; ``'data'`` leaves them.
-        data_mean: the data preprocessor's ``mean`` (0-255).
-        data_std: the data preprocessor's ``std``.
+        last_norm: apply the network's own last norm; MVD does not.
+        position: ``'own'``: those of the weights; ``'sincos_2d'``: MAE's table computed for the
+            grid, whatever the weights contain, and 0 for class and register tokens (MVD).
+        normalization: ``'timm'`` re-normalises clips to the mean and std that timm lists for the
+            model if they differ from the data preprocessor's; ``'data'`` does not.
+        data_mean: ``mean`` of the data preprocessor (0-255).
+        data_std: ``std`` of the data preprocessor.
         model_kwargs: further arguments for ``timm.create_model``, such as ``img_size``.
 
     Raises:

@@ -17,11 +17,11 @@ class VideoMAETeacher(FeatureTeacher):
     """A frozen VideoMAE ViT that sees the full clip and provides the video targets.
 
     Args:
-        checkpoint: MMAction2-style weights of the backbone: a file or URL. Keys may carry
-            the prefix ``backbone.``. ``tools/convert_checkpoint.py`` makes one of
-            VideoMAE's own files. None leaves random weights (tests, benchmarks).
+        checkpoint: MMAction2-style weights of the backbone, a file or URL. Keys may have the
+            prefix ``backbone.``. ``tools/convert_checkpoint.py`` converts VideoMAE's own files.
+            None leaves random weights (tests, benchmarks).
         target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
-        last_norm: apply the network's own last norm; False as MVD does.
+        last_norm: apply the network's own last norm; MVD does not.
         view: name of the view whose visible patches it sees (AMD); None: the full clip.
         **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, except
             ``use_mean_pooling``, which follows from the file.

@@ -30,8 +30,8 @@ class Step:
         views: name to view; ``'student'`` is always there.
         targets: teacher name to its ``(B, N, D)`` features of all patches, or ``(R, V', D)`` of
             those it sees.
-        groups: name of a term to teacher name to the statistics that the term asked for.
-        layers: student layer (from 0) to its ``(R, V, D)`` tokens, as the terms asked for.
+        groups: term name to teacher name to the statistics that the term requested.
+        layers: student layer (from 0) to its ``(R, V, D)`` tokens, where a term requested them.
         decoded: teacher name to ``(R, M, D)`` predictions at the student's masked patches.
         seen: teacher name to the ``(R, V')`` patches it sees, for those that see a view.
         auxiliary: teacher name to ``(R, M', D)`` predictions of the auxiliary teacher at the

@@ -16,8 +16,8 @@ LossWeight = float | Mapping[str, float]
 class Term(BaseModule):
     """One term of the total loss: the tensors of a step in, named losses out.
 
-    A term holds no state but its parameters. What it needs it declares by the attributes below,
-    and the recognizer computes that and nothing else. Arguments named ``student_dims``,
+    A term has no state but its parameters. It declares what it needs in the attributes below, and
+    the recognizer computes only that. Arguments named ``student_dims``,
     ``student_depth``, ``num_patches``, ``token_grid`` and ``teacher_dims`` (name to width) are
     filled in by the recognizer where a subclass has them.
 

@@ -175,6 +175,7 @@ def _log_batch(runner) -> None:
     loader, wrapper = runner.train_dataloader, runner.optim_wrapper
     videos, ranks = loader.batch_sampler.batch_size, get_world_size()
     repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
+    masks = getattr(plain_model(runner), 'num_masks', 1)
     accumulation = iterations_per_step(runner)
     rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
     runner.logger.info(
@@ -182,4 +183,5 @@ def _log_batch(runner) -> None:
         f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '
         f'{rate:.3g}, {len(loader)} iterations per epoch'
         + (f', {repeats} clips per video and epoch' if repeats > 1 else '')
+        + (f', {masks} passes of the student per clip' if masks > 1 else '')
     )

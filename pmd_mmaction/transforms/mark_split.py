@@ -1,11 +1,11 @@
 """Tells a metric which data set a clip comes from."""
 
+from typing import Literal
+
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
-
-SPLITS = ('bank', 'query')
+from pmd_mmaction.arguments import checked
 
 
 @TRANSFORMS.register_module()
@@ -21,8 +21,8 @@ class MarkSplit(BaseTransform):
         ValueError: for another word.
     """
 
-    def __init__(self, split: str) -> None:
-        arguments.require_one_of(self, SPLITS, split=split)
+    @checked
+    def __init__(self, split: Literal['bank', 'query']) -> None:
         self.split = split
 
     def transform(self, results: dict) -> dict:

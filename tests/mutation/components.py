@@ -228,7 +228,7 @@ COMPONENTS = {
         ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
     ],
     ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
-        ('lambda: a teacher may be left out', 'arguments.require_keys(term, names, names, loss', 'arguments.require_keys(term, names, (), loss'),
+        ('lambda: a teacher may be left out', 'require_keys(term, names, names, loss', 'require_keys(term, names, (), loss'),
     ],
     ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_base', 'self.weight(name) * masked_mean', 'masked_mean'),

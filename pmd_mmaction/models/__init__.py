@@ -2,7 +2,12 @@
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
-from pmd_mmaction.models.heads import FeatureDecoder, FeatureGenerator, Float32TimeSformerHead
+from pmd_mmaction.models.heads import (
+    AttentiveHead,
+    FeatureDecoder,
+    FeatureGenerator,
+    Float32TimeSformerHead,
+)
 from pmd_mmaction.models.maskers import (
     CubeMasker,
     Masker,
@@ -34,6 +39,7 @@ from pmd_mmaction.models.terms import (
 )
 
 __all__ = [
+    'AttentiveHead',
     'BaseTerm',
     'CLFATerm',
     'ClipPreprocessor',

@@ -86,6 +86,7 @@ GOOD = {
         dict(PMD['data_preprocessor'], blending=dict(type='MixupBlending', num_classes=3)),
     ),
     'head': (MODELS, dict(type='Float32TimeSformerHead', num_classes=3, in_channels=8)),
+    'attentive_head': (MODELS, dict(type='AttentiveHead', num_classes=3, in_channels=8)),
     'phase_hook': (HOOKS, dict(type='ProgressivePhaseHook', phases=PHASES)),
     'plan_hook': (HOOKS, dict(type='PlanCheckHook')),
     'dare_hook': (HOOKS, dict(type='DAREHook')),

@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
             ['optimizer_step.py', '--tiny', '--repeats', '1'],
             ['| fused, many groups |', '| fused, merged | 2 |', '| foreach, merged | 2 |'],
         ),
+        (['long_list.py', '--videos', '1000'], ['| 1,000 |', 'fingerprint, s']),
         (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
         (
             ['communication.py', '--ranks', '2', '--accumulation', '2'],

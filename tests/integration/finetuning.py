@@ -60,7 +60,8 @@ def tiny_finetuning(name: str, clips: Path, work_dir: Path, student: Path | None
         shrink_pipeline(loader.dataset.pipeline)
     shrink_pipeline(cfg.test_pipeline)  # what MMAction2's API reads
     wrapper = cfg.optim_wrapper
-    wrapper.paramwise_cfg.num_layers = DEPTH
+    if 'constructor' in wrapper:
+        wrapper.paramwise_cfg.num_layers = DEPTH
     wrapper.optimizer.lr = 3e-2  # few steps, and rates fall fast with the layers
     wrapper.type = 'CPUAutocast'
     for key in ('dtype', 'loss_scale'):

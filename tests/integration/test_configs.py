@@ -184,15 +184,16 @@ def test_the_hooks_fit_the_model(name):
 
 @pytest.mark.parametrize('name', [name for name in K400 if name.startswith('pmd')])
 def test_the_curriculum_of_the_paper(name):
+    """In passes of the student: several masks of a clip share an epoch."""
     cfg = _config(name)
-    found = _phases(cfg)
-    assert found == PHASES.get(_row(name), FOUR)
-    assert [hook['stage_epochs'] for hook in _hooks(cfg, 'DAREHook')] == [32]
+    found, masks = _phases(cfg), cfg.model.get('num_masks', 1)
+    assert [(r, masks * n) for r, n in found] == PHASES.get(_row(name), FOUR)
+    assert [masks * hook['stage_epochs'] for hook in _hooks(cfg, 'DAREHook')] == [32]
     warm_up = [s['end'] - s['begin'] for s in schedulers_of(cfg) if s['type'] == 'LinearLR']
     assert warm_up == [epochs // 10 for _, epochs in found]
     steps = cfg.optim_wrapper.get('accumulative_counts', 1)
     assert steps == cfg.auto_scale_lr.get('accumulative_counts', 1)
-    assert cfg.auto_scale_lr.enable and cfg.auto_scale_lr.base_batch_size * steps == 256
+    assert cfg.auto_scale_lr.enable and cfg.auto_scale_lr.base_batch_size * steps * masks == 256
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
 
 
@@ -304,7 +305,10 @@ class OneStep(Hook):
 
 def _one_step(name: str, clips: Path, work_dir: Path) -> None:
     cfg = _use_clips(_config(name), clips, work_dir)
-    cfg.custom_hooks.append(dict(type='OneStep'))
+    cfg.train_dataloader.pop('batch_sampler', None)  # a step of one iteration
+    cfg.optim_wrapper.accumulative_counts = 1
+    cfg.auto_scale_lr.enable = False
+    cfg.setdefault('custom_hooks', []).append(dict(type='OneStep'))
     try:
         tiny.train(cfg)
     except KeyboardInterrupt:
@@ -312,17 +316,17 @@ def _one_step(name: str, clips: Path, work_dir: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['pmd/vit-b_k400_pretrain.py'])
-def test_one_step_at_full_size(name, clips, tmp_path):
-    processes.run(_one_step, tmp_path / 'log', name, clips, tmp_path)
+@pytest.mark.parametrize('method', ['pmd', 'mvd', 'videomae', 'videomaev2', 'amd'])
+def test_one_step_at_full_size(method, clips, tmp_path):
+    name = f'{method}/vit-b_k400_pretrain.py'
+    processes.run(_one_step, tmp_path / 'log', name, clips, tmp_path, timeout=900)
     report = tiny.read_checkpoint(tmp_path / 'report.pth')
     print({key: report[key] for key in ('seconds', 'gib', 'losses')})
     assert all(0 <= value < 100 for value in report['losses'].values())
-    assert report['states'] == report['trained'] > 200
+    assert report['states'] == report['trained'] > 150
     # The first step of the warm-up is tiny: it shows where weights start from zero.
-    assert {'backbone.patch_embed.projection.bias', 'decoders.vid.head.bias'} <= set(
-        report['moved']
-    )
+    heads = {key for key in report['moved'] if key.startswith('decoders.') and '.head.' in key}
+    assert heads and 'backbone.patch_embed.projection.bias' in report['moved']
     assert report['gib'] < 12
 
 

@@ -55,7 +55,9 @@ def test_list_files_name_every_clip_once_with_balanced_labels(demo, dataset, spl
     assert {name for name, _ in pairs} == {
         f'{split}/{path.name}' for path in (dataset / split).iterdir()
     }
-    assert sorted(int(label) for _, label in pairs) == list(range(len(demo.CLASSES)))
+    assert sorted(int(label) for _, label in pairs) == list(
+        range(len(demo.WORLDS['first'].classes))
+    )
 
 
 def test_clips_are_h264_of_the_asked_shape(dataset):
@@ -65,14 +67,14 @@ def test_clips_are_h264_of_the_asked_shape(dataset):
 
 def test_decoded_clip_is_the_rendered_clip(demo, dataset):
     recipe = demo.Recipe(train_clips=12, val_clips=12, size=32, frames=8)
-    clip = demo.render_clip(recipe, 'val', 5, demo.read_sources('val', 32))
+    clip = demo.render_clip(recipe, 'val', 5, demo.read_sources(recipe.shown, 'val', 32))
     error = np.abs(decode(dataset / 'val' / '00005.mp4').astype(float) - clip)
     assert error.mean() < 8
 
 
 def test_meta_records_the_recipe(demo, dataset):
     meta = json.loads((dataset / 'meta.json').read_text())
-    assert meta['classes'] == list(demo.CLASSES)
+    assert meta['classes'] == list(demo.WORLDS['first'].classes)
     assert (meta['seed'], meta['size'], meta['frames']) == (0, 32, 8)
     assert (meta['train_clips'], meta['val_clips']) == (12, 12)
     assert meta['version'] == demo.VERSION
@@ -87,19 +89,53 @@ def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(demo, dataset, tmp_
 
 
 def test_a_clip_does_not_depend_on_how_many_there_are(demo):
-    sources = demo.read_sources('train', 32)
+    sources = demo.read_sources(demo.WORLDS['first'], 'train', 32)
     few, many = (demo.Recipe(train_clips=n, size=32, frames=8) for n in (12, 500))
     assert np.array_equal(
         demo.render_clip(few, 'train', 7, sources), demo.render_clip(many, 'train', 7, sources)
     )
 
 
-def test_splits_share_no_picture_video_or_digit(demo):
-    assert not set(demo.shipped_pictures('train')) & set(demo.shipped_pictures('val'))
-    train, val = (demo.read_sources(split, 32) for split in demo.SPLITS)
-    for digit in demo.DIGITS.values():
+@pytest.mark.parametrize('name', ['first', 'second'])
+def test_splits_share_no_picture_video_or_digit(demo, name):
+    world = demo.WORLDS[name]
+    train, val = (set(demo.shipped_pictures(world, split)) for split in demo.SPLITS)
+    assert not train & val
+    train, val = (demo.read_sources(world, split, 32) for split in demo.SPLITS)
+    for digit in world.digits.values():
         seen = {glyph.tobytes() for glyph in train.glyphs[digit]}
         assert not seen & {glyph.tobytes() for glyph in val.glyphs[digit]}
+
+
+def test_the_second_world_is_another(demo, dataset, tmp_path):
+    first, second = demo.WORLDS['first'], demo.WORLDS['second']
+    assert not set(first.digits.values()) & set(second.digits.values())
+    assert not set(first.motions) & set(second.motions)
+    trained_on = [set(demo.shipped_pictures(world, 'train')) for world in (first, second)]
+    assert not trained_on[0] & trained_on[1]
+    out = tmp_path / 'second'
+    assert demo.main([*SMALL, '--world', 'second', '--out', str(out)]) == 0
+    assert json.loads((out / 'meta.json').read_text())['classes'][0] == 'two-up'
+    assert decode(out / 'val' / '00005.mp4').shape == (8, 32, 32, 3)
+    assert demo.main([*SMALL, '--out', str(out)]) == 2, 'another world is another data set'
+
+
+@pytest.mark.parametrize(
+    'motion, expected',
+    [('left', (-1, 0)), ('right', (1, 0)), ('up', (0, -1)), ('down', (0, 1)), ('back', (0, 0))],
+)
+def test_a_motion_goes_where_its_name_says(demo, motion, expected):
+    maps = demo.place(motion, np.random.default_rng(0), 64, 8)
+    assert tuple(np.sign(np.round(maps[-1, :, 2] - maps[0, :, 2], 6))) == expected
+
+
+def test_back_is_the_other_turn(demo):
+    turns = []
+    for motion in ('turn', 'back'):
+        maps = demo.place(motion, np.random.default_rng(0), 64, 8)
+        angles = np.arctan2(maps[:, 1, 0], maps[:, 0, 0])
+        turns.append(angles[-1] - angles[0])
+    assert turns[0] > 0.5 and turns[1] == pytest.approx(-turns[0])
 
 
 def test_complete_dataset_is_reused(demo, dataset, capsys):
@@ -148,6 +184,7 @@ def test_interrupted_run_leaves_nothing(demo, tmp_path, monkeypatch):
         (['--frames', '1'], 'give 8 or more'),
         (['--train-clips', '0'], 'or more'),
         (['--seed', '-1'], 'give 0 or more'),
+        (['--world', 'third'], 'give one of first, second'),
     ],
 )
 def test_wrong_option_is_one_clear_line(demo, tmp_path, capsys, options, remedy):

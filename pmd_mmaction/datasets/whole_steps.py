@@ -6,7 +6,7 @@ from itertools import islice
 from mmaction.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler, Sampler
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 
 
 @DATA_SAMPLERS.register_module()
@@ -24,10 +24,8 @@ class WholeStepBatchSampler(BatchSampler):
         ValueError: for an invalid number.
     """
 
-    def __init__(self, sampler: Sampler, batch_size: int, accumulative_counts: int) -> None:
-        arguments.require_whole(
-            self, batch_size=batch_size, accumulative_counts=accumulative_counts
-        )
+    @checked
+    def __init__(self, sampler: Sampler, batch_size: Whole, accumulative_counts: Whole) -> None:
         super().__init__(sampler, batch_size, drop_last=True)
         self.accumulative_counts = accumulative_counts
 

@@ -1,13 +1,13 @@
 """Base class of metrics on frozen features: a labelled bank, and queries to classify."""
 
 from abc import abstractmethod
-from typing import Sequence
+from typing import Literal, Sequence
 
 import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked
 
 
 class FrozenFeatureMetric(BaseMetric):
@@ -23,10 +23,10 @@ class FrozenFeatureMetric(BaseMetric):
         prefix: replaces the first part of the metric names.
     """
 
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        arguments.require_one_of(self, ('cpu', 'gpu'), collect_device=collect_device)
-        if prefix is not None:
-            arguments.require_text(self, prefix=prefix)
+    @checked
+    def __init__(
+        self, collect_device: Literal['cpu', 'gpu'] = 'cpu', prefix: Text | None = None
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:

@@ -5,7 +5,7 @@ from typing import Iterable, NamedTuple, Sequence
 import torch
 from torch import Tensor
 
-from pmd_mmaction.arguments import require_whole
+from pmd_mmaction.arguments import Whole, require
 
 
 class GroupStatistics(NamedTuple):
@@ -54,7 +54,7 @@ def layer_groups(
                 '(shallow, medium, deep) layers'
             )
         shallow, medium, deep = sizes
-        require_whole('group_sizes', shallow=shallow, medium=medium, deep=deep)
+        require('group_sizes', Whole, shallow=shallow, medium=medium, deep=deep)
         if shallow + medium + deep == depth:
             return range(shallow), range(shallow, depth - deep), range(depth - deep, depth)
     if depth < 3 or depth % 3:

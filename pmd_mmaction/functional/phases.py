@@ -2,7 +2,7 @@
 
 from typing import Mapping, NamedTuple, Sequence
 
-from pmd_mmaction.arguments import require_keys, require_number, require_whole
+from pmd_mmaction.arguments import Ratio, Whole, require, require_keys
 
 
 class Phase(NamedTuple):
@@ -48,8 +48,8 @@ class PhaseSchedule:
         begin = 0
         for index, (ratio, epochs) in enumerate(phases):
             where = f'phase {index + 1}'
-            require_number(where, above=0, below=1, mask_ratio=ratio)
-            require_whole(where, epochs=epochs)
+            require(where, Ratio, mask_ratio=ratio)
+            require(where, Whole, epochs=epochs)
             if self.phases and ratio < self.phases[-1].mask_ratio and not allow_decreasing:
                 raise ValueError(
                     f'phase {index + 1}: mask_ratio falls from {self.phases[-1].mask_ratio} to '

@@ -10,7 +10,7 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Rate, Whole, checked
 from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
 from pmd_mmaction.storage.atomic_file import atomic_writer
 
@@ -37,9 +37,8 @@ class BadVideoHook(Hook):
 
     priority = 'NORMAL'  # before the log (BELOW_NORMAL) and the checkpoint (VERY_LOW)
 
-    def __init__(self, max_bad_fraction: float = 0.01, interval: int = 100) -> None:
-        arguments.require_number(self, at_least=0, below=1, max_bad_fraction=max_bad_fraction)
-        arguments.require_whole(self, interval=interval)
+    @checked
+    def __init__(self, max_bad_fraction: Rate = 0.01, interval: Whole = 100) -> None:
         self.max_bad_fraction = max_bad_fraction
         self.interval = interval
         self._known: dict[str, dict] = {}  # file name -> problem, last epoch; equal on all ranks

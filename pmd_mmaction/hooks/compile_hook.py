@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import require_keys
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 
@@ -34,7 +34,7 @@ class CompileHook(Hook):
 
     def __init__(self, **options) -> None:
         allowed = sorted(set(signature(torch.compile).parameters) - {'model'})
-        arguments.require_keys(self, allowed, options=options)
+        require_keys(self, allowed, options=options)
         self.options = dict(fullgraph=True, dynamic=False) | options
         self._phase = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Share, checked
 
 
 @HOOKS.register_module()
@@ -24,8 +24,8 @@ class DataTimeHook(Hook):
 
     priority = 'LOW'  # after IterTimerHook
 
-    def __init__(self, max_share: float = 0.2) -> None:
-        arguments.require_number(self, at_least=0, at_most=1, max_share=max_share)
+    @checked
+    def __init__(self, max_share: Share = 0.2) -> None:
         self.max_share = max_share
 
     def before_train_epoch(self, runner) -> None:

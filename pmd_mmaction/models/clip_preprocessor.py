@@ -1,15 +1,14 @@
 """Data preprocessing: normalises the clips of a data loader on the device."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, checked, colours
 from pmd_mmaction.transfer import send, send_stacked
-
-FORMATS = ('NCTHW', 'NCHW')
 
 
 @MODELS.register_module()
@@ -32,20 +31,15 @@ class ClipPreprocessor(ActionDataPreprocessor):
         ValueError: for an invalid argument.
     """
 
+    @checked
     def __init__(
         self,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Annotated[Sequence[float], colours()],
+        std: Annotated[Sequence[float], colours(above=0)],
         to_rgb: bool = False,
-        blending: dict | None = None,
-        format_shape: str = 'NCTHW',
+        blending: Config | None = None,
+        format_shape: Literal['NCTHW', 'NCHW'] = 'NCTHW',
     ) -> None:
-        arguments.require_channels(self, mean=mean)
-        arguments.require_channels(self, above=0, std=std)
-        arguments.require_flag(self, to_rgb=to_rgb)
-        arguments.require_one_of(self, FORMATS, format_shape=format_shape)
-        if blending is not None:
-            arguments.require_config(self, blending=blending)
         super().__init__(mean, std, to_rgb, True, blending, format_shape)
 
     def cast_data(self, data: dict | Sequence[dict]) -> dict | tuple[dict, ...]:

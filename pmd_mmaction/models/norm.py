@@ -4,7 +4,7 @@ import torch
 from mmcv.cnn import build_norm_layer
 from torch import nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, require
 
 LAYER_NORM = dict(type='LN', eps=1e-6)
 
@@ -22,7 +22,7 @@ def token_norm(where: object, norm_cfg: dict | None, dims: int) -> nn.Module:
     """
     if norm_cfg is None:
         norm_cfg = LAYER_NORM
-    arguments.require_config(where, norm_cfg=norm_cfg)
+    require(where, Config, norm_cfg=norm_cfg)
     try:
         layer = build_norm_layer(dict(norm_cfg), dims)[1]
         layer(torch.zeros(1, 2, dims))

@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, NonNegative, Whole, checked
 from pmd_mmaction.runner.first_batch import few_videos
 from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
@@ -42,21 +42,17 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     resumes_mid_epoch = True
 
+    @checked
     def __init__(
         self,
         runner,
         dataloader: DataLoader | dict,
-        max_epochs: int | None = None,
-        val_begin: int = 1,
-        val_interval: int = 1,
+        max_epochs: Whole | None = None,
+        val_begin: Count = 1,
+        val_interval: Whole = 1,
         dynamic_intervals: list[tuple[int, int]] | None = None,
-        worker_timeout: float = 600,
+        worker_timeout: NonNegative = 600,
     ) -> None:
-        arguments.require_number(self, at_least=0, worker_timeout=worker_timeout)
-        arguments.require_whole(self, val_interval=val_interval)
-        if max_epochs is not None:
-            arguments.require_whole(self, max_epochs=max_epochs)
-        arguments.require_whole(self, 0, val_begin=val_begin)
         pairs = dynamic_intervals or ()
         if not isinstance(pairs, (list, tuple)) or any(len(pair) != 2 for pair in pairs):
             raise ValueError(

@@ -1,5 +1,7 @@
 """Anti-aliased resizing of frames."""
 
+from typing import Literal
+
 import mmcv
 import numpy as np
 import torch
@@ -7,9 +9,7 @@ import torch.nn.functional as F
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
-
-BACKENDS = ('torch', 'pillow')
+from pmd_mmaction.arguments import Whole, checked, height_and_width, require
 
 
 @TRANSFORMS.register_module()
@@ -28,10 +28,12 @@ class AntialiasedResize(BaseTransform):
         ValueError: for an invalid size or another backend.
     """
 
-    def __init__(self, scale: tuple[int, int], backend: str = 'torch') -> None:
-        width, height = arguments.height_and_width(self, scale=scale)
-        arguments.require_whole(self, **{'scale width': width, 'scale height': height})
-        arguments.require_one_of(self, BACKENDS, backend=backend)
+    @checked
+    def __init__(
+        self, scale: tuple[int, int], backend: Literal['torch', 'pillow'] = 'torch'
+    ) -> None:
+        width, height = height_and_width(self, scale=scale)
+        require(self, Whole, **{'scale width': width, 'scale height': height})
         self.scale = (width, height)
         self.backend = backend
 

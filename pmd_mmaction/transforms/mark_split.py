@@ -1,11 +1,11 @@
 """Marks clips with the split that they belong to, for metrics."""
 
+from typing import Literal
+
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
-
-SPLITS = ('bank', 'query')
+from pmd_mmaction.arguments import checked
 
 
 @TRANSFORMS.register_module()
@@ -21,8 +21,8 @@ class MarkSplit(BaseTransform):
         ValueError: for any other value.
     """
 
-    def __init__(self, split: str) -> None:
-        arguments.require_one_of(self, SPLITS, split=split)
+    @checked
+    def __init__(self, split: Literal['bank', 'query']) -> None:
         self.split = split
 
     def transform(self, results: dict) -> dict:

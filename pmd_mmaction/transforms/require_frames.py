@@ -3,7 +3,7 @@
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 
 
 @TRANSFORMS.register_module()
@@ -20,8 +20,8 @@ class RequireFrames(BaseTransform):
         ValueError: for a ``minimum`` below 1.
     """
 
-    def __init__(self, minimum: int) -> None:
-        arguments.require_whole(self, minimum=minimum)
+    @checked
+    def __init__(self, minimum: Whole) -> None:
         self.minimum = minimum
 
     def transform(self, results: dict) -> dict:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Options, checked, one_of
 from pmd_mmaction.readers.decord_reader import DecordReader
 from pmd_mmaction.readers.video_reader import VideoReader
 
@@ -30,10 +32,12 @@ class VideoInit(BaseTransform):
         VideoError: when called with a file that is not a readable video.
     """
 
-    def __init__(self, reader: str = 'pyav', backend_args: dict | None = None) -> None:
-        arguments.require_one_of(self, tuple(READERS), reader=reader)
-        if backend_args is not None:
-            arguments.require_dict(self, backend_args=backend_args)
+    @checked
+    def __init__(
+        self,
+        reader: Annotated[str, one_of(tuple(READERS))] = 'pyav',
+        backend_args: Options | None = None,
+    ) -> None:
         self.reader = reader
         self.backend_args = backend_args
 

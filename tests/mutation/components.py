@@ -221,14 +221,14 @@ COMPONENTS = {
         ('lambda: of any teacher', 'self.loss_weight[teacher]', 'next(iter(self.loss_weight.values()))'),
     ],
     ('models/terms/dare.py', 'models/terms/test_terms.py'): [
-        ('default: alpha', 'alpha: float = 0.95', 'alpha: float = 0.05'),
-        ('default: tau', 'tau: float = 0.5', 'tau: float = 2.0'),
-        ('tau: 0 allowed', 'above=0, tau', 'at_least=0, tau'),
-        ('alpha: 0 allowed', 'above=0, at_most=1, alpha', 'at_least=0, at_most=1, alpha'),
-        ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
+        ('default: alpha', 'at_most=1)] = 0.95', 'at_most=1)] = 0.05'),
+        ('default: tau', 'tau: Positive = 0.5', 'tau: Positive = 2.0'),
+        ('tau: 0 allowed', 'tau: Positive', 'tau: float'),
+        ('alpha: 0 allowed', 'above=0, at_most=1', 'at_least=0, at_most=1'),
+        ('alpha: 1 refused', 'above=0, at_most=1', 'above=0, below=1'),
     ],
     ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
-        ('lambda: a teacher may be left out', 'arguments.require_keys(term, names, names, loss', 'arguments.require_keys(term, names, (), loss'),
+        ('lambda: a teacher may be left out', 'require_keys(term, names, names, loss', 'require_keys(term, names, (), loss'),
     ],
     ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_base', 'self.weight(name) * masked_mean', 'masked_mean'),

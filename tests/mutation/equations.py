@@ -5,10 +5,10 @@
 
 EQUATIONS = {
     ('arguments.py', 'test_arguments.py'): [
-        ('bound from below: included', 'value > above', 'value >= above'),
-        ('least value: refused', 'value >= at_least', 'value > at_least'),
-        ('bound from above: included', 'value < below', 'value <= below'),
-        ('largest value: refused', 'value <= at_most', 'value < at_most'),
+        ('bound from below: included', 'above=operator.gt', 'above=operator.ge'),
+        ('least value: refused', 'at_least=operator.ge', 'at_least=operator.gt'),
+        ('bound from above: included', 'below=operator.lt', 'below=operator.le'),
+        ('largest value: refused', 'at_most=operator.le', 'at_most=operator.lt'),
         ('infinity allowed', 'and math.isfinite(value)', ''),
         ('multiples: of nothing', 'if whole % part', 'if part % whole'),
     ],

@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.contracts import find_hook, iterations_per_step
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 
@@ -40,8 +40,9 @@ class PreemptionHook(Hook):
 
     priority = 'LOWEST'  # when everything else has seen the iteration
 
+    @checked
     def __init__(
-        self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1'), agree_every: int = 10
+        self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1'), agree_every: Whole = 10
     ) -> None:
         listed = isinstance(signals, Sequence) and not isinstance(signals, str)
         if not (listed and signals and all(name in CATCHABLE for name in signals)):
@@ -49,7 +50,6 @@ class PreemptionHook(Hook):
                 f'PreemptionHook: signals is {signals!r}; it must be a list of names such as '
                 "'SIGTERM', of signals that a process can catch"
             )
-        arguments.require_whole(self, agree_every=agree_every)
         self.signals = [signal.Signals[name] for name in signals]
         self.agree_every = agree_every
         self._received: int | None = None

@@ -1,14 +1,14 @@
 """Atomic checkpoints, and resuming from the newest complete one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from mmengine.dist import broadcast_object_list, get_world_size, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Check, Count, Options, Texts, require, whole
 from pmd_mmaction.hooks.checkpoints import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     can_be_found,
@@ -25,6 +25,16 @@ from pmd_mmaction.optim.resuming import regroup_schedulers
 from pmd_mmaction.storage.disk_full import remedy_if_disk_full
 
 KEPT = 'kept_checkpoints'
+# -1 is the last checkpoint only, and all of them
+_Number = Annotated[int, Check(whole().words, lambda value: value == -1 or whole().fits(value))]
+OPTIONS = {
+    **dict.fromkeys(('interval', 'max_keep_ckpts'), _Number),
+    **dict.fromkeys(('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'), bool),
+    **dict.fromkeys(('backend_args', 'file_client_args'), Options | None),
+    **dict.fromkeys(('save_best', 'rule', 'greater_keys'), Texts | None),
+    **dict.fromkeys(('less_keys', 'published_keys'), Texts | None),
+    'save_begin': Count,
+}
 
 
 @HOOKS.register_module()
@@ -58,25 +68,15 @@ class SafeCheckpointHook(CheckpointHook):
         self._kept: list[str] = []
         self._saved_at: int | None = None
 
-    def _check(self, interval: int = -1, max_keep_ckpts: int = -1, **others: Any) -> None:
+    def _check(self, **options: Any) -> None:
         """The parent accepts anything, and fails or saves nothing hours later."""
-        for name, value in dict(interval=interval, max_keep_ckpts=max_keep_ckpts).items():
-            if value != -1:  # the last checkpoint only; all of them
-                arguments.require_whole(self, **{name: value})
-        for key in ('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'):
-            arguments.require_flag(self, **{key: others.get(key, True)})
-        arguments.require_whole(self, 0, save_begin=others.get('save_begin', 0))
-        for key in ('backend_args', 'file_client_args'):
-            if others.get(key) is not None:
-                arguments.require_dict(self, **{key: others[key]})
-        for key in ('save_best', 'rule', 'greater_keys', 'less_keys', 'published_keys'):
-            if others.get(key) is not None:
-                arguments.require_texts(self, **{key: others[key]})
-        if not isinstance(others.get('out_dir'), (str, Path, type(None))):
+        for name in filter(OPTIONS.get, options):
+            require(self, OPTIONS[name], **{name: options[name]})
+        if not isinstance(options.get('out_dir'), (str, Path, type(None))):
             raise ValueError(
-                f'SafeCheckpointHook: out_dir is {others["out_dir"]!r}; it must be a directory'
+                f'SafeCheckpointHook: out_dir is {options["out_dir"]!r}; it must be a directory'
             )
-        template = others.get('filename_tmpl')
+        template = options.get('filename_tmpl')
         if template is not None and not (
             isinstance(template, str)
             and '{}' in template

@@ -8,7 +8,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Options, Ratio, Whole, require
 from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.storage.digest import sha256_of
 
@@ -72,9 +72,9 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
     content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
     try:
         state, meta = content['state_dict'], content['meta']
-        arguments.require_dict('phase file', state_dict=state)
-        arguments.require_whole('phase file', phase=meta['phase'])
-        arguments.require_number('phase file', above=0, below=1, mask_ratio=meta['mask_ratio'])
+        require('phase file', Options, state_dict=state)
+        require('phase file', Whole, phase=meta['phase'])
+        require('phase file', Ratio, mask_ratio=meta['mask_ratio'])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f'{path} is not a phase_K_student.pth of PMD ({error!r})') from error
     return PhaseFile(state, meta['phase'], meta['mask_ratio'], digest)

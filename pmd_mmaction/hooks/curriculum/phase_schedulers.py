@@ -1,11 +1,17 @@
 """Learning rate schedulers derived from the phases."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, Rate, Share, number, require_keys
 from pmd_mmaction.functional import PhaseSchedule
 
-KEYS = ('warmup', 'start_factor', 'eta_min_ratio', 'extra_epochs')
+KEYS = dict(
+    warmup=Rate,
+    start_factor=Annotated[float, number(above=0, at_most=1)],
+    eta_min_ratio=Share,
+    extra_epochs=Count,
+)
 
 
 def check_schedule(where: object, schedule: Mapping) -> None:
@@ -15,13 +21,7 @@ def check_schedule(where: object, schedule: Mapping) -> None:
         TypeError: for an unknown key.
         ValueError: for a value outside [0, 1], ``warmup=1`` or ``start_factor=0``.
     """
-    arguments.require_keys(where, KEYS, schedule=schedule)
-    arguments.require_number(where, at_least=0, below=1, warmup=schedule.get('warmup', 0))
-    arguments.require_number(
-        where, above=0, at_most=1, start_factor=schedule.get('start_factor', 1)
-    )
-    arguments.require_number(where, at_least=0, at_most=1, eta_min=schedule.get('eta_min_ratio', 0))
-    arguments.require_whole(where, 0, extra_epochs=schedule.get('extra_epochs', 0))
+    require_keys(where, KEYS, schedule=schedule)
 
 
 def phase_schedulers(

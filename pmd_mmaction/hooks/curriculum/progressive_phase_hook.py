@@ -7,7 +7,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked
 from pmd_mmaction.contracts import OpenEndedLoop
 from pmd_mmaction.functional import Phase, PhaseSchedule
 from pmd_mmaction.hooks.curriculum.optimizer_restart import restart_optimizer
@@ -49,19 +49,17 @@ class ProgressivePhaseHook(Hook):
 
     priority = 'NORMAL'  # before the schedulers (LOW) and the checkpoint (VERY_LOW)
 
+    @checked
     def __init__(
         self,
         phases: Sequence[dict | tuple[float, int]],
         schedule: dict | None = None,
         restart: bool = True,
         allow_decreasing: bool = False,
-        prev_student: str | None = None,
+        prev_student: Text | None = None,
     ) -> None:
         if schedule is not None:
             check_schedule(self, schedule)
-        arguments.require_flag(self, restart=restart, allow_decreasing=allow_decreasing)
-        if prev_student is not None:
-            arguments.require_text(self, prev_student=prev_student)
         self.phases = PhaseSchedule.of_config(phases, allow_decreasing)
         self.schedule = schedule
         self.restart = restart

@@ -1,14 +1,14 @@
 """Difficulty-Aware Region Enhancement: creates, updates and saves the difficulty table."""
 
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Annotated, Callable, Literal, Sequence
 
 from mmengine.dist import barrier
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, Whole, checked, one_of
 from pmd_mmaction.contracts import Curriculum, DifficultyModel, ListedFiles, find_hook
 from pmd_mmaction.dare import (
     DTYPES,
@@ -21,8 +21,6 @@ from pmd_mmaction.functional import stage_of
 from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
 from pmd_mmaction.hooks.difficulty.table_names import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.unwrapped_model import plain_model
-
-REGIONS = ('patch_index',)
 
 
 class DifficultyReader:
@@ -64,20 +62,15 @@ class DAREHook(Hook):
 
     priority = 'NORMAL'  # before the checkpoint (VERY_LOW)
 
+    @checked
     def __init__(
         self,
-        stage_epochs: int = 32,
+        stage_epochs: Whole = 32,
         reset_per_phase: bool = True,
-        dtype: str = 'float16',
-        region: str = 'patch_index',
-        scratch_dir: str | None = None,
+        dtype: Annotated[str, one_of(DTYPES)] = 'float16',
+        region: Literal['patch_index'] = 'patch_index',
+        scratch_dir: Text | None = None,
     ) -> None:
-        arguments.require_whole(self, stage_epochs=stage_epochs)
-        arguments.require_flag(self, reset_per_phase=reset_per_phase)
-        arguments.require_one_of(self, DTYPES, dtype=dtype)
-        arguments.require_one_of(self, REGIONS, region=region)
-        if scratch_dir is not None:
-            arguments.require_text(self, scratch_dir=scratch_dir)
         self.stage_epochs = stage_epochs
         self.reset_per_phase = reset_per_phase
         self.dtype = dtype

@@ -1,5 +1,7 @@
 """Decoder: predicts features at the masked patches from the visible tokens."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,16 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import (
+    Configs,
+    Positive,
+    Rate,
+    TokenGrid,
+    Whole,
+    checked,
+    one_of,
+    require_divisible,
+)
 from pmd_mmaction.functional import gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
@@ -40,35 +51,26 @@ class FeatureDecoder(BaseModule):
         ValueError: naming the invalid argument.
     """
 
+    @checked
     def __init__(
         self,
-        in_dims: int,
-        out_dims: int,
-        token_grid: tuple[int, int, int],
-        embed_dims: int | None = None,
-        depth: int = 2,
-        num_heads: int | None = None,
-        mlp_ratio: float = 4.0,
+        in_dims: Whole,
+        out_dims: Whole,
+        token_grid: TokenGrid,
+        embed_dims: Whole | None = None,
+        depth: Whole = 2,
+        num_heads: Whole | None = None,
+        mlp_ratio: Positive = 4.0,
         embed_bias: bool = False,
-        drop_path_rate: float = 0.0,
-        position: str = 'sinusoid_1d',
+        drop_path_rate: Rate = 0.0,
+        position: Annotated[str, one_of(POSITIONS)] = 'sinusoid_1d',
         norm_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        init_cfg: Configs | None = None,
     ) -> None:
-        if init_cfg is not None:
-            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
-        arguments.require_token_grid(self, token_grid)
         embed_dims = in_dims if embed_dims is None else embed_dims
-        arguments.require_whole(
-            self, in_dims=in_dims, out_dims=out_dims, embed_dims=embed_dims, depth=depth
-        )
         num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
-        arguments.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
-        arguments.require_number(self, above=0, mlp_ratio=mlp_ratio)
-        arguments.require_flag(self, embed_bias=embed_bias)
-        arguments.require_number(self, at_least=0, below=1, drop_path_rate=drop_path_rate)
-        arguments.require_one_of(self, POSITIONS, position=position)
+        require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=embed_bias)
         self.mask_token = draw_tokens(1, 1, embed_dims)

@@ -3,7 +3,7 @@
 from mmaction.registry import MODELS
 from torch import nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import TokenGrid, checked
 from pmd_mmaction.models.heads.feature_decoder import FeatureDecoder
 
 
@@ -23,15 +23,15 @@ class FeatureGenerator(FeatureDecoder):
         ValueError: naming the argument that makes no sense.
     """
 
+    @checked
     def __init__(
         self,
         dims: int,
-        token_grid: tuple[int, int, int],
+        token_grid: TokenGrid,
         train_mask_token: bool = True,
         **decoder,
     ) -> None:
         super().__init__(dims, dims, token_grid, dims, **decoder)
-        arguments.require_flag(self, train_mask_token=train_mask_token)
         self.embed, self.norm, self.head = nn.Identity(), nn.Identity(), nn.Identity()
         if not train_mask_token:
             token = self.mask_token.detach()

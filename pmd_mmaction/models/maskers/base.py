@@ -1,11 +1,12 @@
 """Base class of maskers: a random ranking of the patches becomes a mask."""
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import TokenGrid, checked, number, require
 from pmd_mmaction.functional import split_mask, visible_count
 from pmd_mmaction.models.maskers.view import View
 
@@ -32,9 +33,9 @@ class Masker(nn.Module):
 
     reads: tuple[str, ...] = ()
 
-    def __init__(self, token_grid: tuple[int, int, int]) -> None:
+    @checked
+    def __init__(self, token_grid: TokenGrid) -> None:
         super().__init__()
-        arguments.require_token_grid(self, token_grid)
         self.token_grid = tuple(token_grid)
 
     @property
@@ -66,7 +67,7 @@ class Masker(nn.Module):
         Raises:
             ValueError: naming the ratio and the grid.
         """
-        arguments.require_number(self, mask_ratio=mask_ratio)
+        require(self, Annotated[float, number()], mask_ratio=mask_ratio)
         length = self.counted
         visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:

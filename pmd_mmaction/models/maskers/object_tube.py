@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Share, TokenGrid, checked
 from pmd_mmaction.functional import object_ranks, object_tokens, visible_count
 from pmd_mmaction.models.maskers.base import Masker
 
@@ -27,14 +27,14 @@ class ObjectTubeMasker(Masker):
 
     reads = ('mask_ratio', 'object_boxes')
 
+    @checked
     def __init__(
         self,
-        token_grid: tuple[int, int, int],
+        token_grid: TokenGrid,
         clip_size: tuple[int, int, int, int],
-        kept: float = 0.1,
+        kept: Share = 0.1,
     ) -> None:
         super().__init__(token_grid)
-        arguments.require_number(self, at_least=0, at_most=1, kept=kept)
         self.frame_size = tuple(clip_size[2:])
         self.kept = kept
 

@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import TokenGrid, Whole, checked
 from pmd_mmaction.models.maskers.base import Masker
 
 
@@ -26,12 +26,9 @@ class RunningCellMasker(Masker):
         ValueError: if the cell is not a positive integer, or larger than the grid.
     """
 
-    def __init__(
-        self, token_grid: tuple[int, int, int], cell: int = 2, backward: bool = False
-    ) -> None:
+    @checked
+    def __init__(self, token_grid: TokenGrid, cell: Whole = 2, backward: bool = False) -> None:
         super().__init__(token_grid)
-        arguments.require_whole(self, cell=cell)
-        arguments.require_flag(self, backward=backward)
         if cell > min(self.token_grid[1:]):
             raise ValueError(
                 f'RunningCellMasker: cell={cell} does not fit a token grid of '

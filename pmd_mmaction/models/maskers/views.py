@@ -1,17 +1,15 @@
 """The named views of an iteration, drawn from one ranking of the patches."""
 
 from types import MappingProxyType
-from typing import Mapping
+from typing import Literal, Mapping
 
 import torch
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Rate, Ratio, Whole, checked, require
 from pmd_mmaction.functional import visible_count
 from pmd_mmaction.models.maskers.base import Masker
 from pmd_mmaction.models.maskers.view import View, WholeClipView
-
-MASK_CHOICES = ('disjoint', 'permuted')
 
 
 class Views:
@@ -30,21 +28,19 @@ class Views:
             decoded too, but do not count (:class:`WholeClipView`).
     """
 
+    @checked
     def __init__(
         self,
         masker: Masker,
-        num_masks: int = 1,
-        mask_choice: str = 'disjoint',
+        num_masks: Whole = 1,
+        mask_choice: Literal['disjoint', 'permuted'] = 'disjoint',
         wider: Mapping[str, float] | None = None,
         decode: Masker | None = None,
-        decode_ratio: float = 0.0,
+        decode_ratio: Rate = 0.0,
         whole_clip: bool = False,
     ) -> None:
-        arguments.require_whole(self, num_masks=num_masks)
-        arguments.require_one_of(self, MASK_CHOICES, mask_choice=mask_choice)
         for name, ratio in (wider or {}).items():
-            arguments.require_number(self, above=0, below=1, **{f'mask_ratio of {name}': ratio})
-        arguments.require_number(self, at_least=0, below=1, decode_ratio=decode_ratio)
+            require(self, Ratio, **{f'mask_ratio of {name}': ratio})
         self.masker = masker
         self.num_masks = num_masks
         self.mask_choice = mask_choice

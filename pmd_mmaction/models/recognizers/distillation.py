@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import checked
 from pmd_mmaction.contracts import PatchLosses
 from pmd_mmaction.functional import GroupStatistics
 from pmd_mmaction.models.maskers import View, places
@@ -14,7 +14,7 @@ from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step, add_losses
-from pmd_mmaction.models.terms.psd import TEACHER_DTYPES
+from pmd_mmaction.models.terms.psd import TeacherDtype
 
 Groups = dict[str, dict[str, tuple[GroupStatistics, ...]]]
 
@@ -51,6 +51,7 @@ class MaskedDistillation(CurriculumRecognizer):
 
     TEACHER_ARGUMENTS: dict[str, str] = {}  # what a subclass calls a teacher in its config
 
+    @checked
     def __init__(
         self,
         backbone: dict,
@@ -62,13 +63,12 @@ class MaskedDistillation(CurriculumRecognizer):
         mask_ratio: float | None = None,
         num_masks: int = 1,
         mask_choice: str = 'disjoint',
-        teacher_dtype: str | None = None,
+        teacher_dtype: TeacherDtype = None,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(
             backbone, masker, views, num_masks, mask_choice, mask_ratio, data_preprocessor
         )
-        arguments.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
         self.teacher_dtype = teacher_dtype
         self.teachers = build_teachers(self, teachers)
         self.decoders = ModuleDict()

@@ -4,7 +4,7 @@ import torch
 from mmaction.models.recognizers.base import BaseRecognizer
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, checked, require
 from pmd_mmaction.models.recognizers.masking import build_masker
 
 
@@ -20,10 +20,12 @@ class MaskedRecognizer(BaseRecognizer):
         ValueError: if one of them is of another kind.
     """
 
-    def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
-        arguments.require_config(self, backbone=backbone)
+    @checked
+    def __init__(
+        self, backbone: Config, masker: dict, data_preprocessor: dict | None = None
+    ) -> None:
         if data_preprocessor is not None and not isinstance(data_preprocessor, nn.Module):
-            arguments.require_config(self, data_preprocessor=data_preprocessor)
+            require(self, Config, data_preprocessor=data_preprocessor)
         super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
         if not hasattr(self.backbone, 'token_grid'):
             raise ValueError(

@@ -3,7 +3,7 @@
 from mmaction.registry import MODELS
 from torch import nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import checked
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
 from pmd_mmaction.models.recognizers.parts import load_old_keys
 
@@ -34,6 +34,7 @@ class MaskedAutoencoder(MaskedDistillation):
             patch.
     """
 
+    @checked
     def __init__(
         self,
         backbone: dict,
@@ -45,7 +46,6 @@ class MaskedAutoencoder(MaskedDistillation):
         num_masks: int = 1,
         data_preprocessor: dict | nn.Module | None = None,
     ) -> None:
-        arguments.require_flag(self, normalize_target=normalize_target)
         pixels = dict(type='PixelTeacher', normalize=normalize_target, normalize_eps=normalize_eps)
         super().__init__(
             backbone,

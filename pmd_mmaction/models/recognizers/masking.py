@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, Options, require, require_keys
 from pmd_mmaction.models.maskers import Masker, Views
 from pmd_mmaction.models.recognizers.parts import build_named
 
@@ -47,7 +47,7 @@ def build_views(
     Raises:
         ValueError: for a name that is taken, or a view that makes no sense.
     """
-    arguments.require_dict(model, views=configs)
+    require(model, Options, views=configs)
     configs = dict(configs)
     decode, decode_ratio, whole_clip = configs.pop('decode', None), 0.0, False
     for name, cfg in configs.items():
@@ -56,13 +56,13 @@ def build_views(
                 f'{type(model).__name__}: views gives {name!r}, whose mask ratio the phase or '
                 'mask_ratio sets; take another name'
             )
-        arguments.require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
+        require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
     if decode is not None:
-        arguments.require_config(model, decode=decode)
+        require(model, Config, decode=decode)
         decode = dict(decode)
         decode_ratio = decode.pop('mask_ratio', 0.5)
         whole_clip = decode.pop('whole_clip', False)
-        arguments.require_flag('views.decode', whole_clip=whole_clip)
+        require('views.decode', bool, whole_clip=whole_clip)
         decode = build_masker(model, 'views.decode', decode)
         if decode.reads:
             raise ValueError(

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, Configs, Options, argument_names, require, require_keys
 from pmd_mmaction.models.teachers import FeatureTeacher
 from pmd_mmaction.models.terms import Term
 
@@ -25,7 +25,7 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
     Raises:
         ValueError: if it is not a config, or contains one of these arguments.
     """
-    arguments.require_config(where, **{name: cfg})
+    require(where, Config, **{name: cfg})
     given = sorted(set(cfg) & set(known))
     if given:
         raise ValueError(
@@ -41,9 +41,9 @@ def build_named(where: object, name: str, cfg: object, known: Mapping[str, Any])
     Raises:
         ValueError: as :func:`build_part`.
     """
-    arguments.require_config(where, **{name: cfg})
+    require(where, Config, **{name: cfg})
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    names = arguments.argument_names(kind) if isinstance(kind, type) else ()
+    names = argument_names(kind) if isinstance(kind, type) else ()
     return build_part(where, name, cfg, **{k: v for k, v in known.items() if k in names})
 
 
@@ -57,9 +57,9 @@ def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
     if not (isinstance(kind, type) and issubclass(kind, Term)):
         raise ValueError(f'{type(where).__name__}: {cfg["type"]!r} in terms is not a Term')
-    own = [name for name in arguments.argument_names(kind) if name not in known]
+    own = [name for name in argument_names(kind) if name not in known]
     given = {key: value for key, value in cfg.items() if key != 'type' and key not in known}
-    arguments.require_keys(where, own, **{kind.__name__: given})
+    require_keys(where, own, **{kind.__name__: given})
     return build_named(where, kind.__name__, cfg, known)
 
 
@@ -74,7 +74,7 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
         ValueError: without a teacher, for a component that is not a teacher, or for a teacher
             of other clips than the student's.
     """
-    arguments.require_dict(model, teachers=configs)
+    require(model, Options, teachers=configs)
     known = dict(token_grid=model.backbone.token_grid, clip_size=model.backbone.clip_size)
     for key in ('mean', 'std'):
         used = getattr(model.data_preprocessor, key, None)
@@ -126,7 +126,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         num_patches=student.num_patches,
         token_grid=student.token_grid,
     )
-    arguments.require_configs(model, terms=configs)
+    require(model, Configs, terms=configs)
     terms = ModuleDict()
     for cfg in configs:
         term = build_term(model, cfg, dict(known, teacher_dims=_widths(cfg, teachers)))
@@ -142,7 +142,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
             )
         if term.weighted_by_name:
             names = list(term.teachers or teachers)
-            arguments.require_keys(term, names, names, loss_weight=term.loss_weight)
+            require_keys(term, names, names, loss_weight=term.loss_weight)
         _check_layers(term, [term.student_layers], 'the student', student.depth)
         for name in term.teachers or teachers:
             depth = teachers[name].depth

@@ -4,7 +4,7 @@ from typing import Mapping
 
 from mmaction.registry import MODELS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, Options, checked, require_keys
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
 from pmd_mmaction.models.recognizers.parts import load_old_keys
 
@@ -42,6 +42,7 @@ class PMDRecognizer(MaskedDistillation):
 
     TEACHER_ARGUMENTS = dict(img='image_teacher', vid='video_teacher')
 
+    @checked
     def __init__(
         self,
         backbone: dict,
@@ -49,10 +50,10 @@ class PMDRecognizer(MaskedDistillation):
         masker: dict,
         image_teacher: dict | None = None,
         video_teacher: dict | None = None,
-        base: dict | None = None,
-        psd: dict | None = None,
-        dare: dict | None = None,
-        clfa: dict | None = None,
+        base: Options | None = None,
+        psd: Options | None = None,
+        dare: Options | None = None,
+        clfa: Config | None = None,
         views: Mapping[str, dict] | None = None,
         num_masks: int = 1,
         teacher_dtype: str | None = None,
@@ -90,11 +91,6 @@ def _terms(
     names: Mapping[str, str],
 ) -> list[dict]:
     """Configs of the enabled terms; all of them use the distance of base."""
-    for name, options in dict(base=base, psd=psd, dare=dare).items():
-        if options is not None:
-            arguments.require_dict('PMDRecognizer', **{name: options})
-    if clfa is not None:
-        arguments.require_config('PMDRecognizer', clfa=clfa)
     base, psd, dare, clfa = (_by_log_name(term, names) for term in (base, psd, dare, clfa))
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
@@ -115,5 +111,5 @@ def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | No
     if term is None or not isinstance(term.get('loss_weight'), Mapping):
         return term
     weights = term['loss_weight']
-    arguments.require_keys('PMDRecognizer', names, names, loss_weight=weights)
+    require_keys('PMDRecognizer', names, names, loss_weight=weights)
     return {**term, 'loss_weight': {names[name]: weight for name, weight in weights.items()}}

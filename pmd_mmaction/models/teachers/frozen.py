@@ -2,13 +2,13 @@
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Callable, Collection, Iterator, NamedTuple, Sequence
+from typing import Annotated, Callable, Collection, Iterator, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked, one_of
 from pmd_mmaction.functional import (
     GroupStatistics,
     RunningStatistics,
@@ -16,6 +16,8 @@ from pmd_mmaction.functional import (
     normalize_target,
 )
 from pmd_mmaction.functional.patch_loss import TARGET_NORMS
+
+TargetNorm = Annotated[str, one_of(TARGET_NORMS)]
 
 
 class LayerGroup(NamedTuple):
@@ -109,18 +111,17 @@ class FeatureTeacher(FrozenTeacher):
     token_grid: tuple[int, int, int]
     clip_size: tuple[int, int, int, int]  # (C, T, H, W)
 
+    @checked
     def __init__(
         self,
         network: nn.Module,
-        target_norm: str = 'layer_norm',
+        target_norm: TargetNorm = 'layer_norm',
         last_norm: bool = True,
-        view: str | None = None,
+        view: Text | None = None,
     ) -> None:
         super().__init__(network)
         self.view = view
         self.last_norm = last_norm
-        arguments.require_one_of(self, TARGET_NORMS, target_norm=target_norm)
-        arguments.require_flag(self, last_norm=last_norm)
         self.target_norm = target_norm
 
     def iter_layers(

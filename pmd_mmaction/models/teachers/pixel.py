@@ -1,16 +1,16 @@
 """Pixels as a teacher: the target of MAE and VideoMAE."""
 
-from typing import Sequence
+from typing import Annotated, Literal, Sequence
 
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Positive, TokenGrid, checked, colours
 from pmd_mmaction.functional import normalize_pixels, patchify
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher, LayerGroup, TeacherOutput
 
-SCALES = ('unit', 'data')
+Colours = Annotated[Sequence[float], colours()]
 
 
 @MODELS.register_module()
@@ -38,29 +38,23 @@ class PixelTeacher(FeatureTeacher):
 
     depth = 0
 
+    @checked
     def __init__(
         self,
-        token_grid: tuple[int, int, int],
+        token_grid: TokenGrid,
         clip_size: tuple[int, int, int, int],
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        mean: Colours | None = None,
+        std: Colours | None = None,
         normalize: bool = True,
-        normalize_eps: float = 1e-6,
-        scale: str = 'unit',
+        normalize_eps: Positive = 1e-6,
+        scale: Literal['unit', 'data'] = 'unit',
     ) -> None:
         super().__init__(nn.Identity(), target_norm='none', last_norm=False)
-        arguments.require_token_grid(self, token_grid)
         if not isinstance(clip_size, (list, tuple)) or len(clip_size) != 4:
             raise ValueError(
                 f'PixelTeacher: clip_size is {clip_size!r}; it must be four numbers, (channels, '
                 'frames, height, width)'
             )
-        for name, values in dict(mean=mean, std=std).items():
-            if values is not None:
-                arguments.require_channels(self, **{name: values})
-        arguments.require_flag(self, normalize=normalize)
-        arguments.require_number(self, above=0, normalize_eps=normalize_eps)
-        arguments.require_one_of(self, SCALES, scale=scale)
         self.token_grid, self.clip_size = tuple(token_grid), tuple(clip_size)
         channels, frames, height, _ = clip_size
         self.tubelet_size, self.patch_size = frames // token_grid[0], height // token_grid[1]

@@ -1,7 +1,7 @@
 """The image teacher: any timm ViT."""
 
 import inspect
-from typing import Collection, Iterator, Sequence
+from typing import Annotated, Collection, Iterator, Literal, Sequence
 
 import timm
 import torch
@@ -10,7 +10,15 @@ from mmaction.registry import MODELS
 from timm.models import vision_transformer
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import (
+    Options,
+    Text,
+    Whole,
+    checked,
+    colours,
+    require,
+    require_divisible,
+)
 from pmd_mmaction.functional import sincos_2d
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
@@ -18,8 +26,6 @@ from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 # What MMAction2's VideoMAE configs normalise with, on the 0-255 scale.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
-NORMALIZATIONS = ('timm', 'data')
-POSITIONS = ('own', 'sincos_2d')
 
 
 @MODELS.register_module()
@@ -52,37 +58,26 @@ class TimmImageTeacher(FeatureTeacher):
             weights that do not fit.
     """
 
+    @checked
     def __init__(
         self,
-        model_name: str,
-        num_frames: int = 16,
-        tubelet_size: int = 2,
-        frame_size: int | None = None,
-        checkpoint: str | None = None,
+        model_name: Text,
+        num_frames: Whole = 16,
+        tubelet_size: Whole = 2,
+        frame_size: Whole | None = None,
+        checkpoint: Text | None = None,
         pretrained: bool = False,
         target_norm: str = 'layer_norm',
         last_norm: bool = True,
-        position: str = 'own',
-        normalization: str = 'timm',
-        data_mean: Sequence[float] = IMAGENET_MEAN,
-        data_std: Sequence[float] = IMAGENET_STD,
-        model_kwargs: dict | None = None,
+        position: Literal['own', 'sincos_2d'] = 'own',
+        normalization: Literal['timm', 'data'] = 'timm',
+        data_mean: Annotated[Sequence[float], colours()] = IMAGENET_MEAN,
+        data_std: Annotated[Sequence[float], colours(above=0)] = IMAGENET_STD,
+        model_kwargs: Options | None = None,
     ) -> None:
-        arguments.require_text(self, model_name=model_name)
-        arguments.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
-        if frame_size is not None:
-            arguments.require_whole(self, frame_size=frame_size)
-        arguments.require_one_of(self, NORMALIZATIONS, normalization=normalization)
-        arguments.require_one_of(self, POSITIONS, position=position)
-        arguments.require_flag(self, pretrained=pretrained)
-        if checkpoint is not None:
-            arguments.require_text(self, checkpoint=checkpoint)
-        arguments.require_channels(self, data_mean=data_mean)
-        arguments.require_channels(self, above=0, data_std=data_std)
+        require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
         if checkpoint is not None and pretrained:
             raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
-        if model_kwargs is not None:
-            arguments.require_dict(self, model_kwargs=model_kwargs)
         network = _create_model(model_name, pretrained, model_kwargs or {})
         _check_family(model_name, network)
         if checkpoint is not None:
@@ -98,7 +93,7 @@ class TimmImageTeacher(FeatureTeacher):
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
         self.depth = len(network.blocks)
-        arguments.require_whole(self, **{'model_kwargs.depth': self.depth})
+        require(self, Whole, **{'model_kwargs.depth': self.depth})
         self.embed_dims = network.embed_dim
         embed = network.patch_embed
         self.token_grid = (num_frames // tubelet_size, *embed.grid_size)

@@ -6,7 +6,7 @@ from typing import Collection, Iterator
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked, require_keys
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
@@ -31,20 +31,17 @@ class VideoMAETeacher(FeatureTeacher):
         ValueError: if the file lacks weights of the encoder or has other shapes.
     """
 
+    @checked
     def __init__(
         self,
-        checkpoint: str | None = None,
+        checkpoint: Text | None = None,
         target_norm: str = 'layer_norm',
         last_norm: bool = True,
-        view: str | None = None,
+        view: Text | None = None,
         **backbone,
     ) -> None:
         allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - {'use_mean_pooling'})
-        arguments.require_keys(self, allowed, backbone=backbone)
-        if checkpoint is not None:
-            arguments.require_text(self, checkpoint=checkpoint)
-        if view is not None:
-            arguments.require_text(self, view=view)
+        require_keys(self, allowed, backbone=backbone)
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
         backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state

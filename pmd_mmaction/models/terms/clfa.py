@@ -1,24 +1,20 @@
 """Cross-Layer Feature Alignment (CLFA)."""
 
-from typing import Mapping, Sequence
+from typing import Literal, Mapping, Sequence
 
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import NonNegative, Whole, checked
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
-from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.norm import LAYER_NORM
 from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
 from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
-from pmd_mmaction.models.terms.term import Term
-
-ALIGN_TOKENS = ('visible', 'masked')
-STUDENT_NORMS = ('none', 'layer_norm')
+from pmd_mmaction.models.terms.term import ChannelReduction, Term
 
 
 @MODELS.register_module(name=['CLFATerm', 'CLFANeck'])
@@ -53,27 +49,22 @@ class CLFATerm(Term):
 
     name = 'al'
 
+    @checked
     def __init__(
         self,
-        student_dims: int,
-        student_depth: int,
-        num_patches: int,
+        student_dims: Whole,
+        student_depth: Whole,
+        num_patches: Whole,
         teacher_dims: Mapping[str, int],
-        align_tokens: str = 'visible',
-        student_norm: str = 'none',
-        fc_std: float | None = None,
-        channel_reduction: str = 'mean',
+        align_tokens: Literal['visible', 'masked'] = 'visible',
+        student_norm: Literal['none', 'layer_norm'] = 'none',
+        fc_std: NonNegative | None = None,
+        channel_reduction: ChannelReduction = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
         init_cfg: dict | list | None = None,
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        arguments.require_whole(self, student_depth=student_depth, num_patches=num_patches)
-        arguments.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
-        arguments.require_one_of(self, STUDENT_NORMS, student_norm=student_norm)
-        if fc_std is not None:
-            arguments.require_number(self, at_least=0, fc_std=fc_std)
-        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.group_sizes = group_sizes
         shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
         self.student_layers = (*shallow, *medium)

@@ -1,10 +1,12 @@
 """Difficulty-Aware Region Enhancement (DARE): difficult patches get larger weights."""
 
+from typing import Annotated
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Positive, checked, number, one_of
 from pmd_mmaction.functional import (
     difficulty_loss,
     gather_values,
@@ -31,19 +33,16 @@ class DARETerm(PatchTerm):
 
     name = 'df'
 
+    @checked
     def __init__(
         self,
-        alpha: float = 0.95,
-        tau: float = 0.5,
-        difficulty_scale: str = 'balanced',
+        alpha: Annotated[float, number(above=0, at_most=1)] = 0.95,
+        tau: Positive = 0.5,
+        difficulty_scale: Annotated[str, one_of(DIFFICULTY_SCALES)] = 'balanced',
         weighting: bool = True,
         **term,
     ) -> None:
         super().__init__(**term)
-        arguments.require_number(self, above=0, at_most=1, alpha=alpha)
-        arguments.require_number(self, above=0, tau=tau)
-        arguments.require_one_of(self, DIFFICULTY_SCALES, difficulty_scale=difficulty_scale)
-        arguments.require_flag(self, weighting=weighting)
         self.alpha = alpha
         self.tau = tau
         self.difficulty_scale = difficulty_scale

@@ -7,15 +7,14 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import NonNegative, Options, TokenGrid, checked
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance, split_mask
-from pmd_mmaction.functional.patch_loss import DISTANCES
 from pmd_mmaction.models.heads import FeatureGenerator
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import is_among, places
 from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
-from pmd_mmaction.models.terms.term import Term
+from pmd_mmaction.models.terms.term import Distance, Term
 
 
 @MODELS.register_module()
@@ -48,23 +47,21 @@ class LayerPairTerm(Term):
 
     name = 'align'
 
+    @checked
     def __init__(
         self,
         student_dims: int,
-        token_grid: tuple[int, int, int],
+        token_grid: TokenGrid,
         teacher_dims: Mapping[str, int],
         pairs: Sequence[tuple[int, int]],
-        generator: dict | None = None,
-        generation_weight: float = 1.0,
-        distance: str = 'l2',
+        generator: Options | None = None,
+        generation_weight: NonNegative = 1.0,
+        distance: Distance = 'l2',
         init_cfg: dict | list | None = None,
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        arguments.require_token_grid(self, token_grid)
         self.pairs = _read_pairs(self, pairs)
-        arguments.require_number(self, at_least=0, generation_weight=generation_weight)
-        arguments.require_one_of(self, DISTANCES, distance=distance)
         self.student_layers = tuple(sorted({layer for layer, _ in self.pairs}))
         self.generation_weight = generation_weight
         self.distance = distance
@@ -74,7 +71,6 @@ class LayerPairTerm(Term):
         )
         self.generators = None
         if generator is not None:
-            arguments.require_dict(self, generator=generator)
             self.generators = ModuleDict(
                 {
                     name: ModuleList(

@@ -5,7 +5,7 @@ from typing import Mapping
 from mmengine.model import ModuleDict, ModuleList
 from torch import nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, require
 
 
 def project_layers(
@@ -23,13 +23,13 @@ def project_layers(
     Raises:
         ValueError: for a width that is none.
     """
-    arguments.require_whole(where, student_dims=student_dims)
+    require(where, Whole, student_dims=student_dims)
     if not isinstance(teacher_dims, Mapping) or not teacher_dims:
         raise ValueError(
             f'{type(where).__name__}: teacher_dims is {teacher_dims!r}; it must be a dict of name '
             'to width'
         )
-    arguments.require_whole(where, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
+    require(where, Whole, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
     return ModuleDict(
         {
             name: ModuleList(nn.Linear(student_dims, dims, bias=bias) for _ in range(count))

@@ -1,18 +1,18 @@
 """Progressive Student Distillation (PSD): the student of the previous phase teaches."""
 
+from typing import Literal
+
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import checked
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance
-from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.maskers import places
 from pmd_mmaction.models.terms.step import Step
-from pmd_mmaction.models.terms.term import LossWeight, Term
+from pmd_mmaction.models.terms.term import ChannelReduction, LossWeight, Term
 
-AUX_MASKS = ('same', 'nested')
-TEACHER_DTYPES = (None, 'bfloat16', 'float16')
+TeacherDtype = Literal[None, 'bfloat16', 'float16']
 
 
 @MODELS.register_module()
@@ -36,18 +36,16 @@ class PSDTerm(Term):
     decodes = True
     needs_auxiliary = True
 
+    @checked
     def __init__(
         self,
         loss_weight: LossWeight = 0.05,
-        aux_mask: str = 'same',
-        aux_dtype: str | None = None,
-        channel_reduction: str = 'mean',
+        aux_mask: Literal['same', 'nested'] = 'same',
+        aux_dtype: TeacherDtype = None,
+        channel_reduction: ChannelReduction = 'mean',
         **term,
     ) -> None:
         super().__init__(loss_weight, **term)
-        arguments.require_one_of(self, TEACHER_DTYPES, aux_dtype=aux_dtype)
-        arguments.require_one_of(self, AUX_MASKS, aux_mask=aux_mask)
-        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.aux_mask = aux_mask
         self.aux_dtype = aux_dtype
         self.channel_reduction = channel_reduction

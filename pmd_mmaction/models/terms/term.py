@@ -1,16 +1,18 @@
 """Base classes of the terms of the total loss."""
 
-from typing import Mapping, Sequence
+from typing import Annotated, Mapping
 
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Configs, NonNegative, Text, Texts, checked, one_of, require
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
 
 LossWeight = float | Mapping[str, float]
+Distance = Annotated[str, one_of(DISTANCES)]
+ChannelReduction = Annotated[str, one_of(CHANNEL_REDUCTIONS)]
 
 
 class Term(BaseModule):
@@ -39,23 +41,21 @@ class Term(BaseModule):
     needs_auxiliary = False
     student_layers: tuple[int, ...] = ()
 
+    @checked
     def __init__(
         self,
         loss_weight: LossWeight = 1.0,
-        name: str | None = None,
-        teachers: Sequence[str] | None = None,
-        init_cfg: dict | list | None = None,
+        name: Text | None = None,
+        teachers: Texts | None = None,
+        init_cfg: Configs | None = None,
     ) -> None:
-        if init_cfg is not None:
-            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(init_cfg)
         if isinstance(loss_weight, Mapping):
             own = {f'loss_weight.{key}': weight for key, weight in loss_weight.items()}
-            arguments.require_number(self, at_least=0, **own)
+            require(self, NonNegative, **own)
         else:
-            arguments.require_number(self, at_least=0, loss_weight=loss_weight)
+            require(self, NonNegative, loss_weight=loss_weight)
         if name is not None:
-            arguments.require_text(self, name=name)
             self.name = name
         if not hasattr(self, 'name'):
             raise ValueError(
@@ -63,7 +63,6 @@ class Term(BaseModule):
                 'class, or give name=...'
             )
         if teachers is not None:
-            arguments.require_texts(self, teachers=teachers)
             teachers = [teachers] if isinstance(teachers, str) else list(teachers)
             if not teachers:
                 raise ValueError(
@@ -115,10 +114,14 @@ class PatchTerm(Term):
 
     decodes = True
 
-    def __init__(self, distance: str = 'l2', channel_reduction: str = 'mean', **term) -> None:
+    @checked
+    def __init__(
+        self,
+        distance: Distance = 'l2',
+        channel_reduction: ChannelReduction = 'mean',
+        **term,
+    ) -> None:
         super().__init__(**term)
-        arguments.require_one_of(self, DISTANCES, distance=distance)
-        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.distance = distance
         self.channel_reduction = channel_reduction
 

@@ -7,7 +7,7 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, checked
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
@@ -40,20 +40,18 @@ class UnitAlignmentTerm(Term):
 
     name = 'align'
 
+    @checked
     def __init__(
         self,
         student_dims: int,
         student_depth: int,
         teacher_dims: Mapping[str, int],
-        student_layer: int | None = None,
-        teacher_layer: int | None = None,
+        student_layer: Count | None = None,
+        teacher_layer: Count | None = None,
         init_cfg: dict | list | None = None,
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        for name, layer in dict(student_layer=student_layer, teacher_layer=teacher_layer).items():
-            if layer is not None:
-                arguments.require_whole(self, 0, **{name: layer})
         self.student_layers = (_three_quarters(student_depth, student_layer),)
         self.teacher_layer = teacher_layer
         self.projections = ModuleDict(

@@ -7,7 +7,7 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from numpy.random import RandomState
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import NonNegative, Positive, Text, Whole, checked, require
 from pmd_mmaction.transforms.motion.boxes import (
     boxes_around,
     draw_angles,
@@ -45,21 +45,17 @@ class PasteMovingObjects(BaseTransform):
         ValueError: for an empty folder, or an argument that makes no sense.
     """
 
+    @checked
     def __init__(
         self,
-        folder: str,
-        num_objects: int = 2,
+        folder: Text,
+        num_objects: Whole = 2,
         scales: Sequence[float] = (32, 48, 56, 64, 96, 128),
-        shape_jitter: float = 0.18,
-        size_rate: float = 0.025,
-        turn_rate: float = 6.0,
+        shape_jitter: NonNegative = 0.18,
+        size_rate: NonNegative = 0.025,
+        turn_rate: NonNegative = 6.0,
     ) -> None:
-        arguments.require_text(self, folder=folder)
-        arguments.require_whole(self, num_objects=num_objects)
-        for index, scale in enumerate(scales):
-            arguments.require_number(self, above=0, **{f'scales[{index}]': scale})
-        rates = dict(shape_jitter=shape_jitter, size_rate=size_rate, turn_rate=turn_rate)
-        arguments.require_number(self, at_least=0, **rates)
+        require(self, Positive, **{f'scales[{i}]': scale for i, scale in enumerate(scales)})
         self.folder = folder
         self.pictures = ObjectPictures(folder)
         self.num_objects = num_objects

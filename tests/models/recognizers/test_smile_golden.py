@@ -58,22 +58,24 @@ def model(golden, notes, tmp_path, mmaction_scope):
     cfg = Config.fromfile(STAGE).model
     size = notes['config']
     grid = dict(img_size=size['img'], patch_size=size['patch'])
+    mlp = dict(mlp_ratio=size['mlp_ratio'])
     clip = part(golden, 'teacher_image.vision_encoder.')
     clip = {f'visual.{key}': value for key, value in clip.items()}
     clip['visual.conv1.weight'] = clip['visual.conv1.weight'].squeeze(2)  # one frame
     torch.save(clip, tmp_path / 'clip.pth')
     width, depth, heads = size['s']
-    cfg.backbone.update(embed_dims=width, depth=depth, num_heads=heads, **grid)
-    cfg.backbone.update(num_frames=size['frames'])
+    cfg.backbone.update(embed_dims=width, depth=depth, num_heads=heads, **mlp, **grid)
+    frames = dict(num_frames=size['frames'], tubelet_size=size['tubelet'])
+    cfg.backbone.update(frames)
     width, depth, heads = size['t']
     cfg.teachers.img.update(
         model_name='vit_base_patch16_clip_quickgelu_224',
         checkpoint=str(tmp_path / 'clip.pth'),
-        num_frames=size['frames'],
-        model_kwargs=dict(embed_dim=width, depth=depth, num_heads=heads, **grid),
+        model_kwargs=dict(embed_dim=width, depth=depth, num_heads=heads, **mlp, **grid),
+        **frames,
     )
     width, depth, heads = size['dec']
-    cfg.decoder.update(embed_dims=width, depth=depth, num_heads=heads)
+    cfg.decoder.update(embed_dims=width, depth=depth, num_heads=heads, **mlp)
     cfg.mask_ratio = size['ratio']
     model = MODELS.build(cfg)
     weights = {ours(key): value for key, value in part(golden, 'student.').items()}

@@ -1,4 +1,4 @@
-"""What models, hooks and loops ask of each other, and the tuples that pass between them.
+"""Protocols between models, hooks and loops, and the tuples that pass between them.
 
 Models and hooks do not import each other: a hook works with every model that has the methods of a
 protocol below, whatever its class.
@@ -19,10 +19,10 @@ class DifficultySpec(NamedTuple):
     """Size and smoothing of the difficulty table.
 
     Attributes:
-        num_teachers: K.
-        num_patches: N.
+        num_teachers: number of teachers K.
+        num_patches: number of patches N.
         alpha: weight of the new loss.
-        weighting: whether the values of a stage become weights of the next.
+        weighting: whether the values of a stage become weights in the next one.
     """
 
     num_teachers: int
@@ -46,10 +46,10 @@ class PatchLosses(NamedTuple):
 
 
 class DifficultySource(Protocol):
-    """Where a model reads the history of its patches (``DAREHook`` gives one)."""
+    """Source of the patches' history for a model (provided by ``DAREHook``)."""
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """Last smoothed losses and those at the end of the previous stage.
+        """Reads the last smoothed losses and those at the end of the previous stage.
 
         Returns:
             Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None in a
@@ -78,7 +78,7 @@ class MaskedModel(Protocol):
 
 @runtime_checkable
 class PhasedModel(Protocol):
-    """A model that ``ProgressivePhaseHook`` leads through phases."""
+    """A model that ``ProgressivePhaseHook`` takes through phases."""
 
     phase: Phase | None
     previous_ratio: float | None
@@ -89,13 +89,13 @@ class PhasedModel(Protocol):
         """Whether the student of the previous phase teaches."""
 
     def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Raises ValueError for a phase that the model cannot have; changes nothing."""
+        """Raises ValueError for a phase that does not suit the model; changes nothing."""
 
     def set_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Sets the phase, and the mask ratio of the phase before."""
+        """Sets the phase, and the mask ratio of the previous one."""
 
     def student_state_dict(self) -> dict[str, Tensor]:
-        """Weights of the student: what a phase file holds."""
+        """Weights of the student, as stored in a phase file."""
 
     def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
         """Makes the student, or the one in ``state_dict``, the auxiliary teacher."""
@@ -103,17 +103,17 @@ class PhasedModel(Protocol):
 
 @runtime_checkable
 class DifficultyModel(Protocol):
-    """A model whose patches have a difficulty, which ``DAREHook`` keeps."""
+    """A model whose patches have a difficulty, stored by ``DAREHook``."""
 
     @property
     def difficulty_spec(self) -> DifficultySpec | None:
-        """What the difficulty table must hold; None: there is none."""
+        """Size of the difficulty table that the model needs; None: it needs none."""
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
         """Gives the model read access to the table."""
 
     def pop_patch_losses(self) -> PatchLosses | None:
-        """Takes the smoothed losses of the last iteration."""
+        """Returns and clears the smoothed losses of the last iteration."""
 
 
 # ---------------------------------------------------------------------- loops and hooks
@@ -121,7 +121,7 @@ class DifficultyModel(Protocol):
 
 @runtime_checkable
 class OpenEndedLoop(Protocol):
-    """A training loop whose length may follow from the phases (``ResumableTrainLoop``)."""
+    """A training loop whose length the phases may set (``ResumableTrainLoop``)."""
 
     def take_epochs(self, epochs: int) -> None:
         """Sets the length of the run unless the config gives it."""
@@ -129,13 +129,13 @@ class OpenEndedLoop(Protocol):
 
 @runtime_checkable
 class Curriculum(Protocol):
-    """A hook that leads through phases (``ProgressivePhaseHook``)."""
+    """A hook that takes a model through phases (``ProgressivePhaseHook``)."""
 
     phases: PhaseSchedule
     restart: bool
 
     def previous_ratio(self, phase: Phase) -> float | None:
-        """Mask ratio of the phase before; None if there was none."""
+        """Mask ratio of the previous phase; None if there was none."""
 
 
 Kind = TypeVar('Kind')
@@ -147,5 +147,5 @@ def find_hook(runner, kind: type[Kind]) -> Kind | None:
 
 
 def iterations_per_step(runner) -> int:
-    """Iterations whose gradients the Runner's optimiser adds up for one step."""
+    """Number of iterations whose gradients the Runner accumulates for one step."""
     return getattr(runner.optim_wrapper, '_accumulative_counts', 1)

@@ -1,4 +1,4 @@
-"""The whole method on embedded clips: data, two teachers, four phases, probe, pictures.
+"""Runs the whole method on embedded clips: data, two teachers, four phases, probe, pictures.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed.

@@ -1,4 +1,4 @@
-"""Tells whether this machine and a config are ready for training, and if not, what to do."""
+"""Checks whether this machine and a config are ready for training, and says what to fix."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog='exit status: 0 if nothing is wrong, 1 if there is an error'
     )
-    parser.add_argument('config', nargs='?', help='config of a training to look at as well')
-    parser.add_argument('--work-dir', help='where the training would write; wins over the config')
+    parser.add_argument('config', nargs='?', help='training config to check as well')
+    parser.add_argument('--work-dir', help='work directory of the run; overrides the config')
     parser.add_argument(
         '--entries', type=int, default=20, help='videos of each list to look for (default 20)'
     )
     parser.add_argument(
-        '--gpus', type=int, help='processes of a training on each machine (default: its GPUs, or 1)'
+        '--gpus', type=int, help='training processes per machine (default: its GPUs, or 1)'
     )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     parser.add_argument('--json', action='store_true', help='a JSON list instead of a table')
@@ -69,7 +69,7 @@ def show(findings: list) -> None:
     """Prints a table, and the verdict below it."""
     table = Table(expand=True)
     for name in ('', 'what', 'found', 'remedy'):
-        table.add_column(name, overflow='fold')  # a path that is cut off helps nobody
+        table.add_column(name, overflow='fold')  # a truncated path is useless
     for subject, level, found, remedy in findings:
         table.add_row(f'[{COLOURS[level]}]{level}[/]', *map(_plain, (subject, found, remedy)))
     console = Console()
@@ -81,16 +81,16 @@ def show(findings: list) -> None:
 
 
 def _plain(text: str) -> str:
-    """Text that can be printed, whose brackets rich does not take for mark-up."""
+    """Printable text, with brackets that rich does not read as mark-up."""
     return text.encode('utf-8', 'backslashreplace').decode().replace('[', r'\[')
 
 
 @contextmanager
 def libraries_silenced() -> Iterator[None]:
-    """Keeps out of the report what libraries log, and what they print, in C++ too (Gloo)."""
+    """Keeps the logs and output of libraries, also in C++ (Gloo), out of the report."""
     report = os.dup(1)
     os.dup2(2, 1)
-    logging.disable(logging.INFO)  # building the model tells of each weight
+    logging.disable(logging.INFO)  # building the model logs every weight
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 """Repairs of known faults in the installed OpenMMLab stack.
 
-This package is the only place that knows of them. Each repair asks first whether its fault is
-present, and does nothing where it is not, so that a fixed upstream release simply retires it.
+This package is the only place that knows about them. Each repair first checks whether its fault is
+present and otherwise does nothing, so a fixed upstream release simply retires it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pmd_mmaction.compat import requirements
 
 
 class Repair(NamedTuple):
-    """A fault, the question whether it is present, and its repair."""
+    """A fault, the check for it, and its repair."""
 
     name: str
     fault: str

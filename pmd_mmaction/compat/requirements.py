@@ -1,4 +1,4 @@
-"""The OpenMMLab libraries the plugin stands on: are they there, in versions that fit?"""
+"""Checks the OpenMMLab libraries that the plugin needs, and their versions."""
 
 from __future__ import annotations
 

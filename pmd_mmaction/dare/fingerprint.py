@@ -1,4 +1,4 @@
-"""Fingerprint that ties a difficulty table to the data set whose videos its rows stand for."""
+"""Fingerprint that ties a difficulty table to its data set."""
 
 from __future__ import annotations
 

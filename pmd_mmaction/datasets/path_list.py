@@ -20,7 +20,7 @@ NO_LABEL = -1
 
 
 def find_videos(folder: str | Path) -> list[Path]:
-    """All videos below a folder, by their suffix, in alphabetical order; links are followed.
+    """All videos under a folder, by suffix, in alphabetical order; links are followed.
 
     Raises:
         ValueError: if it is no folder or holds none.
@@ -62,13 +62,13 @@ def parse_path_list(lines: Iterable[str], folder: str | Path = '') -> list[tuple
 
     Args:
         lines: the lines of the file.
-        folder: of the videos. What exists there as it is written is a path, whatever it looks like.
+        folder: folder of the videos. A line that exists there as a file is always a path.
 
     Returns:
         Pairs (path, label); the label is None in a list without labels.
 
     Raises:
-        ValueError: naming the first line whose columns are not those of a list.
+        ValueError: naming the first line with wrong columns.
     """
     return [(line.path, line.label) for line in read_columns(lines, _existing(folder))]
 
@@ -82,20 +82,20 @@ def read_path_list(
 ) -> CompactList:
     """The videos of a list file and their labels; see :func:`parse_path_list`.
 
-    Names that are no UTF-8 keep their bytes (``surrogateescape``), so they can be opened.
+    Names that are not UTF-8 keep their bytes (``surrogateescape``), so they can be opened.
 
     Args:
         path: the list file.
-        folder: of the videos.
-        allow_outside: accept paths that leave the folder, see :func:`lies_inside`. Without a
-            folder there is nothing to leave.
+        folder: folder of the videos.
+        allow_outside: accept paths outside the folder, see :func:`lies_inside`. Without a folder
+            any path is accepted.
 
     Returns:
         A sequence of pairs (path, label); the label is None in a list without labels.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it names no video, or, with the line, for a path outside of the folder, a
+        ValueError: if it names no video, or naming the line with a path outside the folder, a
             wrong column or a missing label.
     """
     path = Path(path)
@@ -126,11 +126,11 @@ def read_path_list(
 
 
 def lies_inside(name: str, folder: str | Path) -> bool:
-    """Whether a path of a list stays in a folder, by its letters.
+    """Whether a path of a list is inside a folder, judged by its text alone.
 
-    It does if no part of it is ``..`` and it is relative to the folder or, if absolute, below it.
-    Links inside the folder may lead anywhere: whoever can make them has access already, and data
-    sets on clusters consist of links.
+    It is if no part of it is ``..`` and it is relative to the folder or, if absolute, below it.
+    Links inside the folder may point anywhere: whoever can create them already has access, and
+    data sets on clusters often consist of links.
     """
     path = Path(name)
     below = not path.is_absolute() or path.is_relative_to(Path(folder).absolute())
@@ -177,20 +177,19 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
     cannot be read are handled by :class:`SubstituteBadVideos`.
 
     Args:
-        ann_file: the list.
+        ann_file: the list file.
         pipeline: transforms.
-        data_prefix: ``dict(video=...)``, the folder of the videos; None: paths stand for
-            themselves.
+        data_prefix: ``dict(video=...)``, the folder of the videos; None: paths are used as they
+            are.
         test_mode: a bad video is always an error.
-        allow_outside: accept paths that leave ``data_prefix['video']`` (:func:`lies_inside`).
-            Without a prefix there is nothing to leave, and any path is accepted.
-        **options: further ones of MMAction2 and MMEngine, see ``OPTIONS``, and
+        allow_outside: accept paths outside ``data_prefix['video']`` (:func:`lies_inside`).
+            Without a prefix any path is accepted.
+        **options: further options of MMAction2 and MMEngine, see ``OPTIONS``, and
             ``max_substitutes`` of :class:`SubstituteBadVideos`.
 
     Raises:
-        TypeError: for another option; lists of several labels per video are not read.
-        ValueError: for an argument that makes no sense, or naming the line of a path that leaves
-            the prefix.
+        TypeError: for any other option; lists with several labels per video are not supported.
+        ValueError: for an invalid argument, or naming the line of a path outside the prefix.
     """
 
     OPTIONS: tuple[str, ...] = (

@@ -11,12 +11,12 @@ from pmd_mmaction import arguments
 
 @DATA_SAMPLERS.register_module()
 class WholeStepBatchSampler(BatchSampler):
-    """Leaves out the last batches of an epoch that would not make a step, as MVD does.
+    """Drops the last batches of an epoch that do not complete a step, as MVD does.
 
-    Batches are whole, too (``drop_last``). Other videos are left out in every epoch.
+    Incomplete batches are dropped, too (``drop_last``). Different videos are dropped in each epoch.
 
     Args:
-        sampler: of the videos. The Runner fills it in.
+        sampler: sampler of the videos. The Runner fills it in.
         batch_size: videos per batch. The Runner fills it in.
         accumulative_counts: batches per optimiser step, as in ``optim_wrapper``.
 

@@ -1,4 +1,4 @@
-"""What a config needs: files, weights, memory, disk."""
+"""Checks what a config needs: files, weights, memory, disk."""
 
 import itertools
 import math
@@ -36,12 +36,12 @@ TEACHERS = 'docs/model_zoo.md tells where to get teachers and how to convert the
 
 
 def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Finding]:
-    """Everything a training would find out later.
+    """Finds the problems that training would run into later.
 
     Args:
-        cfg: the config of a training.
-        entries: videos of each list that are looked for.
-        gpus: ranks of each node.
+        cfg: a training config.
+        entries: number of videos of each list to look for.
+        gpus: ranks per node.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     yield from examine_keys(cfg)
@@ -75,7 +75,7 @@ def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Fi
 
 
 def examine_weights(subject: str, path: str) -> Finding:
-    """Whether a file of weights is there, can be read and is the one that its name says."""
+    """Checks that a weight file exists, can be read and matches the hash in its name."""
     if '://' in path:
         return Finding(subject, 'ok', f'{path} is downloaded when the model is built')
     if not Path(path).is_file():
@@ -98,13 +98,13 @@ def examine_weights(subject: str, path: str) -> Finding:
 def examine_list(
     subject: str, dataset: dict, entries: int, classes: int | None = None
 ) -> tuple[Finding, int]:
-    """Whether a list names videos, the first of them exist and all labels are classes.
+    """Checks that a list has videos, that the first of them exist and that labels are classes.
 
     Args:
         subject: name of the finding.
         dataset: config of the data set.
-        entries: videos that are looked for.
-        classes: of the model's head; None: labels do not matter.
+        entries: number of videos to look for.
+        classes: number of classes of the head; None: labels are not checked.
 
     Returns:
         The finding, and the number of videos.
@@ -136,9 +136,9 @@ def examine_list(
 def _examine_model(
     cfg: Config, missing: list[str], videos: int, hooks: list[Hook], gpus: int
 ) -> Generator[Finding, None, int]:
-    """The model and its files; returns the bytes of its table in shared memory."""
+    """Checks the model and its files; returns the bytes of its table in shared memory."""
     model_cfg = cfg.model.to_dict()
-    for name in missing:  # told already; what else is wrong?
+    for name in missing:  # reported already; look for further problems
         find_teachers(model_cfg)[name].config['checkpoint'] = None
     try:
         model = MODELS.build(model_cfg)
@@ -161,7 +161,7 @@ def _examine_model(
 
 
 def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
-    """Whether one of the places for the shared table has the space."""
+    """Checks that one of the directories for the shared table has enough space."""
     places = [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
     places = [place for place in places if Path(place).is_dir()]
     free = {place: shutil.disk_usage(place).free for place in places}
@@ -176,7 +176,7 @@ def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
 
 
 def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
-    """Whether the checkpoints that are kept fit on the disk."""
+    """Checks that the kept checkpoints fit on the disk."""
     hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
     kept = count(hook.get('max_keep_ckpts'), 0)
     if kept < 1:
@@ -194,7 +194,7 @@ def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
 
 
 def _epochs(cfg: Config) -> int:
-    """Epochs of the run, said by itself or by its phases; 1 where neither can be read."""
+    """Epochs of the run, from max_epochs or the phases; 1 if neither can be read."""
     given = _dict(cfg.get('train_cfg')).get('max_epochs')
     for _, hook in () if given else _hook_configs(cfg):
         if hook.get('type') == 'ProgressivePhaseHook':
@@ -206,7 +206,7 @@ def _epochs(cfg: Config) -> int:
 
 
 def _datasets(cfg: dict | None) -> Iterator[dict]:
-    """The data sets with a list of videos, also under wrappers."""
+    """The data sets with a list of videos, also inside wrappers."""
     cfg = _dict(cfg)
     if cfg.get('ann_file'):
         yield cfg
@@ -228,5 +228,5 @@ def _hook_configs(cfg: Config) -> Iterator[tuple[str, Mapping]]:
 
 
 def _dict(part: object) -> Mapping:
-    """A part of a config, or an empty one where something else is written."""
+    """A part of a config, or an empty dict if it is something else."""
     return part if isinstance(part, Mapping) else {}

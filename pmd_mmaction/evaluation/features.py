@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from pmd_mmaction.functional import weight_differences
 from pmd_mmaction.teacher_configs import find_teachers
 
-# Fresh in a recognizer whose encoder is a pre-trained one.
+# Newly initialised in a recognizer with a pre-trained encoder.
 _FRESH = ('backbone.fc_norm.',)
 
 
 def choose_pipeline(cfg: Config) -> list[dict]:
-    """The test pipeline of a config, else its validation's, else the middle of frames and pixels.
+    """The test pipeline of a config, else the validation pipeline, else a central clip and crop.
 
     Args:
-        cfg: of a pre-training model or a recognizer.
+        cfg: config of a pre-training model or a recognizer.
     """
     for kind in ('test', 'val'):
         dataset = (cfg.get(f'{kind}_dataloader') or {}).get('dataset', {})
@@ -46,19 +46,19 @@ def choose_pipeline(cfg: Config) -> list[dict]:
 
 
 def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
-    """The model of a config with the weights of a file, in eval mode, without its teachers' files.
+    """The model of a config with the weights of a file, in eval mode, without teacher files.
 
     Args:
-        cfg: of a pre-training model or a recognizer; unchanged.
+        cfg: config of a pre-training model or a recognizer; not modified.
         checkpoint: a checkpoint of the Runner, a phase student, a published file.
-        device: where the model goes.
+        device: device of the model.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it does not fill the backbone.
     """
     model_cfg = copy.deepcopy(cfg.model)
-    for teacher in find_teachers(model_cfg).values():  # of no use here, and perhaps not at hand
+    for teacher in find_teachers(model_cfg).values():  # not used here, and possibly not available
         if 'checkpoint' in teacher.config:
             teacher.config['checkpoint'] = None
     model = MODELS.build(model_cfg)
@@ -85,7 +85,7 @@ def compute_features(
     Args:
         model: a pre-training model or a recognizer.
         inputs: ``(B, clips, C, T, H, W)`` normalised clips.
-        per_patch: tokens instead of their mean.
+        per_patch: return tokens instead of their mean.
         layer: layer from 1; None means after the last norm.
 
     Returns:

@@ -57,7 +57,7 @@ class KNNMetric(FrozenFeatureMetric):
 
     Args:
         k: number of neighbours.
-        temperature: of the votes; None lets every neighbour count the same.
+        temperature: temperature of the votes; None gives every neighbour one vote.
         collect_device: see :class:`FrozenFeatureMetric`.
         prefix: replaces ``'knn'``.
 

@@ -1,4 +1,4 @@
-"""Says when the training waits for its data."""
+"""Warns when training waits for its data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class DataTimeHook(Hook):
     an epoch does not count: it starts the workers.
 
     Args:
-        max_share: share of the time that may be spent waiting, from 0 to 1.
+        max_share: fraction of the time that may be spent waiting, in [0, 1].
 
     Raises:
-        ValueError: if it is no share.
+        ValueError: if it is outside [0, 1].
     """
 
     priority = 'LOW'  # after IterTimerHook
@@ -29,7 +29,7 @@ class DataTimeHook(Hook):
         self.max_share = max_share
 
     def before_train_epoch(self, runner) -> None:
-        """Starts to count."""
+        """Resets the sums."""
         self.waited = self.total = 0.0
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:

@@ -1,4 +1,4 @@
-"""Norm layers of tokens."""
+"""Norm layers for tokens."""
 
 import torch
 from mmcv.cnn import build_norm_layer
@@ -13,12 +13,12 @@ def token_norm(where: object, norm_cfg: dict | None, dims: int) -> nn.Module:
     """A norm layer that takes ``(B, N, D)`` tokens.
 
     Args:
-        where: the component that needs it, for messages.
-        norm_cfg: its config; None means layer norm.
+        where: the component that uses it, for messages.
+        norm_cfg: config of the layer; None means layer norm.
         dims: width D.
 
     Raises:
-        ValueError: if the config makes none, or one of pictures such as batch norm.
+        ValueError: if the config does not build one, or one for images such as batch norm.
     """
     if norm_cfg is None:
         norm_cfg = LAYER_NORM

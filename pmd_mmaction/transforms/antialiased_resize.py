@@ -1,4 +1,4 @@
-"""Resizing of frames that averages over what a smaller frame leaves out."""
+"""Anti-aliased resizing of frames."""
 
 import mmcv
 import numpy as np
@@ -16,13 +16,13 @@ BACKENDS = ('torch', 'pillow')
 class AntialiasedResize(BaseTransform):
     """Resizes frames bilinearly with anti-aliasing, as VideoMAE's and MVD's pipelines do.
 
-    MMAction2's ``Resize`` takes OpenCV's bilinear interpolation, which looks at four pixels however
+    MMAction2's ``Resize`` uses OpenCV's bilinear interpolation, which reads four pixels however
     much a frame shrinks. Reads ``imgs``; sets ``imgs`` and ``img_shape``.
 
     Args:
         scale: (width, height) of the result.
-        backend: ``'pillow'`` gives the very pixels of VideoMAE and MVD; ``'torch'`` takes a third
-            of its time and differs by a grey level or two where its weights, of 16 bits, round.
+        backend: ``'pillow'`` gives exactly the pixels of VideoMAE and MVD; ``'torch'`` takes a
+            third of its time and differs by a grey level or two, since its 16-bit weights round.
 
     Raises:
         ValueError: for an invalid size or another backend.

@@ -1,4 +1,4 @@
-"""Tells a metric which data set a clip comes from."""
+"""Marks clips with the split that they belong to, for metrics."""
 
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -12,13 +12,13 @@ SPLITS = ('bank', 'query')
 class MarkSplit(BaseTransform):
     """Writes ``split`` into the results, for :class:`KNNMetric` and :class:`LinearProbeMetric`.
 
-    ``PackActionInputs(meta_keys=('split', ...))`` has to take it along.
+    ``PackActionInputs(meta_keys=('split', ...))`` has to include it.
 
     Args:
         split: ``'bank'`` for labelled clips to learn from, ``'query'`` for clips to classify.
 
     Raises:
-        ValueError: for another word.
+        ValueError: for any other value.
     """
 
     def __init__(self, split: str) -> None:

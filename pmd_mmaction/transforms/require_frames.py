@@ -8,7 +8,7 @@ from pmd_mmaction import arguments
 
 @TRANSFORMS.register_module()
 class RequireFrames(BaseTransform):
-    """Refuses videos with fewer frames; it comes after the step that opens the file.
+    """Refuses videos with too few frames; comes after the transform that opens the file.
 
     ``SampleFrames`` repeats the frames of a short video, so that a single frame becomes a clip
     without motion.
@@ -25,7 +25,7 @@ class RequireFrames(BaseTransform):
         self.minimum = minimum
 
     def transform(self, results: dict) -> dict:
-        """The results as they are.
+        """Returns the results unchanged.
 
         Raises:
             ValueError: if ``total_frames`` is below the minimum.

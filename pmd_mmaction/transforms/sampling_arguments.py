@@ -1,4 +1,4 @@
-"""Arguments of MMAction2's ``SampleFrames``, which ignores those that it does not know."""
+"""Checks the arguments of MMAction2's ``SampleFrames``, which ignores unknown ones."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -184,15 +184,16 @@ def test_the_hooks_fit_the_model(name):
 
 @pytest.mark.parametrize('name', [name for name in K400 if name.startswith('pmd')])
 def test_the_curriculum_of_the_paper(name):
+    """In passes of the student: several masks of a clip share an epoch."""
     cfg = _config(name)
-    found = _phases(cfg)
-    assert found == PHASES.get(_row(name), FOUR)
-    assert [hook['stage_epochs'] for hook in _hooks(cfg, 'DAREHook')] == [32]
+    found, masks = _phases(cfg), cfg.model.get('num_masks', 1)
+    assert [(r, masks * n) for r, n in found] == PHASES.get(_row(name), FOUR)
+    assert [masks * hook['stage_epochs'] for hook in _hooks(cfg, 'DAREHook')] == [32]
     warm_up = [s['end'] - s['begin'] for s in schedulers_of(cfg) if s['type'] == 'LinearLR']
     assert warm_up == [epochs // 10 for _, epochs in found]
     steps = cfg.optim_wrapper.get('accumulative_counts', 1)
     assert steps == cfg.auto_scale_lr.get('accumulative_counts', 1)
-    assert cfg.auto_scale_lr.enable and cfg.auto_scale_lr.base_batch_size * steps == 256
+    assert cfg.auto_scale_lr.enable and cfg.auto_scale_lr.base_batch_size * steps * masks == 256
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
 
 

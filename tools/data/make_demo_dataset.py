@@ -1,5 +1,5 @@
 # Copyright (c) PMD-MMAction contributors. All rights reserved.
-"""Make a small labelled video data set out of pictures that pip packages ship.
+"""Make a small labelled video data set from pictures shipped in pip packages.
 
 A handwritten digit, cut out of a photograph or a video frame, moves over another
 photograph or a playing video. The class is *which digit* x *how it moves*, so one
@@ -139,7 +139,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Sources:
-    """What the clips of one split are made of."""
+    """Source material for the clips of one split."""
 
     scenes: list[np.ndarray]  # photographs (T = 1) and videos, each uint8 (T, H, W, 3)
     glyphs: dict[int, np.ndarray]  # handwritten instances per digit, (K, 8, 8) in 0..1
@@ -173,7 +173,7 @@ def shipped_pictures(world: World, split: str) -> list[str]:
 
 def read_scene(path: Path, side: int) -> np.ndarray:
     """Read a video, or a photograph as a video of one frame: uint8 (T, H, W, 3)."""
-    # PyAV decodes png and jpg too, so everything comes through one door.
+    # PyAV decodes png and jpg, too, so one reader serves everything.
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
         frames = (frame.to_ndarray(format='rgb24') for frame in container.decode(video=0))
@@ -345,7 +345,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are no UTF-8
+    sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
     args = parse_args(argv)
     try:
         recipe = Recipe(**{entry.name: getattr(args, entry.name) for entry in fields(Recipe)})

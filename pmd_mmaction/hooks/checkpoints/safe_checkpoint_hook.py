@@ -1,4 +1,4 @@
-"""Checkpoints that are complete or not there, and a resume that finds the newest of them."""
+"""Atomic checkpoints, and resuming from the newest complete one."""
 
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,12 @@ KEPT = 'kept_checkpoints'
 class SafeCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook`` for runs that may be killed at any moment.
 
-    - A checkpoint is written aside, synced and renamed; older ones go when it is complete.
+    - A checkpoint is written to a temporary file, synced and renamed; older ones are removed only
+      once it is complete.
     - ``last_checkpoint`` is relative to its directory, which may be moved.
     - A run with ``resume=True`` starts from the newest checkpoint that is undamaged and has its
       difficulty table and auxiliary teacher; a path given explicitly is refused if it is damaged.
-    - A checkpoint says how long an epoch was, so that it can be resumed inside an epoch or with
+    - A checkpoint records the epoch length, so that it can be resumed inside an epoch or with
       another total batch (see :func:`batch_change.adapt_checkpoint`).
 
     Args:
@@ -43,7 +44,7 @@ class SafeCheckpointHook(CheckpointHook):
             ``out_dir`` on a remote store leave atomicity to that store.
 
     Raises:
-        TypeError: for an argument that ``CheckpointHook`` has not.
+        TypeError: for an argument that ``CheckpointHook`` does not have.
         ValueError: for one that makes no sense.
     """
 
@@ -58,7 +59,7 @@ class SafeCheckpointHook(CheckpointHook):
         self._saved_at: int | None = None
 
     def _check(self, interval: int = -1, max_keep_ckpts: int = -1, **others: Any) -> None:
-        """The parent takes anything and fails, or saves nothing, after hours."""
+        """The parent accepts anything, and fails or saves nothing hours later."""
         for name, value in dict(interval=interval, max_keep_ckpts=max_keep_ckpts).items():
             if value != -1:  # the last checkpoint only; all of them
                 arguments.require_whole(self, **{name: value})
@@ -82,14 +83,14 @@ class SafeCheckpointHook(CheckpointHook):
             and can_be_found(template.replace('{}', '1'))
         ):
             raise ValueError(
-                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth'"
-                " or 'iter_{}.pth', by which a resumed run finds its checkpoints"
+                f'SafeCheckpointHook: filename_tmpl is {template!r}; it must be like '
+                "'epoch_{}.pth' or 'iter_{}.pth', by which a resumed run finds its checkpoints"
             )
 
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Sees that all nodes share the work directory; chooses the checkpoint to resume from.
+        """Checks that all nodes share the work directory; chooses the checkpoint to resume from.
 
         Raises:
             TypeError: under a ``FlexibleRunner``.
@@ -102,7 +103,7 @@ class SafeCheckpointHook(CheckpointHook):
                 "default_hooks.checkpoint.type='CheckpointHook' and leave PreemptionHook out "
                 '(docs/scaling.md)'
             )
-        # not for a test, of which the ranks share no files
+        # not for a test, whose ranks share no files
         if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
             require_shared_directory(Path(runner.work_dir))
         if not runner._resume:
@@ -116,26 +117,26 @@ class SafeCheckpointHook(CheckpointHook):
         if error is not None:
             raise ValueError(error)
         if path is None:
-            runner.logger.info(f'No checkpoint in {runner.work_dir}: the run starts anew')
+            runner.logger.info(f'No checkpoint in {runner.work_dir}: starting from scratch')
             runner._resume = False
             self._warn_of_earlier_run(runner)
         runner._load_from = path
 
     @staticmethod
     def _warn_of_earlier_run(runner) -> None:
-        """Says so if a start from zero is going to overwrite what took weeks."""
+        """Warns if a run from scratch is about to overwrite an earlier one."""
         directory = Path(runner.work_dir)
         earlier = [*list_checkpoints(directory), *sorted(directory.glob('phase_*_student.pth'))]
         if earlier:
             runner.logger.warning(
                 f'{directory} has files of an earlier run, such as {earlier[0].name}. This run '
-                'starts from zero and overwrites them one by one: stop it if you meant to go on '
-                '(--resume), or choose another --work-dir'
+                'starts from scratch and overwrites them one by one: stop it if you meant to '
+                'resume (--resume), or choose another --work-dir'
             )
 
     @staticmethod
     def _choose(runner) -> tuple[str | None, str | None]:
-        """A path, or why there is none."""
+        """The path to resume from, and the problem if there is one."""
         given = runner._load_from
         try:
             if given is None:
@@ -148,14 +149,14 @@ class SafeCheckpointHook(CheckpointHook):
         return str(given), damage and f'{damage}: resume from the checkpoint before it'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Translates the checkpoint to the present batches; tells what else is different."""
+        """Converts the checkpoint to the current batches; logs other differences."""
         if runner._resume:
             regroup_schedulers(checkpoint, runner)
             batch_change.adapt_checkpoint(checkpoint, runner)
             warn_of_changes(checkpoint, runner)
 
     def before_train(self, runner) -> None:
-        """Finds the directory and what is kept in it."""
+        """Finds the checkpoint directory and the checkpoints kept in it."""
         position = runner.iter - runner.epoch * len(runner.train_dataloader)
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         if by_epoch and position and not getattr(runner.train_loop, 'resumes_mid_epoch', False):
@@ -167,7 +168,7 @@ class SafeCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if is_main_process() and '://' not in str(self.out_dir):
             remove_unfinished(Path(self.out_dir))
-        ids = getattr(self, 'keep_ckpt_ids', ())  # of a run that began with CheckpointHook
+        ids = getattr(self, 'keep_ckpt_ids', ())  # from a run that began with CheckpointHook
         names = [self.filename_tmpl.format(step) for step in ids]
         info = runner.message_hub.runtime_info
         self._kept = list(info.get(KEPT, names))
@@ -176,10 +177,10 @@ class SafeCheckpointHook(CheckpointHook):
     # ------------------------------------------------------------------ saving
 
     def save_now(self, runner, iteration: int) -> str:
-        """Saves outside the intervals, after ``iteration`` iterations of the run.
+        """Saves a checkpoint now, after ``iteration`` iterations of the run.
 
         Returns:
-            Path of the checkpoint.
+            Path to the checkpoint.
         """
         if self._saved_at != iteration:
             name = f'epoch_{runner.epoch}_iter_{iteration}.pth'
@@ -189,14 +190,14 @@ class SafeCheckpointHook(CheckpointHook):
         return self.last_ckpt
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Says how long an epoch is."""
+        """Records the epoch length."""
         checkpoint[batch_change.KEY] = batch_change.measure(runner)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         self._write(runner, self.filename_tmpl.format(step), meta)
 
     def _write(self, runner, name: str, meta: dict) -> None:
-        """Notes, writes and prunes, in this order."""
+        """Updates ``last_checkpoint``, writes and prunes, in this order."""
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         self._kept = [other for other in self._kept if other != name] + [name]
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -233,9 +234,9 @@ class SafeCheckpointHook(CheckpointHook):
                 self.file_backend.remove(path)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        """The parent's, but the best checkpoint so far goes after the better one is complete."""
+        """As the parent, but removes the previous best only once the new one is complete."""
         if not self.save_best:
-            return  # also in a validation without training, which has no file_backend
+            return  # also for validation without training, which has no file_backend
         if not isinstance(self.file_backend, atomic_backend.AtomicLocalBackend):
             super()._save_best_checkpoint(runner, metrics)
             return

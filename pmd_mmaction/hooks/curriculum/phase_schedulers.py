@@ -1,4 +1,4 @@
-"""Learning rate schedulers that follow from the phases."""
+"""Learning rate schedulers derived from the phases."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def check_schedule(where: object, schedule: Mapping) -> None:
 
     Raises:
         TypeError: for an unknown key.
-        ValueError: for a value outside [0, 1], or a ``warmup`` or ``start_factor`` of 1 and 0.
+        ValueError: for a value outside [0, 1], ``warmup=1`` or ``start_factor=0``.
     """
     arguments.require_keys(where, KEYS, schedule=schedule)
     arguments.require_number(where, at_least=0, below=1, warmup=schedule.get('warmup', 0))
@@ -32,14 +32,14 @@ def phase_schedulers(
     eta_min_ratio: float = 0.0,
     extra_epochs: int = 0,
 ) -> list[dict]:
-    """Configs of MMEngine's schedulers: linear warm-up and half a cosine, step by step.
+    """Configs of MMEngine's schedulers: linear warm-up, then half a cosine, updated every step.
 
     Args:
         phases: the curriculum.
-        restart: one schedule for each phase; otherwise one over all of them.
-        warmup: share of the epochs, rounded to whole ones, in which the rate rises.
-        start_factor: rate of the first step over that after the warm-up, in (0, 1].
-        eta_min_ratio: rate at the end over that after the warm-up.
+        restart: one schedule per phase; False: a single one over all of them.
+        warmup: fraction of the epochs spent on warm-up, rounded to whole epochs.
+        start_factor: learning rate of the first step relative to the peak, in (0, 1].
+        eta_min_ratio: final learning rate relative to the peak.
         extra_epochs: how much longer the cosine is than the phase, which ends before its end: 1 in
             VideoMAE and MVD, which train 401 epochs and use the weights after 400.
     """

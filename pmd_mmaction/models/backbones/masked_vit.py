@@ -1,4 +1,4 @@
-"""The student's encoder: MMAction2's VideoMAE ViT that can see only visible patches."""
+"""The student's encoder: MMAction2's VideoMAE ViT, restricted to the visible patches."""
 
 from typing import Iterator, NamedTuple, Sequence
 
@@ -18,7 +18,7 @@ POSITIONS = (*FIXED_POSITIONS, 'learnable')
 
 
 class EncoderOutput(NamedTuple):
-    """Tokens of the last layer and of the layers that were asked for.
+    """Tokens of the last layer and of the requested layers.
 
     Attributes:
         tokens: ``(B, V, D)`` after the final norm.
@@ -50,7 +50,7 @@ class MaskedVisionTransformer(VisionTransformer):
         attn_drop_rate: dropout on attention weights.
         drop_path_rate: stochastic depth of the last layer, rising linearly from 0.
         norm_cfg: norm layer.
-        init_values: start of layer scale; 0 means none.
+        init_values: initial layer scale; 0 means none.
         num_frames: frames per clip T.
         tubelet_size: frames per token.
         use_mean_pooling: the parent's switch: True pools and applies ``fc_norm``
@@ -65,7 +65,7 @@ class MaskedVisionTransformer(VisionTransformer):
             pre-train.
 
     Raises:
-        ValueError: naming the argument that makes no sense, such as sizes that do not divide.
+        ValueError: naming the invalid argument, such as sizes that do not divide.
     """
 
     def __init__(
@@ -192,8 +192,8 @@ class MaskedVisionTransformer(VisionTransformer):
 
         Args:
             x: ``(B, C, T, H, W)`` float clips of exactly the configured size.
-            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, those of a clip one
-                after the other; None means all N patches.
+            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, the masks of a clip
+                in consecutive rows; None means all N patches.
             layers: layers (from 0) whose tokens are returned as well.
 
         Returns:
@@ -206,7 +206,7 @@ class MaskedVisionTransformer(VisionTransformer):
         return EncoderOutput(self.norm(tokens), tuple(wanted))
 
     def iter_layers(self, x: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
-        """Yields the ``(B, V, D)`` tokens after each layer, so that none need be stored."""
+        """Yields the ``(B, V, D)`` tokens after each layer, so that none needs to be stored."""
         tokens = self.pos_drop(self.embed(x, visible_index))
         for block in self.blocks:
             tokens = block(tokens)
@@ -215,8 +215,8 @@ class MaskedVisionTransformer(VisionTransformer):
     def embed(self, x: Tensor, visible_index: Tensor | None = None) -> Tensor:
         """Embeds patches and adds their positions.
 
-        Patches are gathered before the embedding: at 90 % masking a tenth of its work
-        remains, as one matrix product.
+        Patches are gathered before the embedding, a single matrix product: at 90 % masking only a
+        tenth of its work remains.
 
         Args:
             x: ``(B, C, T, H, W)`` float clips.

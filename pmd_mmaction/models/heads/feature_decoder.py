@@ -1,4 +1,4 @@
-"""From visible student tokens to features at masked patches."""
+"""Decoder: predicts features at the masked patches from the visible tokens."""
 
 import numpy as np
 import torch
@@ -26,18 +26,18 @@ class FeatureDecoder(BaseModule):
         token_grid: tokens along (time, height, width). The recognizer fills it in.
         embed_dims: width of the decoder; None means ``in_dims``.
         depth: number of layers.
-        num_heads: attention heads; None means one for each 64 channels.
+        num_heads: attention heads; None means one per 64 channels.
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
-        embed_bias: a bias in the projection from ``in_dims`` to ``embed_dims``, as MVD; False:
-            none, as VideoMAE.
-        drop_path_rate: stochastic depth of the last layer, rising linearly from 0, as MVD.
+        embed_bias: use a bias in the projection from ``in_dims`` to ``embed_dims``, as MVD does;
+            VideoMAE does not.
+        drop_path_rate: stochastic depth of the last layer, rising linearly from 0, as in MVD.
         position: ``'sinusoid_1d'`` (VideoMAE) or ``'sincos_3d'`` (MVD).
         norm_cfg: norm layer.
-        init_cfg: mmengine initialisation; None means Xavier, as the backbone. The mask token is
+        init_cfg: mmengine initialisation; None means Xavier, as in the backbone. The mask token is
             drawn with standard deviation 0.02 and cut at +-0.02, as in VideoMAE and MVD.
 
     Raises:
-        ValueError: naming the argument that makes no sense.
+        ValueError: naming the invalid argument.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class FeatureDecoder(BaseModule):
         x = torch.cat([visible, masked.to(visible.dtype)], 1)
         for depth, block in enumerate(self.blocks):
             if depth == 0:
-                # A mask token differs by its patch only, so its keys serve the whole batch.
+                # Mask tokens differ only by position, so their keys are shared by the whole batch.
                 table = block.project(self.mask_token[0] + self.positions[0])
                 qkv = torch.cat([block.project(visible), F.embedding(masked_index, table)], 1)
             else:
                 qkv = block.project(x)
-            # Nobody reads the visible tokens of the last layer.
+            # The visible tokens of the last layer are not used.
             is_last = depth == len(self.blocks) - 1
             x = block.finish(x, qkv, visible_index.shape[1] if is_last else 0)
         return self.head(self.norm(x))

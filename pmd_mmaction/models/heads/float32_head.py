@@ -25,13 +25,13 @@ class Float32TimeSformerHead(TimeSformerHead):
         dropout_ratio: dropout before the scores.
         multi_class: several labels per video.
         label_smooth_eps: label smoothing.
-        topk: for the accuracy in the log of the training.
-        average_clips: over the clips of a video: ``'score'``, ``'prob'`` (after the softmax) or
-            None (not at all).
+        topk: values of k for the accuracy in the training log.
+        average_clips: what to average over the clips of a video: ``'score'``, ``'prob'`` (after
+            the softmax) or None (nothing).
         init_cfg: mmengine initialisation.
 
     Raises:
-        ValueError: naming the argument that makes no sense.
+        ValueError: naming the invalid argument.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Float32TimeSformerHead(TimeSformerHead):
         """Scores of the classes.
 
         Args:
-            x: ``(B, D)`` pooled features, of any floating type.
-            **kwargs: what MMAction2's recognizers pass to every head; without effect.
+            x: ``(B, D)`` pooled features of any floating-point dtype.
+            **kwargs: ignored; MMAction2's recognizers pass them to every head.
 
         Returns:
             ``(B, classes)`` float32 scores.

@@ -1,4 +1,4 @@
-"""How a random ranking of patches becomes a mask."""
+"""Base class of maskers: a random ranking of the patches becomes a mask."""
 
 import math
 
@@ -15,7 +15,7 @@ class Masker(nn.Module):
 
     A subclass ranks the patches at random, in groups; in each group the patches with the
     lowest ranks stay visible. Masks of two ratios made from one ranking are nested: the
-    visible set of the higher ratio lies in that of the lower one.
+    visible set of the higher ratio is a subset of that of the lower one.
 
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in, as it does
@@ -57,7 +57,7 @@ class Masker(nn.Module):
         return self.group_shape[1] // self.counted * visible_count(self.counted, mask_ratio)
 
     def num_visible(self, mask_ratio: float) -> int:
-        """V, the visible patches of a clip at this ratio."""
+        """V, the number of visible patches of a clip at this ratio."""
         return self.group_shape[0] * self.visible_per_group(mask_ratio)
 
     def check_ratio(self, mask_ratio: float) -> None:
@@ -79,7 +79,7 @@ class Masker(nn.Module):
             )
 
     def order(self, batch: int, generator: torch.Generator, **reads: float | Tensor) -> Tensor:
-        """Draws a ranking: the patches of each group, those that stay visible longest first.
+        """Draws a ranking of the patches in each group; those ranked first stay visible longest.
 
         Args:
             batch: number of clips B.
@@ -87,20 +87,20 @@ class Masker(nn.Module):
             **reads: what ``reads`` names.
 
         Returns:
-            ``(B, groups, patches per group)`` int64 places in the group.
+            ``(B, groups, patches per group)`` int64 positions in the group.
         """
         return self.rank(batch, generator, **reads).argsort(dim=-1, stable=True)
 
     def disjoint_orders(self, order: Tensor, num_masks: int, mask_ratio: float) -> Tensor:
-        """Several rankings out of one, whose visible sets at a ratio are disjoint.
+        """Derives several rankings from one, with disjoint visible sets at a given ratio.
 
-        The visible patches of each mask follow those of the mask before in the ranking; they
-        begin anew where ``num_masks`` sets together do not fit into a group.
+        In the ranking, the visible patches of each mask follow those of the previous mask; they
+        wrap around where ``num_masks`` sets do not fit into a group.
 
         Args:
             order: ``(B, groups, patches per group)``, result of :meth:`order`.
             num_masks: masks per clip K.
-            mask_ratio: share of masked patches in (0, 1).
+            mask_ratio: fraction of masked patches in (0, 1).
 
         Returns:
             ``(B * K, groups, patches per group)``.

@@ -10,11 +10,11 @@ from pmd_mmaction.models.maskers.base import Masker
 
 @MODELS.register_module()
 class RunningCellMasker(Masker):
-    """Lets the visible places of each cell run on by one with every time step.
+    """Moves the visible positions of each cell on by one with every time step.
 
-    Places are grouped into cells of ``cell x cell``. In a cell they are visible in turn, so
-    that over ``cell ** 2`` time steps every place is visible equally often. Ratios that are
-    no multiple of ``1 / cell ** 2`` are met exactly by a random choice among the places
+    Positions are grouped into cells of ``cell x cell``. Within a cell they take turns being
+    visible, so that over ``cell ** 2`` time steps each is visible equally often. Ratios that are
+    not a multiple of ``1 / cell ** 2`` are met exactly by a random choice among the positions
     whose turn is next.
 
     Args:
@@ -41,7 +41,7 @@ class RunningCellMasker(Masker):
         self.backward = backward
 
     def rank(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Turns until a place is visible, plus a random tie-break below 1."""
+        """Turns until a position is visible, plus a random tie-break below 1."""
         t, h, w = self.token_grid
         device, turns = generator.device, self.cell**2
         rows = torch.arange(h, device=device) % self.cell

@@ -54,7 +54,7 @@ class Views:
         self.whole_clip = whole_clip
 
     def check_ratio(self, mask_ratio: float) -> None:
-        """Refuses a ratio of the student's that one of the views cannot have.
+        """Refuses a mask ratio of the student that is invalid for one of the views.
 
         Raises:
             ValueError: naming the ratio, and the view.
@@ -80,10 +80,10 @@ class Views:
 
         Args:
             batch: number of clips B.
-            mask_ratio: the student's share of masked patches.
-            generator: source of randomness; its device is the result's.
-            auxiliary_ratio: that of the auxiliary teacher's own view; None: it sees what the
-                student sees.
+            mask_ratio: fraction of the patches masked for the student.
+            generator: random generator; the result is on its device.
+            auxiliary_ratio: mask ratio of the auxiliary teacher's own view; None: it sees what
+                the student sees.
             metainfo: what the masker reads of the data samples, B rows each.
 
         Returns:

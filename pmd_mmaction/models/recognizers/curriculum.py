@@ -27,8 +27,8 @@ class CurriculumRecognizer(MaskedRecognizer):
         views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip.
         mask_choice: as in :class:`MaskedDistillation`.
-        mask_ratio: share of masked patches before and without a phase; None: there must be one.
-        data_preprocessor: as everywhere in MMAction2.
+        mask_ratio: fraction of masked patches without a phase; None: a phase must be set.
+        data_preprocessor: as usual in MMAction2.
     """
 
     teachers: ModuleDict
@@ -58,32 +58,32 @@ class CurriculumRecognizer(MaskedRecognizer):
         self._outbox: PatchLosses | None = None
 
     def _term(self, kind: type) -> object | None:
-        """The term of a kind; None if there is none."""
+        """The term of a class; None if there is none."""
         return next((term for term in self.terms.values() if isinstance(term, kind)), None)
 
     @property
     def psd(self) -> PSDTerm | None:
-        """The term of the auxiliary teacher; None: there is no such teacher."""
+        """The term of the auxiliary teacher; None if there is no such teacher."""
         return self._term(PSDTerm)
 
     @property
     def dare(self) -> DARETerm | None:
-        """The term of the difficulty table; None: there is no table."""
+        """The term of the difficulty table; None if there is no table."""
         return self._term(DARETerm)
 
     @property
     def clfa(self) -> CLFATerm | None:
-        """The term that aligns layers; None: there is none."""
+        """The term that aligns layers; None if there is none."""
         return self._term(CLFATerm)
 
     # ------------------------------------------------------------------ what hooks call
 
     def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Refuses a phase that the model cannot have; changes nothing.
+        """Refuses a phase that does not suit the model; changes nothing.
 
         Args:
             phase: the phase.
-            previous_ratio: mask ratio of the phase before, for ``aux_mask='nested'``.
+            previous_ratio: mask ratio of the previous phase, for ``aux_mask='nested'``.
 
         Raises:
             ValueError: if the ratio leaves no visible or no masked patch, or falls although
@@ -103,7 +103,7 @@ class CurriculumRecognizer(MaskedRecognizer):
 
     @property
     def difficulty_spec(self) -> DifficultySpec | None:
-        """What the difficulty table must hold; None if DARE is off."""
+        """Size of the difficulty table that the model needs; None if DARE is off."""
         dare = self.dare
         if dare is None:
             return None
@@ -115,7 +115,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         self._difficulty = source
 
     def pop_patch_losses(self) -> PatchLosses | None:
-        """Takes the smoothed losses of the last iteration out of the outbox."""
+        """Returns the smoothed losses of the last iteration and clears the outbox."""
         losses, self._outbox = self._outbox, None
         return losses
 
@@ -136,7 +136,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Makes the student, or the one in ``state_dict``, the auxiliary teacher.
 
         Args:
-            state_dict: result of :meth:`student_state_dict`; None means the present student.
+            state_dict: result of :meth:`student_state_dict`; None means the current student.
 
         Raises:
             RuntimeError: if ``state_dict`` does not fit (PyTorch's message).
@@ -158,7 +158,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Draws the masks of each clip from the generator of this iteration.
 
         Args:
-            clips: ``(B, C, T, H, W)``; only their number and device count.
+            clips: ``(B, C, T, H, W)``; only their number and device matter.
             data_samples: of the videos of the clips, for a masker that reads their metainfo.
 
         Returns:
@@ -189,8 +189,8 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Sample indices and their rows of the difficulty table, one per clip.
 
         Returns:
-            B indices, and :meth:`DifficultySource.read` of them on ``device``; without DARE no
-            index and None.
+            B indices and the result of :meth:`DifficultySource.read` for them, on ``device``;
+            without DARE an empty list and None.
 
         Raises:
             RuntimeError: if no table is attached.

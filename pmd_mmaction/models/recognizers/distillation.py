@@ -21,17 +21,17 @@ Groups = dict[str, dict[str, tuple[GroupStatistics, ...]]]
 
 @MODELS.register_module()
 class MaskedDistillation(CurriculumRecognizer):
-    """A masked student that learns from any number of teachers by any number of terms.
+    """A masked student that learns from any number of teachers through any number of terms.
 
-    Computes what the terms ask for and nothing else: teachers that no term needs are not run,
-    layers that none reads are not kept, and a decoder exists where a term reads predictions.
+    Computes only what the terms ask for: teachers that no term needs are not run, layers that
+    none reads are not kept, and a decoder exists only where a term reads predictions.
 
     Args:
         backbone: the student's encoder, a :class:`MaskedVisionTransformer`.
         masker: a :class:`Masker`.
-        teachers: name to a :class:`FeatureTeacher`; the name stands in the log.
-        terms: a :class:`Term` each.
-        decoder: one :class:`FeatureDecoder` is built from this for each teacher.
+        teachers: name to a :class:`FeatureTeacher`; the log uses these names.
+        terms: a config per :class:`Term`.
+        decoder: config of a :class:`FeatureDecoder`; one is built for each teacher.
         views: name to ``dict(mask_ratio=...)`` for wider views that contain the student's, which
             teachers may see; ``decode=dict(type=..., mask_ratio=...)``, a :class:`Masker`, leaves
             that share of the student's masked patches undecoded; with ``whole_clip=True`` that
@@ -43,7 +43,7 @@ class MaskedDistillation(CurriculumRecognizer):
         teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
             auxiliary one included unless its term says otherwise, run in it, and their weights
             are kept in it; None: as the rest of the model.
-        data_preprocessor: as everywhere in MMAction2.
+        data_preprocessor: as usual in MMAction2.
 
     Raises:
         ValueError: for parts that do not fit together.
@@ -129,12 +129,12 @@ class MaskedDistillation(CurriculumRecognizer):
     def distill(
         self, clips: Tensor, views: Mapping[str, View], history: History | None = None
     ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """The maths of one iteration: tensors in, tensors out, no state.
+        """The computation of one iteration: tensors in, tensors out, no state.
 
         Args:
             clips: ``(B, C, T, H, W)`` normalised clips.
             views: result of :meth:`draw_views`, R masks.
-            history: of the clips' patches; None without DARE.
+            history: smoothed losses of the clips' patches; None without DARE.
 
         Returns:
             The weighted losses, and ``(R, K, M)`` new smoothed losses (None without DARE).
@@ -193,13 +193,13 @@ class MaskedDistillation(CurriculumRecognizer):
         return {name: views[view].visible for name, view in views_of.items() if view is not None}
 
     def _within(self, index: Tensor | None, seen: Tensor | None) -> Tensor | None:
-        """Patches as places among those that a teacher sees."""
+        """Positions of patches among those that a teacher sees."""
         if index is None or seen is None:
             return index
         return places(index, seen, self.backbone.num_patches)
 
     def _auxiliary(self, clips: Tensor, views: Mapping[str, View]) -> dict[str, Tensor] | None:
-        """What the student of the previous phase decodes; None in the first phase."""
+        """Predictions of the student of the previous phase; None in the first phase."""
         if self.auxiliary_teacher is None or not self.needs_auxiliary_teacher:
             return None
         return self.auxiliary_teacher(clips, *views['auxiliary'])

@@ -1,4 +1,4 @@
-"""What all masked pre-training models share: masks from a seed, features of full clips."""
+"""Base class of masked pre-training models: seeded masks, features of full clips."""
 
 import torch
 from mmaction.models.recognizers.base import BaseRecognizer
@@ -14,10 +14,10 @@ class MaskedRecognizer(BaseRecognizer):
     Args:
         backbone: a :class:`MaskedVisionTransformer`.
         masker: a :class:`Masker`.
-        data_preprocessor: as everywhere in MMAction2.
+        data_preprocessor: as usual in MMAction2.
 
     Raises:
-        ValueError: if one of them is no such component.
+        ValueError: if one of them is of another kind.
     """
 
     def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
@@ -42,6 +42,11 @@ class MaskedRecognizer(BaseRecognizer):
         """Sets the seed of the next iteration's masks."""
         self._mask_seed = seed
 
+    @property
+    def num_masks(self) -> int:
+        """Masks, and passes of the student, per clip."""
+        return self.views.num_masks
+
     def mask_generator(self, device: torch.device) -> torch.Generator:
         """The random generator of this iteration's masks, on the clips' device."""
         seed = self._mask_seed
@@ -57,7 +62,7 @@ class MaskedRecognizer(BaseRecognizer):
         Args:
             inputs: ``(B, clips, C, T, H, W)`` normalised clips.
             stage: only ``'backbone'``.
-            test_mode: without effect; MMAction2's recognizers have it.
+            test_mode: ignored; part of MMAction2's interface.
 
         Returns:
             ``(B, D)`` features and an empty dict (MMAction2's convention).
@@ -75,7 +80,7 @@ class MaskedRecognizer(BaseRecognizer):
         return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
 
     def _forward(self, inputs: Tensor, stage: str = 'backbone') -> Tensor:
-        """What ``mode='tensor'`` returns.
+        """The result of ``mode='tensor'``.
 
         Args:
             inputs: ``(B, clips, C, T, H, W)`` normalised clips.
@@ -87,7 +92,7 @@ class MaskedRecognizer(BaseRecognizer):
         return self.extract_feat(inputs, stage)[0]
 
     def predict(self, inputs: Tensor, data_samples: list) -> list:
-        """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.feature``."""
+        """Stores the pooled ``(D,)`` float32 feature of each video in ``sample.feature``."""
         features, _ = self.extract_feat(inputs)
         for sample, feature in zip(data_samples, features.float()):
             sample.set_field(feature, 'feature')

@@ -1,4 +1,4 @@
-"""The parts of a recognizer: built from their configs, refused where they do not fit together."""
+"""Builds the parts of a recognizer from their configs and checks that they fit together."""
 
 from typing import Any, Mapping, Sequence
 
@@ -14,7 +14,7 @@ TEACHER_ATTRIBUTES = ('depth', 'embed_dims', 'token_grid', 'clip_size')
 
 
 def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module:
-    """Builds a part with what follows from the rest of the model.
+    """Builds a part, with arguments that follow from the rest of the model.
 
     Args:
         where: the recognizer, for messages.
@@ -23,7 +23,7 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
         **known: arguments of the part that the recognizer fills in.
 
     Raises:
-        ValueError: if it is no config, or holds one of these arguments.
+        ValueError: if it is not a config, or contains one of these arguments.
     """
     arguments.require_config(where, **{name: cfg})
     given = sorted(set(cfg) & set(known))
@@ -36,7 +36,7 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
 
 
 def build_named(where: object, name: str, cfg: object, known: Mapping[str, Any]) -> nn.Module:
-    """Builds a part, which gets those of the known arguments that its class has.
+    """Builds a part, passing those of the known arguments that its class accepts.
 
     Raises:
         ValueError: as :func:`build_part`.
@@ -52,7 +52,7 @@ def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
 
     Raises:
         TypeError: for an argument that the class does not have.
-        ValueError: for what is no term, or holds an argument that the recognizer fills in.
+        ValueError: if it is not a term, or contains an argument that the recognizer fills in.
     """
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
     if not (isinstance(kind, type) and issubclass(kind, Term)):
@@ -71,8 +71,8 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
         configs: name of a teacher to its config.
 
     Raises:
-        ValueError: without a teacher, for what is none, or for one that looks at other clips
-            than the student.
+        ValueError: without a teacher, for a component that is not a teacher, or for a teacher
+            of other clips than the student's.
     """
     arguments.require_dict(model, teachers=configs)
     known = dict(token_grid=model.backbone.token_grid, clip_size=model.backbone.clip_size)
@@ -116,8 +116,8 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         configs: a config for each term.
 
     Raises:
-        ValueError: for what is no term, two of one name, or a term that asks for a teacher or for
-            layers that are not there.
+        ValueError: for a component that is not a term, two terms with the same name, or a term
+            that needs a teacher or layers that do not exist.
     """
     student, teachers = model.backbone, model.teachers
     known = dict(
@@ -200,11 +200,11 @@ def _check_normalization(name: str, teacher: nn.Module, preprocessor: nn.Module)
 
 
 def _widths(cfg: dict, teachers: Mapping[str, FeatureTeacher]) -> dict[str, int]:
-    """Widths of a term's teachers: layers for another one would never get a gradient."""
+    """Widths of a term's own teachers: layers for others would never get a gradient."""
     own = cfg.get('teachers')
     own = [own] if isinstance(own, str) else own
     if not isinstance(own, (list, tuple)) or not all(name in list(teachers) for name in own):
-        own = ()  # None, or something that the term refuses
+        own = ()  # None, or a value that the term refuses
     return {name: teachers[name].embed_dims for name in teachers if not own or name in own}
 
 

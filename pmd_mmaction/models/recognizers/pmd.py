@@ -16,12 +16,12 @@ WEIGHTS = dict(image='img', video='vid')
 class PMDRecognizer(MaskedDistillation):
     """Masked video distillation from two frozen teachers, with PSD, DARE and CLFA.
 
-    ``L = l_base L_base + l_pg L_pg + l_df L_df + l_al L_al`` (paper, Loss & Training). A
+    ``L = l_base L_base + l_pg L_pg + l_df L_df + l_al L_al`` (the PMD paper, ``L_total``). A
     term whose argument is None is off.
 
     Args:
         backbone: the student's encoder, a :class:`MaskedVisionTransformer`.
-        decoder: one :class:`FeatureDecoder` is built from this for each teacher.
+        decoder: config of a :class:`FeatureDecoder`; one is built for each teacher.
         masker: a :class:`Masker`.
         image_teacher: :class:`TimmImageTeacher`, or None.
         video_teacher: :class:`VideoMAETeacher`, or None.
@@ -33,7 +33,7 @@ class PMDRecognizer(MaskedDistillation):
         views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip, which share one pass of the teachers.
         teacher_dtype: as in :class:`MaskedDistillation`.
-        data_preprocessor: as everywhere in MMAction2.
+        data_preprocessor: as usual in MMAction2.
 
     Raises:
         ValueError: without a teacher, with neither ``base`` nor ``dare``, or for parts that do
@@ -89,7 +89,7 @@ def _terms(
     clfa: Mapping | None,
     names: Mapping[str, str],
 ) -> list[dict]:
-    """Configs of the terms that are on; the distance of base is that of all."""
+    """Configs of the enabled terms; all of them use the distance of base."""
     for name, options in dict(base=base, psd=psd, dare=dare).items():
         if options is not None:
             arguments.require_dict('PMDRecognizer', **{name: options})
@@ -111,7 +111,7 @@ def _terms(
 
 
 def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | None:
-    """A term whose weights for ``image`` and ``video`` go by the teachers' names in the log."""
+    """Renames a term's weights for ``image`` and ``video`` to the teachers' names in the log."""
     if term is None or not isinstance(term.get('loss_weight'), Mapping):
         return term
     weights = term['loss_weight']

@@ -17,23 +17,23 @@ SCALES = ('unit', 'data')
 class PixelTeacher(FeatureTeacher):
     """The pixels of each patch, normalised per patch and channel.
 
-    A patch of exactly one colour (black bars) has a target of 0; in VideoMAE's code it is the
-    rounding error of its mean. A row holds one channel after the other; in VideoMAE channels run
-    fastest.
+    A patch of a single colour (black bars) has a target of 0; in VideoMAE's code its target is the
+    rounding error of its mean. A row holds one channel after the other; in VideoMAE's rows the
+    channel index varies fastest.
 
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in.
         clip_size: (C, T, H, W) of the clips. The recognizer fills it in.
-        mean: the data preprocessor's, in grey levels of 0 to 255; None: 0. The recognizer fills it
-            in.
-        std: likewise; None: 1.
+        mean: mean of the data preprocessor, in grey levels from 0 to 255; None: 0. The recognizer
+            fills it in.
+        std: its standard deviation, likewise; None: 1.
         normalize: False: plain pixels.
         normalize_eps: added to a patch's standard deviation.
         scale: ``'unit'``: pixels in [0, 1]; ``'data'``: less ``mean`` and over ``std``, as the
             student sees them (DMAE).
 
     Raises:
-        ValueError: naming the argument that makes no sense.
+        ValueError: naming the invalid argument.
     """
 
     depth = 0

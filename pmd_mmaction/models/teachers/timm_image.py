@@ -24,31 +24,32 @@ POSITIONS = ('own', 'sincos_2d')
 
 @MODELS.register_module()
 class TimmImageTeacher(FeatureTeacher):
-    """A frozen timm ViT that looks at one frame of each tubelet and gives the image targets.
+    """A frozen timm ViT that sees one frame per tubelet and provides the image targets.
 
     Args:
         model_name: a timm ViT of any family with one grid of tokens (``vit_*``, ``deit*``,
             ``beit*``, ``eva*``, ...), for example ``'vit_base_patch16_224.mae'``.
         num_frames: frames per clip T.
-        tubelet_size: frames per token; the teacher sees every first frame of a tubelet.
-        frame_size: side of the clips in pixels where it is not the model's own ``img_size``, to
-            which frames are then resized. So a patch size of 14 gives the 14 x 14 grid of a
-            student with 224 px: ``frame_size=224, model_kwargs=dict(img_size=196)``.
+        tubelet_size: frames per token; the teacher sees the first frame of each tubelet.
+        frame_size: side of the clips in pixels if it differs from the model's own ``img_size``, to
+            which frames are then resized. For example, a model with patch size 14 gets the
+            14 x 14 grid of a student with 224 px from
+            ``frame_size=224, model_kwargs=dict(img_size=196)``.
         checkpoint: local weights (.pth or .safetensors; MAE's own files work).
         pretrained: load timm's published weights instead (needs the hub).
         target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
-        last_norm: apply the network's own last norm; False as MVD does.
-        position: ``'own'``: what the weights hold; ``'sincos_2d'``: MAE's table computed for the
-            grid, whatever the weights hold, and 0 for class and register tokens (MVD).
-        normalization: ``'timm'`` re-normalises clips to the figures that timm notes for the
-            model, where they differ from the data preprocessor's; ``'data'`` leaves them.
-        data_mean: the data preprocessor's ``mean`` (0-255).
-        data_std: the data preprocessor's ``std``.
+        last_norm: apply the network's own last norm; MVD does not.
+        position: ``'own'``: those of the weights; ``'sincos_2d'``: MAE's table computed for the
+            grid, whatever the weights contain, and 0 for class and register tokens (MVD).
+        normalization: ``'timm'`` re-normalises clips to the mean and std that timm lists for the
+            model if they differ from the data preprocessor's; ``'data'`` does not.
+        data_mean: ``mean`` of the data preprocessor (0-255).
+        data_std: ``std`` of the data preprocessor.
         model_kwargs: further arguments for ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        ValueError: for an unknown model or one of another family, an argument that makes no
-            sense, or weights that do not fit.
+        ValueError: for an unknown model or one of another family, an invalid argument, or
+            weights that do not fit.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class TimmImageTeacher(FeatureTeacher):
         self.resize_to = None if frame_size is None else tuple(embed.img_size)
         frame = embed.img_size if frame_size is None else (frame_size, frame_size)
         self.clip_size = (embed.proj.in_channels, num_frames, *frame)
-        # what the recognizer's data preprocessor has to agree with
+        # the recognizer's data preprocessor has to agree with these
         self.data_mean = data_mean if normalization == 'timm' else None
         self.data_std = data_std if normalization == 'timm' else None
         self._init_normalization(normalization, data_mean, data_std)
@@ -190,7 +191,7 @@ def _compute_positions(network: nn.Module) -> None:
 
 
 def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.Module:
-    """The timm model, with errors that name what of the config timm does not take."""
+    """The timm model; errors name the part of the config that timm does not accept."""
     if not timm.is_model(model_name):
         raise ValueError(
             f'TimmImageTeacher: model_name is {model_name!r}, which the installed timm '
@@ -200,7 +201,7 @@ def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.M
         return timm.create_model(
             model_name, pretrained=pretrained, **{'num_classes': 0, **model_kwargs}
         )
-    # "got an unexpected keyword argument", or sizes that make no network
+    # "got an unexpected keyword argument", or sizes that do not make a network
     except (ArithmeticError, AssertionError, TypeError, ValueError) as error:
         raise ValueError(
             f'TimmImageTeacher: model_kwargs is {dict(model_kwargs)}, which timm refuses: '

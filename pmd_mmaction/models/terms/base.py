@@ -1,4 +1,4 @@
-"""Distillation from the teachers (paper, base loss)."""
+"""The base term: distillation from the teachers."""
 
 from mmaction.registry import MODELS
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Cross-Layer Feature Alignment (paper, key design 3)."""
+"""Cross-Layer Feature Alignment (CLFA)."""
 
 from typing import Mapping, Sequence
 
@@ -41,14 +41,14 @@ class CLFATerm(Term):
             residual stream of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
         fc_std: standard deviation of the initial FC weights, 0 for zeros; None uses ``init_cfg``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
-        group_sizes: numbers of (shallow, medium, deep) layers, for every encoder, student or
-            teacher, whose depth is their sum: ``[(4, 3, 3)]`` for those of 10 layers. Others
-            are divided into thirds.
+        group_sizes: triples of (shallow, medium, deep) layer counts; each applies to student and
+            teachers whose depth is its sum: ``[(4, 3, 3)]`` for 10 layers. Other encoders are
+            divided into thirds.
         init_cfg: mmengine initialisation; None means Xavier.
         **term: arguments of :class:`Term`; ``loss_weight`` is lambda_al.
 
     Raises:
-        ValueError: for an unknown option, a negative weight or a depth without thirds.
+        ValueError: for an unknown option, a negative weight or a depth not divisible by 3.
     """
 
     name = 'al'
@@ -125,7 +125,7 @@ class CLFATerm(Term):
         """``d(shallow -> medium) + d(medium -> deep)`` of one teacher.
 
         Args:
-            teacher: its name.
+            teacher: name of the teacher.
             layers: the student's shallow and medium layers, ``(R, L, D)`` each.
             groups: statistics of the teacher's medium and deep layers at the same patches.
 

@@ -1,4 +1,4 @@
-"""Difficulty-Aware Region Enhancement: difficult patches weigh more (paper, DARE)."""
+"""Difficulty-Aware Region Enhancement (DARE): difficult patches get larger weights."""
 
 import torch
 from mmaction.registry import MODELS
@@ -22,7 +22,7 @@ class DARETerm(PatchTerm):
     """``L_df``: smoothed patch losses, weighted by those of the previous stage.
 
     Args:
-        alpha: weight of the new loss in the smoothed one, in (0, 1]; 1 is no smoothing.
+        alpha: weight of the new loss in the smoothed one, in (0, 1]; 1 disables smoothing.
         tau: temperature of the region weights, > 0.
         difficulty_scale: ``'balanced'`` or ``'paper'``.
         weighting: False keeps uniform weights (the paper's "SPL only" row).
@@ -59,7 +59,7 @@ class DARETerm(PatchTerm):
         return losses
 
     def smoothed(self, step: Step) -> Tensor:
-        """``(R, K, M)`` new smoothed losses of K teachers: what the difficulty table gets."""
+        """``(R, K, M)`` new smoothed losses of K teachers, for the difficulty table."""
         masked, smoothed = step.student.masked, []
         for k, loss in enumerate(self.patch_losses(step).values()):
             last = gather_values(step.history.last[:, k], masked)

@@ -10,10 +10,10 @@ from pmd_mmaction.models.terms.term import PatchTerm
 
 @MODELS.register_module()
 class PixelTerm(PatchTerm):
-    """Mean squared error of the masked patches' pixels, the target being a :class:`PixelTeacher`.
+    """Mean squared error of the masked patches' pixels; the target is a :class:`PixelTeacher`.
 
     Args:
-        teacher: name of that teacher.
+        teacher: name of the pixel teacher.
         **term: arguments of :class:`PatchTerm`.
     """
 

@@ -1,4 +1,4 @@
-"""Progressive Student Distillation: the student of the previous phase teaches (paper, PSD)."""
+"""Progressive Student Distillation (PSD): the student of the previous phase teaches."""
 
 import torch
 from mmaction.registry import MODELS
@@ -26,8 +26,8 @@ class PSDTerm(Term):
         aux_mask: ``'same'``: the auxiliary teacher sees the student's visible patches.
             ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
             contain the student's, and the loss runs over its own masked patches.
-        aux_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of the auxiliary teacher run in
-            it, as with the recognizer's ``teacher_dtype``, which None stands for.
+        aux_dtype: ``'bfloat16'`` or ``'float16'`` for the matrix products of the auxiliary teacher;
+            None: the recognizer's ``teacher_dtype``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
         **term: arguments of :class:`Term`.
     """
@@ -70,7 +70,7 @@ class PSDTerm(Term):
 
     @staticmethod
     def _places(step: Step) -> Tensor:
-        """``(R, M')``: where the auxiliary teacher's masked patches stand in the student's."""
+        """``(R, M')`` positions of the auxiliary teacher's masked patches among the student's."""
         student = step.student
         num_patches = student.visible.shape[1] + student.masked.shape[1]
         return places(step.views['auxiliary'].masked, student.masked, num_patches)

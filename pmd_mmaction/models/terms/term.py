@@ -1,4 +1,4 @@
-"""What a term of the total loss is."""
+"""Base classes of the terms of the total loss."""
 
 from typing import Mapping, Sequence
 
@@ -16,21 +16,21 @@ LossWeight = float | Mapping[str, float]
 class Term(BaseModule):
     """One term of the total loss: the tensors of a step in, named losses out.
 
-    A term holds no state but its parameters. What it needs it declares by the attributes below,
-    and the recognizer computes that and nothing else. Arguments named ``student_dims``,
+    A term has no state but its parameters. It declares what it needs in the attributes below, and
+    the recognizer computes only that. Arguments named ``student_dims``,
     ``student_depth``, ``num_patches``, ``token_grid`` and ``teacher_dims`` (name to width) are
     filled in by the recognizer where a subclass has them.
 
     Args:
-        loss_weight: factor of the term, at least 0, or a dict of the name of a teacher to its own.
-        name: of the term in the log, ``loss_<name>_<teacher>``; None: that of the class.
+        loss_weight: factor of the term, >= 0, or a dict of teacher name to factor.
+        name: name of the term in the log, ``loss_<name>_<teacher>``; None: the class's default.
         teachers: names of the teachers it learns from; None: all.
         init_cfg: mmengine initialisation of the term's own layers.
 
     Attributes:
         name: see above.
         decodes: whether it reads predictions at masked patches.
-        needs_auxiliary: whether it reads those of the auxiliary teacher.
+        needs_auxiliary: whether it reads the predictions of the auxiliary teacher.
         student_layers: layers of the student (from 0) that it reads.
     """
 
@@ -78,7 +78,7 @@ class Term(BaseModule):
 
     @property
     def weighted_by_name(self) -> bool:
-        """Whether each teacher has a factor of its own."""
+        """Whether each teacher has its own factor."""
         return isinstance(self.loss_weight, Mapping)
 
     def teacher_groups(self, depth: int) -> tuple[range, ...]:
@@ -93,7 +93,7 @@ class Term(BaseModule):
         return ()
 
     def token_index(self, views: Mapping[str, View]) -> Tensor | None:
-        """``(R, L)`` patches at which it reads the statistics; None: all that the teacher sees."""
+        """``(R, L)`` patches to read the statistics at; None: all that the teacher sees."""
         return None
 
     def forward(self, step: Step) -> dict[str, Tensor]:
@@ -131,15 +131,16 @@ class PatchTerm(Term):
 
 
 def add_losses(total: dict[str, Tensor], term: Term, losses: Mapping[str, Tensor]) -> None:
-    """Adds the losses of a term to those of the terms before.
+    """Adds the losses of a term to those of the previous terms.
 
     Args:
-        total: log key to scalar; changed.
-        term: for messages.
-        losses: what its forward returned.
+        total: log key to scalar; modified in place.
+        term: the term, for messages.
+        losses: result of its forward pass.
 
     Raises:
-        ValueError: for what MMEngine would not add to the total, or a key of another term.
+        ValueError: for a value that MMEngine would not add to the total, or a key that another
+            term uses.
     """
     for key, loss in losses.items():
         if not key.startswith('loss_'):

@@ -89,7 +89,7 @@ def test_schedulers_said_twice_are_refused(clips, tmp_path):
 def test_a_length_that_nobody_says_is_refused(clips, tmp_path):
     cfg = said_once(clips, tmp_path)
     cfg.custom_hooks = []
-    with pytest.raises(ValueError, match='how long to train is not said'):
+    with pytest.raises(ValueError, match='the length of the run is not set'):
         tiny.train(cfg)
 
 

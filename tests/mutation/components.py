@@ -132,6 +132,7 @@ COMPONENTS = {
         ('cube: per time step', 'return 1, t * h * w', 'return t, h * w'),
     ],
     ('models/maskers/running_cell.py', 'models/maskers/test_maskers.py'): [
+        ('running cell: always on', '-time if self.backward else time', 'time'),
         ('running cell: stands still', 'place - time[:, None] + start', 'place + 0 * time[:, None] + start'),
         ('running cell: fewer turns', 'self.cell**2', 'self.cell'),
         ('running cell: no random start', 'time[:, None] + start)', 'time[:, None] + 0 * start)'),
@@ -143,7 +144,6 @@ COMPONENTS = {
         ('CLFA: difference of the distances', 'medium) + alignment_distance', 'medium) - alignment_distance'),
         ('CLFA: one layer too many', 'self.num_shallow = len(shallow)', 'self.num_shallow = len(shallow) + 1'),
         ('CLFA: last layers of the student', 'self.student_layers = (*shallow, *medium)', 'self.student_layers = (*medium, *_)'),
-        ('CLFA: shared projections', 'ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)', 'ModuleList([nn.Linear(student_dims, dims)] * len(self.student_layers))'),
         ('CLFA: sum divides', '* medium.mean.shape[-1]', '/ medium.mean.shape[-1]'),
         ('CLFA: targets shallow and medium', '_, medium, deep = layer_groups(depth,', 'medium, deep, _ = layer_groups(depth,'),
         ('CLFA: other tokens', "student.visible if self.align_tokens == 'visible'", "student.visible if self.align_tokens != 'visible'"),
@@ -201,8 +201,12 @@ COMPONENTS = {
     ],
     ('models/maskers/view.py', 'models/maskers/test_view.py'): [
         ('places: of the patch itself', 'table.gather(1, index)', 'index'),
+        ('counted: the visible ones', 'return ~is_among', 'return is_among'),
+        ('among: the place before', 'place.clamp_max(patches.shape[1] - 1)', '(place - 1).clamp_min(0)'),
     ],
     ('models/maskers/views.py', 'models/recognizers/test_distillation.py'): [
+        ('decoded part: masked patches only', 'if self.whole_clip', 'if False'),
+        ('decoded part: those that are left out', 'self.decode_ratio).visible)', 'self.decode_ratio).masked)'),
         ('decoded part: the last ranks', '[:, :kept].sort', '[:, -kept:].flip(1)[:, : kept - 1].sort'),
         ('wider view: ratio of the student', 'self.masker.view(order, ratio)', 'self.masker.view(order, mask_ratio)'),
         ('several masks: one', 'self.masker.disjoint_orders(order, self.num_masks, mask_ratio)', 'order'),
@@ -230,8 +234,32 @@ COMPONENTS = {
     ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
         ('lambda: a teacher may be left out', 'require_keys(term, names, names, loss', 'require_keys(term, names, (), loss'),
     ],
+    ('models/terms/projections.py', 'models/terms/test_clfa.py'): [
+        ('CLFA: shared projections', 'ModuleList(nn.Linear(student_dims, dims, bias=bias) for _ in range(count))', 'ModuleList([nn.Linear(student_dims, dims, bias=bias)] * count)'),
+    ],
+    ('models/terms/layer_pairs.py', 'models/terms/test_layer_pairs.py'): [
+        ('pairs: one projection', 'self.projections[name][index]', 'self.projections[name][0]'),
+        ('pairs: one generator', 'self.generators[name][index]', 'self.generators[name][0]'),
+        ('pairs: direct at the other patches', 'projected, group.mean, known', 'projected, group.mean, known.flip(1)'),
+        ('pairs: generation at the student\'s patches', 'made, group.mean, beyond', 'made, group.mean, known[:, : beyond.shape[1]]'),
+        ('pairs: places for patches', 'else seen.gather(1, beyond)', 'else beyond'),
+        ('pairs: sum of the pairs', 'torch.stack(direct).mean()', 'torch.stack(direct).sum()'),
+        ('pairs: no lambda', 'weight = self.weight(name)', 'weight = 1.0'),
+        ('pairs: no weight of the generation', 'weight * self.generation_weight', 'weight'),
+    ],
+    ('models/terms/layer_pairs.py', 'models/recognizers/test_amd_golden.py'): [
+        ('pairs: a bias', 'bias=False', 'bias=True'),
+        ('pairs: teacher\'s layer beside', 'range(layer, layer + 1)', 'range(layer - 1, layer)'),
+    ],
+    ('models/heads/feature_generator.py', 'models/heads/test_feature_generator.py'): [
+        ('generator: mask token trained', 'if not train_mask_token', 'if False'),
+        ('generator: with its last norm', 'self.embed, self.norm, self.head = nn.Identity(), nn.Identity(), nn.Identity()', 'self.embed, self.head = nn.Identity(), nn.Identity()'),
+    ],
+    ('hooks/curriculum/phase_schedulers.py', 'hooks/curriculum/test_phase_schedulers.py'): [
+        ('schedule: the cosine ends with the phase', 'T_max=end - top + extra_epochs', 'T_max=end - top'),
+    ],
     ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
-        ('total: no lambda_base', 'self.weight(name) * masked_mean', 'masked_mean'),
+        ('total: no lambda_base', 'self.weight(name)\n            * masked_mean', 'masked_mean'),
     ],
     ('models/terms/clfa.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_al', 'self.weight(name) * self.distance', 'self.distance'),
@@ -264,7 +292,7 @@ COMPONENTS = {
         ('masks of a clip: videos in turn', 'for index in sample_idx for _ in range(self.views.num_masks)', 'for _ in range(self.views.num_masks) for index in sample_idx'),
     ],
     ('models/terms/psd.py', 'models/recognizers/test_pmd.py'): [
-        ('total: no lambda_pg', 'self.weight(name) * masked_mean', 'masked_mean'),
+        ('total: no lambda_pg', 'self.weight(name) * loss', 'loss'),
     ],
     ('models/terms/psd.py', 'models/recognizers/test_psd.py'): [
         ('PSD: distance of base', "taught, 'l2', self", "taught, 'smooth_l1', self"),

@@ -25,6 +25,8 @@ EQUATIONS = {
         ('channel norm: over the channels', '(x - x.mean(-2, keepdim=True)) / (x.std(-2,', '(x - x.mean(-1, keepdim=True)) / (x.std(-1,'),
         ('channel norm: biased', 'x.std(-2, keepdim=True)', 'x.std(-2, keepdim=True, correction=0)'),
         ('channel norm: half precision', 'x = features.float()', 'x = features'),
+        ('mean over counted patches: all', '/ counted.sum()', '/ counted.numel()'),
+        ('mean over counted patches: the others', 'torch.where(counted, patch_loss, 0)', 'torch.where(counted, 0, patch_loss)'),
         ('mean over masked patches: sum', 'return patch_loss.mean()', 'return patch_loss.sum()'),
         ('mean over masked patches: sum over patches', 'return patch_loss.mean()', 'return patch_loss.sum(-1).mean()'),
     ],

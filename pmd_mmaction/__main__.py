@@ -12,10 +12,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-HERE = Path(__file__).resolve().parent
-# The wheel carries configs and tools; of an editable installation they lie beside the package.
-SHIPPED = HERE / '.mim' if (HERE / '.mim').is_dir() else HERE.parent
-CONFIGS, TOOLS = SHIPPED / 'configs', SHIPPED / 'tools'
+from pmd_mmaction.shipped import CONFIGS, TOOLS
 
 
 def config_names() -> list[str]:

@@ -52,6 +52,8 @@ ALLOWED = {
         'teacher_configs',
     },
     'version': set(),
+    'shipped': set(),
+    'folder': {'curation', 'datasets', 'shipped', 'storage'},
     'report': {
         'dare',
         'evaluation',
@@ -63,7 +65,7 @@ ALLOWED = {
         'visualization',
     },
     'registry': set(),
-    '__main__': set(),
+    '__main__': {'shipped'},
     '': {
         'compat',
         'datasets',

@@ -21,6 +21,7 @@ from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
 from pmd_mmaction.diagnosis.keys import count, examine_keys
 from pmd_mmaction.diagnosis.loading import examine_loading
+from pmd_mmaction.diagnosis.teacher_files import ELSE, command_for
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
@@ -32,7 +33,6 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # As in published names: name-0123abcd.pth
 HASH_IN_NAME = re.compile(r'-([a-f0-9]{8,})\.\w+$')
 MOMENTS = 3  # weights and AdamW's two moments, of every trained parameter
-TEACHERS = 'docs/model_zoo.md tells where to get teachers and how to convert them'
 
 
 def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Finding]:
@@ -58,7 +58,8 @@ def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Fi
     for name, teacher in find_teachers(cfg.model).items():
         path = teacher.config.get('checkpoint')
         if isinstance(path, str):  # building the model tells of anything else
-            finding = examine_weights(f'{teacher.argument} file', path)
+            remedy = command_for(teacher.config.get('type'), path)
+            finding = examine_weights(f'{teacher.argument} file', path, remedy)
             missing += [name] if finding.level == 'error' else []
             yield finding
     if cfg.get('load_from'):
@@ -74,12 +75,18 @@ def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Fi
         yield from examine_loading(cfg.train_dataloader, videos, gpus, table)
 
 
-def examine_weights(subject: str, path: str) -> Finding:
-    """Checks that a weight file exists, can be read and matches the hash in its name."""
+def examine_weights(subject: str, path: str, remedy: str = ELSE) -> Finding:
+    """Checks that a weight file exists, can be read and matches the hash in its name.
+
+    Args:
+        subject: name of the finding.
+        path: of the file, or its URL.
+        remedy: what to do if it does not exist.
+    """
     if '://' in path:
         return Finding(subject, 'ok', f'{path} is downloaded when the model is built')
     if not Path(path).is_file():
-        return Finding(subject, 'error', f'{path} does not exist', TEACHERS)
+        return Finding(subject, 'error', f'{path} does not exist', remedy)
     digest = sha256_of(Path(path))
     named = HASH_IN_NAME.search(path)
     if named and not digest.startswith(named[1]):

@@ -135,7 +135,7 @@ class Run:
     @cached_property
     def held_out(self) -> tuple[torch.utils.data.Dataset, torch.utils.data.Dataset] | None:
         """Training videos and held-out ones, both as the validation sees them."""
-        dataset = (self.cfg.get('val_dataloader') or {}).get('dataset')
+        dataset = (self.cfg.get('val_dataloader') or {}).get('dataset', self.cfg.get('report'))
         if dataset is None:
             return None
         parts = dataset.get('datasets', [dataset])

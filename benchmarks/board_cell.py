@@ -11,9 +11,11 @@ import logging
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
+from board_training import attentive_probe, fine_tuning
 from harness import machine_line
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -34,6 +36,8 @@ from pmd_mmaction.evaluation import (
 ROOT = Path(__file__).resolve().parents[1]
 SPLITS = ('train', 'val')
 FEW = 10
+# epochs of the fine-tuning on all labels, and on FEW a class: as many steps at 80 a class
+EPOCHS, EPOCHS_FEW = 10, 80
 Clips = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -52,20 +56,26 @@ def read_clips(cfg: Config, root: Path) -> Clips:
     return clips
 
 
-def evaluate(cfg: Config, checkpoint: str, clips: Clips, device: str) -> dict[str, float]:
-    """Top-1 on the validation clips of classifiers on frozen features.
+def evaluate(
+    cfg: Config, checkpoint: str, clips: Clips, device: str, finetune: bool = False
+) -> dict[str, float]:
+    """Top-1 on the validation clips of classifiers on frozen features, and of fine-tuning.
 
     Args:
         cfg: of the pre-training.
         checkpoint: the student.
         clips: see :func:`read_clips`.
         device: ``'cpu'`` or ``'cuda'``.
+        finetune: fine-tune as well.
 
     Returns:
-        Of ``knn`` (20 neighbours), ``linear`` (all labels), ``linear_few`` (10 labels a class).
+        Of ``knn`` (20 neighbours), ``linear`` (all labels), ``linear_few`` (10 labels a class),
+        ``attentive``; with ``finetune`` of ``finetune`` and ``finetune_few``.
     """
     model = load_frozen(cfg, checkpoint, device)
-    features = {split: _features(model, pixels) for split, (pixels, _) in clips.items()}
+    pixels = {split: part for split, (part, _) in clips.items()}
+    tokens = {split: _tokens(model, part) for split, part in pixels.items()}
+    features = {split: part.mean(1) for split, part in tokens.items()}
     (_, known), (_, wanted) = clips['train'], clips['val']
     few = first_of_each_class(known, FEW)
     heads = {
@@ -74,15 +84,30 @@ def evaluate(cfg: Config, checkpoint: str, clips: Clips, device: str) -> dict[st
     }
     scores = {name: features['val'] @ w.T + b for name, (w, b) in heads.items()}
     scores['knn'] = knn_scores(features['train'], known, features['val'], min(20, len(known)))
+    scores['attentive'] = attentive_probe(tokens, known, device)
+    if finetune:
+        subset = dict(pixels, train=pixels['train'][few])
+        for name, videos, labels, epochs in (
+            ('finetune', pixels, known, EPOCHS),
+            ('finetune_few', subset, known[few], EPOCHS_FEW),
+        ):
+            model = load_frozen(cfg, checkpoint, device)  # fine-tuning changes it
+            prepare = partial(_prepare, model)
+            scores[name] = fine_tuning(model.backbone, prepare, videos, labels, epochs)
     return {name: (s.argmax(1) == wanted).double().mean().item() for name, s in scores.items()}
 
 
-def _features(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+def _prepare(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+    """``(B, C, T, H, W)`` uint8 clips, normalised and on the device of the model."""
+    data = dict(inputs=list(pixels[:, None]), data_samples=[])
+    return model.data_preprocessor(data, training=False)['inputs'].flatten(0, 1)
+
+
+def _tokens(model: torch.nn.Module, pixels: Tensor) -> Tensor:
     batches = []
     for part in pixels.split(64):
-        data = dict(inputs=list(part[:, None]), data_samples=[])
-        inputs = model.data_preprocessor(data, training=False)['inputs']
-        batches.append(compute_features(model, inputs).cpu())
+        tokens = compute_features(model, _prepare(model, part)[:, None], per_patch=True)
+        batches.append(tokens[:, 0].cpu())
     return torch.cat(batches)
 
 
@@ -112,19 +137,22 @@ def main() -> None:
     parser.add_argument('--clips', required=True, help='what read_clips gives, saved')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--note', type=json.loads, default={}, help='goes into the JSON')
+    parser.add_argument('--finetune', action='store_true', help='fine-tune as well')
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     cfg = Config.fromfile(args.config)
     seconds = train(args.config, args.seed, args.work_dir, args.device)
+    made = dict(seconds=round(seconds), machine=machine_line(args.device))
+    if args.out.exists() and not seconds:  # evaluated again
+        made = {key: json.loads(args.out.read_text())[key] for key in made}
     init_default_scope('mmaction')
     student = args.work_dir / 'student.pth'
     clips = torch.load(args.clips)
     result = dict(
         args.note,
         seed=args.seed,
-        seconds=round(seconds),
-        machine=machine_line(args.device),
-        top1=evaluate(cfg, str(student), clips, args.device),
+        **made,
+        top1=evaluate(cfg, str(student), clips, args.device, args.finetune),
     )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + '\n')

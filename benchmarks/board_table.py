@@ -10,7 +10,14 @@ from harness import markdown
 from scipy.stats import t as student_t
 
 Results = Mapping[str, Sequence[Mapping]]
-METRICS = dict(knn='kNN', linear='linear', linear_few='linear, 10 labels')
+METRICS = dict(
+    knn='kNN',
+    linear='linear',
+    linear_few='linear, 10 labels',
+    attentive='attentive',
+    finetune='fine-tuned',
+    finetune_few='fine-tuned, 10 labels',
+)
 
 
 class Estimate(NamedTuple):
@@ -48,20 +55,33 @@ def gain(cells: Sequence[Mapping], base: Sequence[Mapping], metric: str) -> Esti
 def as_markdown(results: Results) -> str:
     """The board: top-1 in %, and the gain over the first method with its interval and p."""
     base = next(iter(results.values()))
+    found = {metric for cells in results.values() for cell in cells for metric in cell['top1']}
+    metrics = [metric for metric in METRICS if metric in found]
     rows = []
     for name, cells in results.items():
         row = [name, cells[0]['epochs'], f'{cells[0]["gflops_per_clip"]:.2f}', len(cells)]
-        for metric in METRICS:
-            mean = estimate([cell['top1'][metric] for cell in cells])
-            row.append(f'{100 * mean.mean:.1f} ± {100 * mean.half:.1f}')
+        for metric in metrics:
+            values = [cell['top1'][metric] for cell in cells if metric in cell['top1']]
+            row.append(_in_percent(estimate(values)) if values else '')
         if cells is base:
             row.append('')
         else:
             better = gain(cells, base, 'linear')
             row.append(f'{100 * better.mean:+.1f} ± {100 * better.half:.1f} (p {better.p:.2f})')
         rows.append(row)
-    header = ('method', 'epochs', 'GFLOPs per clip', 'seeds', *METRICS.values(), 'linear, gain')
+    header = (
+        'method',
+        'epochs',
+        'GFLOPs per clip',
+        'seeds',
+        *(METRICS[m] for m in metrics),
+        'linear, gain',
+    )
     return markdown(header, rows)
+
+
+def _in_percent(found: Estimate) -> str:
+    return f'{100 * found.mean:.1f} ± {100 * found.half:.1f}'
 
 
 def plot(results: Results, path: Path) -> None:

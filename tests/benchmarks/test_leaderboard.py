@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from tests.integration import tiny
@@ -71,7 +72,7 @@ def test_other_methods_are_refused(board, text, message):
         board.parse_method(text)
 
 
-def test_a_board_goes_on_where_it_stopped(tmp_path):
+def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     videos = tiny.make_clips(tmp_path / 'clips')
     cfg = tiny.tiny_config(videos, tmp_path)
     curriculum = dict(type='ProgressivePhaseHook', phases=[(0.75, 2)])
@@ -84,13 +85,14 @@ def test_a_board_goes_on_where_it_stopped(tmp_path):
     cfg.pop('param_scheduler')
     cfg.dump(tmp_path / 'config.py')
 
-    def run(*methods):
+    def run(*methods, options=()):
         command = [
             *(sys.executable, '-W', 'ignore', 'benchmarks/leaderboard.py'),
             *(f'{name}={tmp_path / "config.py"}{changes}' for name, changes in methods),
             *('--seeds', '1', '--epochs', '2', '--jobs', '1', '--device', 'cpu'),
             *('--data', str(videos), '--results', str(tmp_path / 'results')),
             *('--work-dir', str(tmp_path / 'work'), '--plot', str(tmp_path / 'board.png')),
+            *options,
         ]
         environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -98,14 +100,82 @@ def test_a_board_goes_on_where_it_stopped(tmp_path):
         return done.stdout
 
     assert '| a | 2 |' in run(('a', ''))
-    (first,) = tmp_path.glob('results/*/a_seed0.json')
-    before = first.stat().st_mtime_ns
-    table = run(('a', ''), ('b', ':model.clfa=None'))
-    assert first.stat().st_mtime_ns == before, 'a finished cell is not run again'
-    assert '| a | 2 |' in table and '| b | 2 |' in table
-    (second,) = tmp_path.glob('results/*/b_seed0.json')
-    found = json.loads(second.read_text())
-    assert set(found['top1']) == {'knn', 'linear', 'linear_few'}
-    assert found['changes'] == {'model.clfa': None}
-    assert found['gflops_per_clip'] < json.loads(first.read_text())['gflops_per_clip']
+    (path,) = tmp_path.glob('results/*/a_seed0.json')
+    first = json.loads(path.read_text())
+    assert set(first['top1']) == {'knn', 'linear', 'linear_few', 'attentive'}
+    printed = run(('a', ''), ('b', ':model.clfa=None'), options=['--finetune'])
+    assert '| a | 2 |' in printed and '| b | 2 |' in printed
+    again = json.loads(path.read_text())
+    assert again['top1'].items() > first['top1'].items(), 'a later evaluation is added'
+    assert all(again[key] == first[key] for key in ('seconds', 'machine')), 'no other training'
+    (path,) = tmp_path.glob('results/*/b_seed0.json')
+    second = json.loads(path.read_text())
+    assert second['top1'].keys() == again['top1'].keys() == table.METRICS.keys()
+    assert second['changes'] == {'model.clfa': None}
+    assert second['gflops_per_clip'] < first['gflops_per_clip']
     assert (tmp_path / 'board.png').stat().st_size > 5000
+
+
+@pytest.mark.parametrize('student', [True, False])
+def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, monkeypatch, student):
+    started = []
+    monkeypatch.setattr(board.subprocess, 'run', lambda *args, **kwargs: started.append(args))
+    monkeypatch.setattr(board, 'configure', lambda *args: started.append('config'))
+    method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
+    options = ['--results', str(tmp_path / 'results'), '--work-dir', str(tmp_path / 'work')]
+    args = board.parse_args([f'a={method.config}', *options])
+    cell = board.cell_path(method, 0, args)
+    work = tmp_path / 'work' / cell.parent.name / cell.stem
+    for folder in (cell.parent, work):
+        folder.mkdir(parents=True)
+    if student:
+        (work / 'student.pth').touch()
+    found = dict(config=method.config, changes={}, top1=dict.fromkeys(board.FROZEN, 0.5))
+    cell.write_text(json.dumps(found))
+    board.run_cell(method, 0, 2, 1.0, args)
+    assert not started, 'the cell is complete'
+    args.finetune = True
+    if student:
+        with pytest.raises(AttributeError):  # it goes on to write the config
+            board.run_cell(method, 0, 2, 1.0, args)
+    else:
+        board.run_cell(method, 0, 2, 1.0, args)
+    assert bool(started) == student
+
+
+# ---------------------------------------------------------------------- classifiers
+
+
+@pytest.fixture
+def training(benchmark_module):
+    return benchmark_module('board_training')
+
+
+def test_the_rate_warms_up_and_falls_to_zero(training):
+    rates = [training.rate(step, 100) for step in range(101)]
+    assert rates[:2] == [0.1, 0.2] and rates[9] == rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.5) and rates[100] == pytest.approx(0)
+
+
+def test_the_attentive_probe_finds_what_the_mean_hides(training):
+    """One token of 8 tells the class; which one it is differs from clip to clip."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randn(1024, 8, 16, generator=generator)
+    labels = torch.randint(0, 2, (1024,), generator=generator)
+    tokens[torch.arange(1024), torch.randint(0, 8, (1024,), generator=generator), 0] = 6.0
+    chosen = tokens[..., 0].argmax(1)
+    tokens[torch.arange(1024), chosen, 1] = labels * 6.0 - 3
+    split = dict(train=tokens[:768], val=tokens[768:])
+    scores = training.attentive_probe(split, labels[:768], 'cpu')
+    assert (scores.argmax(1) == labels[768:]).float().mean() > 0.9
+
+
+def test_a_shift_keeps_the_pixels(training):
+    clips = torch.zeros(1, 3, 2, 16, 16, dtype=torch.uint8)
+    clips[0, :, :, 8, 8] = 200
+    moved = training.shift(clips.expand(20, -1, -1, -1, -1))
+    assert moved.dtype == torch.uint8 and moved.shape[1:] == clips.shape[1:]
+    places = moved[:, 0, 0].flatten(1).argmax(1)
+    assert (moved.flatten(1) == 200).sum(1).eq(6).all() and places.unique().numel() > 5
+    rows, columns = places // 16, places % 16
+    assert rows.sub(8).abs().max() <= 4 and columns.sub(8).abs().max() <= 4

@@ -37,8 +37,8 @@ class CLFATerm(Term):
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
         student_norm: ``'layer_norm'`` normalises the student's tokens, without weights,
-            before their FC; ``'none'`` takes them as they leave their block (the paper's letter). The stream
-            of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
+            before their FC; ``'none'`` takes them as they leave their block (the paper's letter).
+            The stream of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
         fc_std: standard deviation of the FCs at the start, 0 for zeros; None: by ``init_cfg``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
         group_sizes: numbers of (shallow, medium, deep) layers, for every encoder, student or
@@ -52,6 +52,7 @@ class CLFATerm(Term):
     """
 
     name = 'al'
+    lighter = "student_norm='layer_norm', a smaller fc_std or a smaller loss_weight"
 
     def __init__(
         self,

@@ -18,7 +18,13 @@ import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.functional import PhaseSchedule
-from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_masks, read_scalars
+from pmd_mmaction.visualization import (
+    plot_curves,
+    plot_difficulty,
+    plot_health,
+    plot_masks,
+    read_scalars,
+)
 
 matplotlib.use('Agg')
 
@@ -87,7 +93,8 @@ def main(argv: list[str] | None = None) -> None:
         figures['difficulty'] = draw_difficulty(cfg, tables[-1], dataset, indices, token_grid)
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
     if logs:
-        figures['curves'] = plot_curves(read_scalars(logs))
+        scalars = read_scalars(logs)
+        figures |= dict(curves=plot_curves(scalars), health=plot_health({work_dir.name: scalars}))
     for name, figure in figures.items():
         figure.savefig(out / f'{name}.png', dpi=110)
         print(out / f'{name}.png')

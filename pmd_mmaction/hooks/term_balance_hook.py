@@ -96,7 +96,7 @@ class TermBalanceHook(Hook):
 
     priority = 'VERY_LOW'  # after all that prepares an iteration
 
-    def __init__(self, interval: int = 500, clips: int = 8) -> None:
+    def __init__(self, interval: int = 500, clips: int = 4) -> None:
         arguments.require_whole(self, interval=interval, clips=clips)
         self.interval = interval
         self.clips = clips

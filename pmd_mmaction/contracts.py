@@ -5,7 +5,7 @@ protocol below, whatever its class.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
+from typing import Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -43,6 +43,18 @@ class PatchLosses(NamedTuple):
     sample_idx: list[int]
     masked_index: Tensor
     smoothed: Tensor
+
+
+class Diagnosis(NamedTuple):
+    """How one iteration went, detached and on the device.
+
+    Attributes:
+        features: ``(R, D)`` student features, mean over the visible tokens of each mask.
+        explained: log key to scalar.
+    """
+
+    features: Tensor
+    explained: dict[str, Tensor]
 
 
 class DifficultySource(Protocol):
@@ -114,6 +126,28 @@ class DifficultyModel(Protocol):
 
     def pop_patch_losses(self) -> PatchLosses | None:
         """Returns and clears the smoothed losses of the last iteration."""
+
+
+@runtime_checkable
+class DiagnosableModel(Protocol):
+    """A model that says how well it predicts, which ``HealthHook`` asks now and then."""
+
+    def diagnose_next(self, wanted: bool) -> None:
+        """Whether the next iteration is to be diagnosed."""
+
+    def pop_diagnosis(self) -> Diagnosis | None:
+        """Takes that of the last iteration."""
+
+
+@runtime_checkable
+class WeighableModel(Protocol):
+    """A model whose loss has terms, which ``TermBalanceHook`` weighs."""
+
+    backbone: torch.nn.Module
+    terms: Mapping[str, torch.nn.Module]
+
+    def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """The loss of each term with its graph; changes nothing."""
 
 
 # ---------------------------------------------------------------------- loops and hooks

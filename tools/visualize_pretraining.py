@@ -15,7 +15,7 @@ from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.report.masks import draw_masks
 from pmd_mmaction.report.run import Run, frames_of, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
-from pmd_mmaction.visualization import plot_curves, plot_difficulty
+from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_health
 
 matplotlib.use('Agg')
 
@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         figures['difficulty'] = plot_difficulty(clips, difficulty, run.backbone.token_grid)
     if run.scalars:
         figures['curves'] = plot_curves(run.scalars, list(find_teachers(run.cfg.model)))
+        figures['health'] = plot_health({run.work_dir.name: run.scalars})
     for name, figure in figures.items():
         figure.savefig(out / f'{name}.png', dpi=110)
         print(out / f'{name}.png')

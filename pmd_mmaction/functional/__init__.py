@@ -19,6 +19,12 @@ from pmd_mmaction.functional.difficulty import (
     smooth_difficulty,
     uniform_weights,
 )
+from pmd_mmaction.functional.health import (
+    effective_rank,
+    explained_variance,
+    feature_spread,
+    target_variance,
+)
 from pmd_mmaction.functional.masking import gather_tokens, gather_values, split_mask, visible_count
 from pmd_mmaction.functional.object_tokens import object_ranks, object_tokens
 from pmd_mmaction.functional.patch_loss import masked_mean, normalize_target, patch_distance
@@ -42,6 +48,9 @@ __all__ = [
     'alignment_distance',
     'derive_seed',
     'difficulty_loss',
+    'effective_rank',
+    'explained_variance',
+    'feature_spread',
     'gather_tokens',
     'gather_values',
     'layer_groups',
@@ -63,6 +72,7 @@ __all__ = [
     'split_mask',
     'stage_of',
     'summarize_layers',
+    'target_variance',
     'uniform_weights',
     'visible_count',
     'weight_differences',

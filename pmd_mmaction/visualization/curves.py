@@ -99,6 +99,49 @@ def _terms(
     return terms
 
 
+HEALTH = {
+    'explained variance': ('explained_', 'explained_place_'),
+    'around the mean of a place': ('explained_place_', None),
+    'rank of the features': ('feature_rank', None),
+    'spread of the features': ('feature_spread', None),
+    'pull of a term over base': ('term_norm_', None),
+}
+
+
+def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
+    """The numbers of ``HealthHook`` and ``TermBalanceHook``, of one run or several.
+
+    Args:
+        runs: name of a run to the result of :func:`read_scalars`.
+
+    Returns:
+        Figure with a panel per number, a colour per run and a line style per teacher or term.
+    """
+    figure, axes = plt.subplots(1, len(HEALTH), figsize=(17, 3.4), layout='constrained')
+    for axis, (title, (prefix, but)) in zip(axes, HEALTH.items()):
+        for colour, (run, scalars) in enumerate(runs.items()):
+            base = scalars.get('term_norm_base', {}) if prefix == 'term_norm_' else {}
+            keys = [k for k in scalars if k.startswith(prefix) and not (but and k.startswith(but))]
+            styles = itertools.cycle(('-', '--', ':', '-.'))
+            for key, style in zip(keys, styles):
+                values = {
+                    step: value / base[step] if base else value
+                    for step, value in scalars[key].items()
+                    if not base or base.get(step)
+                }
+                name = ' '.join((run if len(runs) > 1 else '', key.removeprefix(prefix))).strip()
+                if values and key != 'term_norm_base':
+                    points = zip(*sorted(values.items()))
+                    axis.plot(*points, style, color=f'C{colour}', label=name or None, lw=1)
+        axis.set_title(title)
+        axis.set_xlabel('iteration')
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=7)
+    if axes[-1].lines:
+        axes[-1].set_yscale('log')
+    return figure
+
+
 def _mark_phases(axis, scalars: dict[str, dict[int, float]]) -> None:
     """A vertical line at the last step logged with each mask ratio."""
     ratios = sorted(scalars.get('mask_ratio', {}).items())

@@ -21,7 +21,8 @@ BEHIND = {
         for name in ('BaseTerm', 'DARETerm', 'PixelTerm')
     },
     **{
-        name: lambda: set(argument_names(Term)) for name in ('PSDTerm', 'CLFATerm', 'LayerPairTerm')
+        name: lambda: set(argument_names(Term))
+        for name in ('PSDTerm', 'CLFATerm', 'LayerPairTerm', 'UnitAlignmentTerm')
     },
     'FeatureGenerator': lambda: (
         set(argument_names(FeatureDecoder)) - {'in_dims', 'out_dims', 'embed_dims', 'embed_bias'}

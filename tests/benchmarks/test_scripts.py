@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration import tiny
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -54,4 +56,23 @@ def test_it_runs(command, words):
     )
     assert result.returncode == 0, result.stderr
     for word in ('commit', *words):
+        assert word in result.stdout
+
+
+def test_term_balance(tmp_path):
+    clips = tiny.make_clips(tmp_path / 'clips')
+    result = subprocess.run(
+        [
+            sys.executable,
+            ROOT / 'benchmarks/term_balance.py',
+            '--tiny',
+            '--batch=1',
+            f'--data={clips}',
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stderr
+    for word in ('commit', '| the letter |', '| norm, FC zero |'):
         assert word in result.stdout

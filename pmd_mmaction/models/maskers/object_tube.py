@@ -35,6 +35,10 @@ class ObjectTubeMasker(Masker):
         kept: Share = 0.1,
     ) -> None:
         super().__init__(token_grid)
+        if not isinstance(clip_size, (list, tuple)) or len(clip_size) != 4:
+            raise ValueError(
+                f'{type(self).__name__}: clip_size is {clip_size!r}; it must be (C, T, H, W)'
+            )
         self.frame_size = tuple(clip_size[2:])
         self.kept = kept
 

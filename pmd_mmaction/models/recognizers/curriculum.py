@@ -6,7 +6,7 @@ import torch
 from mmengine.model import ModuleDict
 from torch import Tensor
 
-from pmd_mmaction.contracts import DifficultySource, DifficultySpec, PatchLosses
+from pmd_mmaction.contracts import Diagnosis, DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
@@ -56,6 +56,8 @@ class CurriculumRecognizer(MaskedRecognizer):
         self.previous_ratio: float | None = None
         self._difficulty: DifficultySource | None = None
         self._outbox: PatchLosses | None = None
+        self._diagnosed = False  # whether the next iteration is
+        self._diagnosis: Diagnosis | None = None
 
     def _term(self, kind: type) -> object | None:
         """The term of a class; None if there is none."""
@@ -118,6 +120,15 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Returns the smoothed losses of the last iteration and clears the outbox."""
         losses, self._outbox = self._outbox, None
         return losses
+
+    def diagnose_next(self, wanted: bool) -> None:
+        """Whether the next iteration is to be diagnosed; it costs some passes over the targets."""
+        self._diagnosed = wanted
+
+    def pop_diagnosis(self) -> Diagnosis | None:
+        """Takes the diagnosis of the last iteration; None if it has none."""
+        diagnosis, self._diagnosis = self._diagnosis, None
+        return diagnosis
 
     @property
     def needs_auxiliary_teacher(self) -> bool:

@@ -7,10 +7,11 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.arguments import checked
-from pmd_mmaction.contracts import PatchLosses
+from pmd_mmaction.contracts import Diagnosis, PatchLosses
 from pmd_mmaction.functional import GroupStatistics
 from pmd_mmaction.models.maskers import View, places
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
+from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step, add_losses
@@ -120,7 +121,7 @@ class MaskedDistillation(CurriculumRecognizer):
         clips = inputs.flatten(0, 1)
         views = self.draw_views(clips, data_samples)
         sample_idx, history = self.read_history(data_samples, inputs.shape[1], clips.device)
-        losses, smoothed = self.distill(clips, views, history)
+        losses, smoothed, self._diagnosis = self.distill(clips, views, history)
         if smoothed is not None:
             masks = [index for index in sample_idx for _ in range(self.views.num_masks)]
             self._outbox = PatchLosses(masks, views['student'].masked, smoothed.detach())
@@ -128,7 +129,7 @@ class MaskedDistillation(CurriculumRecognizer):
 
     def distill(
         self, clips: Tensor, views: Mapping[str, View], history: History | None = None
-    ) -> tuple[dict[str, Tensor], Tensor | None]:
+    ) -> tuple[dict[str, Tensor], Tensor | None, Diagnosis | None]:
         """The computation of one iteration: tensors in, tensors out, no state.
 
         Args:
@@ -137,12 +138,24 @@ class MaskedDistillation(CurriculumRecognizer):
             history: smoothed losses of the clips' patches; None without DARE.
 
         Returns:
-            The weighted losses, and ``(R, K, M)`` new smoothed losses (None without DARE).
+            The weighted losses, ``(R, K, M)`` new smoothed losses (None without DARE), and the
+            diagnosis if this iteration has one.
         """
+        step = self.observe(clips, views, history)
+        losses: dict[str, Tensor] = {}
+        for term in self.terms.values():
+            add_losses(losses, term, term(step))
+        smoothed = None if self.dare is None else self.dare.smoothed(step)
+        return losses, smoothed, diagnose(step) if self._diagnosed else None
+
+    def observe(
+        self, clips: Tensor, views: Mapping[str, View], history: History | None = None
+    ) -> Step:
+        """What teachers and student make of the clips, for the terms; arguments as above."""
         student = views['student']
         targets, groups = self.teach(clips, views)
         encoded = self.backbone.encode(clips, student.visible, self._student_layers)
-        step = Step(
+        return Step(
             views=views,
             targets=targets,
             groups=groups,
@@ -151,11 +164,19 @@ class MaskedDistillation(CurriculumRecognizer):
             seen=self._seen(views),
             auxiliary=self._auxiliary(clips, views),
             history=history,
+            tokens=encoded.tokens,
         )
-        losses: dict[str, Tensor] = {}
-        for term in self.terms.values():
-            add_losses(losses, term, term(step))
-        return losses, None if self.dare is None else self.dare.smoothed(step)
+
+    def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """The loss of each term by its name, summed over the teachers; arguments of :meth:`loss`.
+
+        Has the graph of each, leaves nothing behind and is never compiled.
+        """
+        clips = inputs.flatten(0, 1)
+        views = self.draw_views(clips, data_samples)
+        _, history = self.read_history(data_samples, inputs.shape[1], clips.device)
+        step = self.observe(clips, views, history)
+        return {name: sum(term(step).values()) for name, term in self.terms.items()}
 
     def teach(self, clips: Tensor, views: Mapping[str, View]) -> tuple[dict[str, Tensor], Groups]:
         """Features of the teachers, and for each term the statistics of the layers it reads.

@@ -48,6 +48,7 @@ class CLFATerm(Term):
     """
 
     name = 'al'
+    lighter = "student_norm='layer_norm', a smaller fc_std or a smaller loss_weight"
 
     @checked
     def __init__(

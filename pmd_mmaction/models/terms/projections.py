@@ -23,6 +23,17 @@ def project_layers(
     Raises:
         ValueError: for a width that is none.
     """
+    check_widths(where, student_dims, teacher_dims)
+    return ModuleDict(
+        {
+            name: ModuleList(nn.Linear(student_dims, dims, bias=bias) for _ in range(count))
+            for name, dims in teacher_dims.items()
+        }
+    )
+
+
+def check_widths(where: object, student_dims: int, teacher_dims: Mapping[str, int]) -> None:
+    """Raises ValueError for a width that is none, or without a teacher."""
     require(where, Whole, student_dims=student_dims)
     if not isinstance(teacher_dims, Mapping) or not teacher_dims:
         raise ValueError(
@@ -30,9 +41,3 @@ def project_layers(
             'to width'
         )
     require(where, Whole, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
-    return ModuleDict(
-        {
-            name: ModuleList(nn.Linear(student_dims, dims, bias=bias) for _ in range(count))
-            for name, dims in teacher_dims.items()
-        }
-    )

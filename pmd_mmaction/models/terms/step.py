@@ -37,6 +37,7 @@ class Step:
         auxiliary: teacher name to ``(R, M', D)`` predictions of the auxiliary teacher at the
             masked patches of the view ``'auxiliary'``; None in the first phase.
         history: smoothed losses of the patches; None without DARE.
+        tokens: ``(R, V, D)`` output of the encoder.
     """
 
     views: Mapping[str, View]
@@ -47,6 +48,7 @@ class Step:
     seen: Mapping[str, Tensor] = field(default_factory=dict)
     auxiliary: Mapping[str, Tensor] | None = None
     history: History | None = None
+    tokens: Tensor | None = None
     _patch_losses: dict = field(default_factory=dict, repr=False)
 
     @property

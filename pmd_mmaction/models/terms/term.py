@@ -34,9 +34,11 @@ class Term(BaseModule):
         decodes: whether it reads predictions at masked patches.
         needs_auxiliary: whether it reads the predictions of the auxiliary teacher.
         student_layers: layers of the student (from 0) that it reads.
+        lighter: what makes it pull less at the encoder, for the warning of ``TermBalanceHook``.
     """
 
     name: str
+    lighter = 'a smaller loss_weight'
     decodes = False
     needs_auxiliary = False
     student_layers: tuple[int, ...] = ()

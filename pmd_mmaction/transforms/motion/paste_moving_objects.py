@@ -55,6 +55,10 @@ class PasteMovingObjects(BaseTransform):
         size_rate: NonNegative = 0.025,
         turn_rate: NonNegative = 6.0,
     ) -> None:
+        if not isinstance(scales, (list, tuple)) or not scales:
+            raise ValueError(
+                f'{type(self).__name__}: scales is {scales!r}; it must be a list of sides'
+            )
         require(self, Positive, **{f'scales[{i}]': scale for i, scale in enumerate(scales)})
         self.folder = folder
         self.pictures = ObjectPictures(folder)

@@ -93,7 +93,7 @@ def test_the_teacher_sees_its_view_only(golden, make, views):
 
 def test_losses_and_gradients(golden, make, views):
     model = make()
-    losses, _ = model.distill(golden['clip'], views)
+    losses, *_ = model.distill(golden['clip'], views)
     names = dict(
         loss_pixel='pixels', loss_align_direct_vid='direct', loss_align_generation_vid='generation'
     )
@@ -109,7 +109,7 @@ def test_losses_and_gradients(golden, make, views):
 def test_mask_tokens_that_are_trained(golden, make, views):
     """Their gradients, which the code computes and does not use."""
     model = make(train_mask_token=True)
-    losses, _ = model.distill(golden['clip'], views)
+    losses, *_ = model.distill(golden['clip'], views)
     sum(losses.values()).backward()
     for index, generator in enumerate(model.terms['align'].generators['vid']):
         expected = golden[f'grad_unsaved.generator_mask_tokens.{index}']
@@ -117,7 +117,7 @@ def test_mask_tokens_that_are_trained(golden, make, views):
 
 
 def test_smooth_l1(golden, make, views):
-    losses, _ = make(distance='smooth_l1').distill(golden['clip'], views)
+    losses, *_ = make(distance='smooth_l1').distill(golden['clip'], views)
     for name in ('direct', 'generation'):
         close(losses[f'loss_align_{name}_vid'], golden[f'loss.alt_sml1_{name}'])
 

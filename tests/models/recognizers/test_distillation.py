@@ -166,7 +166,7 @@ def test_a_part_of_the_masked_patches_is_decoded(make, random_clips, decode):
     part = views['student'].masked
     assert part.shape == (2, 12) and (part.diff(dim=1) > 0).all()
     assert all(set(p.tolist()) < set(m.tolist()) for p, m in zip(part, masked))
-    again, _ = whole.distill(clips, dict(student=View(views['student'].visible, part)))
+    again, _, _ = whole.distill(clips, dict(student=View(views['student'].visible, part)))
     torch.testing.assert_close(again, losses)
 
 
@@ -217,7 +217,7 @@ def test_masks_of_a_clip_equal_passes_of_their_own(make, random_clips, randomize
     views = model.draw_views(clips)
     assert views['student'].visible.shape == (6, 8)
     ran = counted(model)
-    losses, smoothed = model.distill(clips, views, history)
+    losses, smoothed, _ = model.distill(clips, views, history)
     assert ran == ['a', 'b', 'c']  # one pass for all masks
     sum(losses.values()).backward()
     together = [p.grad.clone() for p in model.parameters()]
@@ -227,7 +227,7 @@ def test_masks_of_a_clip_equal_passes_of_their_own(make, random_clips, randomize
         own = {name: View(*(index[k::masks] for index in view)) for name, view in views.items()}
         if aux_mask == 'same':
             own['auxiliary'] = own['student']
-        alone, alone_smoothed = model.distill(clips, own, history)
+        alone, alone_smoothed, _ = model.distill(clips, own, history)
         torch.testing.assert_close(alone_smoothed, smoothed[k::masks], rtol=1e-4, atol=1e-5)
         (sum(alone.values()) / masks).backward()
     for p, grad in zip(model.parameters(), together):

@@ -66,7 +66,7 @@ def test_targets_features_and_predictions(golden, model, view):
 
 
 def test_losses_and_gradients(golden, model, view):
-    losses, _ = model.distill(golden['clip'], dict(student=view))
+    losses, _, _ = model.distill(golden['clip'], dict(student=view))
     assert set(losses) == {'loss_base_img', 'loss_base_vid'}
     for name in ('img', 'vid'):
         close(losses[f'loss_base_{name}'], golden[f'loss.{name}'])
@@ -79,7 +79,7 @@ def test_losses_and_gradients(golden, model, view):
 def test_layer_normalised_targets(golden, model, view):
     for teacher in model.teachers.values():
         teacher.target_norm = 'layer_norm'
-    losses, _ = model.distill(golden['clip'], dict(student=view))
+    losses, _, _ = model.distill(golden['clip'], dict(student=view))
     for name in ('img', 'vid'):
         # MVD's layer norm has an eps of 1e-6, ours PyTorch's 1e-5
         close(losses[f'loss_base_{name}'], golden[f'loss.alt_normfeature_SmoothL1_{name}'], 1e-4)

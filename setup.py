@@ -1,11 +1,38 @@
 """Installation of the package; tools and settings are described in pyproject.toml."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+CARRIED = ('configs', 'tools', 'model-index.yml')
+
+
+class BuildWithConfigs(build_py):
+    """Puts configs and tools into ``pmd_mmaction/.mim``, where MMEngine and mim look for them."""
+
+    def run(self) -> None:
+        """Copies them into the wheel; an editable installation reads them where they lie."""
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._carried():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)  # scripts stay executable
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """Everything that ends in the wheel."""
+        carried = [] if self.editable_mode else [str(target) for _, target in self._carried()]
+        return [*super().get_outputs(include_bytecode), *carried]
+
+    def _carried(self) -> list[tuple[Path, Path]]:
+        """(source, target) of each file."""
+        found = [path for name in CARRIED for path in (ROOT / name, *(ROOT / name).rglob('*'))]
+        files = [path for path in found if path.is_file() and path.suffix != '.pyc']
+        mim = Path(self.build_lib, 'pmd_mmaction', '.mim')
+        return [(path, mim / path.relative_to(ROOT)) for path in files]
 
 
 def read_version() -> str:
@@ -35,15 +62,17 @@ setup(
     author='pmd_mmaction authors',
     license='Apache-2.0',
     packages=find_packages(include=['pmd_mmaction', 'pmd_mmaction.*']),
+    package_data={'pmd_mmaction.report': ['page.html']},
+    cmdclass={'build_py': BuildWithConfigs},
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={
-        # An extra and not a need: who has MMAction2 keeps what she has, and pip would follow its
-        # list to two builds of OpenCV with windows. No mmcv either: mmcv and mmcv-lite own the
-        # same files, and only the user knows which one she wants. `import pmd_mmaction` checks
-        # all three and names the remedy.
+        # For an empty environment. Who has MMAction2 keeps what she has and leaves the extra out:
+        # its lists lead to two builds of OpenCV with windows, and mmcv-lite overwrites a complete
+        # mmcv. `import pmd_mmaction` checks all three and names the remedy.
         'openmmlab': [
             'mmengine>=0.10.0,<1.0.0',
+            'mmcv-lite>=2.0.0,<2.2.0',
             'mmaction2>=1.2.0,<2.0.0',
             # mmaction2 imports it without declaring it
             'importlib_metadata',

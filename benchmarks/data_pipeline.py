@@ -2,7 +2,7 @@
 
     python benchmarks/data_pipeline.py --rounds 7
 
-The films are made on the spot: 340x256 H.264, a picture that moves over another. The pipelines
+The videos are made on the spot: 340x256 H.264, a picture that moves over another. The pipelines
 differ in how they get from a file to 224x224 pixels. Those of one clip per decoding draw the same
 clips and crops; `x2` and `x4` are repeated augmentation, per clip.
 """
@@ -73,8 +73,8 @@ PIPELINES = {
 }
 
 
-def write_film(path: Path, frames: int, gop: int) -> None:
-    """A film with x264's default settings, B-frames included."""
+def write_video(path: Path, frames: int, gop: int) -> None:
+    """A video with x264's default settings, B-frames included."""
     width, height = SIZE
     back = cv2.resize(skimage.data.coffee(), (width + 60, height + 60))
     front = cv2.resize(skimage.data.astronaut(), (110, 110))
@@ -92,7 +92,7 @@ def write_film(path: Path, frames: int, gop: int) -> None:
 
 
 def reads(name: str, path: Path, clips: int) -> Callable[[], None]:
-    """A call that puts ``clips`` clips of a film through a pipeline."""
+    """A call that puts ``clips`` clips of a video through a pipeline."""
     repeats = REPEATS.get(name, 1)
     path.with_suffix('.txt').write_text(path.name)
     dataset = dict(
@@ -118,7 +118,7 @@ def reads(name: str, path: Path, clips: int) -> Callable[[], None]:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--rounds', type=int, default=7)
-    parser.add_argument('--clips', type=int, default=24, help='per pipeline, film and round')
+    parser.add_argument('--clips', type=int, default=24, help='per pipeline, video and round')
     parser.add_argument('--gops', type=int, nargs='+', default=[12, 250])
     parser.add_argument('--frames', type=int, default=300)
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
@@ -143,9 +143,9 @@ def main() -> None:
     rows, raw, first = [], {}, next(iter(PIPELINES))
     with tempfile.TemporaryDirectory() as folder:
         for gop in args.gops:
-            film = Path(folder, f'{gop}.mp4')
-            write_film(film, args.frames, gop)
-            cases = {name: reads(name, film, args.clips) for name in PIPELINES}
+            video_path = Path(folder, f'{gop}.mp4')
+            write_video(video_path, args.frames, gop)
+            cases = {name: reads(name, video_path, args.clips) for name in PIPELINES}
             raw[gop] = times = interleave(cases, args.rounds)
             for name, seconds in times.items():
                 rate = args.clips / median(seconds)

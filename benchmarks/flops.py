@@ -1,11 +1,13 @@
-"""GFLOPs of a PMD training iteration per clip and phase, fused attention counted.
+"""GFLOPs of a training iteration per clip and phase, fused attention counted.
 
 python benchmarks/flops.py configs/pmd/vit-b_k400_pretrain.py
 """
 
 import argparse
+import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from unittest import mock
 
 import torch
 from harness import markdown
@@ -16,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import Phase, PhaseSchedule
-from pmd_mmaction.models.terms import Step
+from pmd_mmaction.models import FeatureTeacher, MaskedVisionTransformer, View
+from pmd_mmaction.models.terms import History
 
 
 def _attention_flops(query, key, value, *args, out_shape=None, **kwargs) -> int:
@@ -38,47 +41,74 @@ def count_flops(call: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
-    """Forward GFLOPs per clip of each part of an iteration.
+def build_without_weights(cfg: Mapping) -> torch.nn.Module:
+    """A model on the device ``meta``: shapes, but no numbers and no checkpoints.
 
     Args:
-        model: a :class:`PMDRecognizer`.
+        cfg: a config's ``model``; teachers' files need not exist.
+    """
+    init_default_scope('mmaction')
+    cfg = Config(dict(cfg)).to_dict()
+    parts = [cfg.get('image_teacher'), cfg.get('video_teacher'), *cfg.get('teachers', {}).values()]
+    for teacher in parts:
+        if teacher is not None and 'checkpoint' in teacher:
+            teacher['checkpoint'] = None
+    # MMAction2 reads numbers off a tensor when it builds a ViT
+    linspace = functools.partial(torch.linspace, device='cpu')
+    with (
+        mock.patch('torch.linspace', linspace),
+        mock.patch.object(MaskedVisionTransformer, 'init_weights'),
+        torch.device('meta'),
+    ):
+        return MODELS.build(cfg).eval()
+
+
+def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
+    """Forward GFLOPs per clip of each part of an iteration, all masks of the clip together.
+
+    Args:
+        model: a :class:`MaskedDistillation`, on any device or on ``meta``.
         phase: the phase.
 
     Returns:
-        Part to GFLOPs; ``step`` counts trained parts three times (forward and backward).
+        Part to GFLOPs; ``base step`` is that without terms' own layers and auxiliary teacher; steps
+        count trained parts three times (forward and backward).
     """
-    encoder = model.backbone
-    t, h, w = encoder.token_grid
-    side = encoder.patch_size
-    size = 1, encoder.in_channels, encoder.num_frames, h * side, w * side
-    clip = torch.randn(size, device=next(model.parameters()).device)
+    device = next(model.parameters()).device
     model.set_phase(phase, phase.mask_ratio)
     model.seed_masks(0)
-    views = model.draw_views(clip)
-    view, clfa = views['student'], model.clfa
+    clip = torch.empty(1, *model.backbone.clip_size)
+    drawn = model.draw_views(clip)  # a random generator needs a real device
+    views = {name: type(v)._make(index.to(device) for index in v) for name, v in drawn.items()}
+    clip = torch.zeros(clip.shape, device=device)
     parts = {
-        f'{name} teacher': count_flops(lambda teacher=teacher: teacher(clip))
+        f'{name} teacher': count_flops(lambda t=teacher: t(clip, (), _seen(t, views)))
         for name, teacher in model.teachers.items()
+        if name in model._run_teachers
     }
-    layers = clfa.student_layers if clfa else ()
-    encoded = encoder.encode(clip, view.visible, layers)
-    parts['encoder'] = count_flops(lambda: encoder.encode(clip, view.visible))
+    frozen = sum(parts.values())
+    encoder, student = model.backbone, views['student']
+    tokens = encoder.encode(clip, student.visible).tokens
+    parts['encoder'] = count_flops(lambda: encoder.encode(clip, student.visible))
     parts['decoders'] = count_flops(
-        lambda: [decoder(encoded.tokens, *view) for decoder in model.decoders.values()]
+        lambda: [decoder(tokens, *student) for decoder in model.decoders.values()]
     )
-    frozen, trained = (
-        sum(v for k, v in parts.items() if 'teacher' in k),
-        sum(v for k, v in parts.items() if 'teacher' not in k),
-    )
+    trained = parts['encoder'] + parts['decoders']
     parts['base step'] = frozen + 3 * trained
-    parts['auxiliary teacher'] = trained if phase.index and model.psd else 0
-    if clfa:
-        targets, groups = model.teach(clip, views)
-        step = Step(views, targets, groups, dict(zip(layers, encoded.layers)), decoded={})
-        parts['CLFA'] = count_flops(lambda: clfa(step))
-    parts['PMD step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts.get('CLFA', 0)
+    parts['auxiliary teacher'] = trained if phase.index and model.needs_auxiliary_teacher else 0
+    table = torch.zeros(1, len(model.teachers), encoder.num_patches, device=device)
+    history = None if model.dare is None else History(table, None)
+    auxiliary, model.auxiliary_teacher = model.auxiliary_teacher, None
+    whole = count_flops(lambda: model.distill(clip, views, history))
+    model.auxiliary_teacher = auxiliary
+    parts["terms' layers"] = whole - frozen - trained
+    parts['step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts["terms' layers"]
     return {name: value / 1e9 for name, value in parts.items()}
+
+
+def _seen(teacher: FeatureTeacher, views: Mapping[str, View]) -> torch.Tensor | None:
+    """The patches that a teacher sees; None: all."""
+    return None if teacher.view is None else views[teacher.view].visible
 
 
 def main() -> None:
@@ -86,11 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='pre-training config')
     cfg = Config.fromfile(parser.parse_args().config)
-    init_default_scope('mmaction')
-    for teacher in ('image_teacher', 'video_teacher'):
-        if cfg.model.get(teacher):
-            cfg.model[teacher].checkpoint = None
-    model = MODELS.build(cfg.model).eval()
+    model = build_without_weights(cfg.model)
     schedule = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases)
     columns = [iteration_gflops(model, phase) for phase in schedule.phases]
     print('GFLOPs per clip; steps count trained parts three times\n')
@@ -102,9 +128,9 @@ def main() -> None:
     )
     base, full = (
         sum(c[key] * (p.end - p.begin) for c, p in zip(columns, schedule.phases))
-        for key in ('base step', 'PMD step')
+        for key in ('base step', 'step')
     )
-    print(f'\nPMD over base, all phases: {full / base:.3f}')
+    print(f'\nstep over base step, all phases: {full / base:.3f}')
 
 
 if __name__ == '__main__':

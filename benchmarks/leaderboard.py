@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.teacher_configs import find_teachers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks/results'
@@ -102,18 +103,11 @@ def configure(method: Method, epochs: int, args: argparse.Namespace) -> Config:
     curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
     cfg.train_dataloader.dataset.ann_file = str(args.data / 'train.txt')
     cfg.train_dataloader.dataset.data_prefix = dict(video=str(args.data))
-    for teacher in teachers_of(cfg):
+    for _, teacher in find_teachers(cfg.model).values():
         if teacher.get('checkpoint'):  # below the folder where `make demo` puts it
             name = Path(teacher.checkpoint).relative_to('work_dirs/demo')
             teacher.checkpoint = str(args.teachers / name)
     return cfg
-
-
-def teachers_of(cfg: Config) -> list[dict]:
-    """The configs of the teachers, whichever way the model names them."""
-    model = cfg.model
-    named = [model.get(name) for name in ('image_teacher', 'video_teacher')]
-    return [t for t in (*named, *(model.get('teachers') or {}).values()) if t]
 
 
 def share(epochs: int, phases: int) -> list[int]:
@@ -129,7 +123,7 @@ def step_gflops(cfg: Config) -> float:
 
     init_default_scope('mmaction')
     cfg = cfg.copy()
-    for teacher in teachers_of(cfg):
+    for _, teacher in find_teachers(cfg.model).values():
         teacher.pop('checkpoint', None)
     model = MODELS.build(cfg.model).eval()
     phases = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases).phases

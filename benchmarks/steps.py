@@ -104,7 +104,7 @@ class Step:
 
     def forward(self) -> torch.Tensor:
         """The total loss."""
-        losses, _ = self.distill(self.clips, self.model.draw_views(self.clips), self.history)
+        losses, _, _ = self.distill(self.clips, self.model.draw_views(self.clips), self.history)
         return sum(losses.values())
 
     def __call__(self) -> None:

@@ -1,107 +1,198 @@
 """Arguments that make no sense are refused when a component is built, in the same words.
 
-Each function takes the component (or its name) and arguments by their names, and raises ValueError
-for the first that does not fit: where it is, what it is, and what would be right. Unknown keys are
-a TypeError, as Python raises for unknown arguments.
+A type says what fits: ``depth: Whole``, ``name: Text | None``, ``position: Annotated[str,
+one_of(POSITIONS)]``; ``bool`` and ``Literal`` say it by themselves, and other types say nothing.
+:func:`checked` holds the arguments of a constructor against these types, :func:`require` any other
+value. Both raise ValueError for the first that does not fit: where it is, what it is, and what
+would be right. Unknown keys are a TypeError, as Python raises for unknown arguments.
 """
 
+import functools
 import inspect
 import math
+import operator
+import typing
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Collection, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, Callable, Collection, Iterable, Literal, Mapping, Sequence, Union
+
+BOUNDS = dict(above=operator.gt, at_least=operator.ge, below=operator.lt, at_most=operator.le)
 
 
-def require_whole(where: object, minimum: int = 1, /, **values: object) -> None:
-    """Raises if not an integer >= ``minimum``; True and 2.0 are not integers."""
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-            raise _error(
-                where, f'{name} is {value!r}; it must be a whole number, at least {minimum}'
-            )
+@dataclass(frozen=True, repr=False)
+class Check:
+    """What a value must be; it stands in a type, as ``Annotated[int, Check(...)]``.
+
+    Args:
+        words: what would be right, after "it must be".
+        fits: whether a value is.
+        parts: name and value to the names, values and checks of what it consists of.
+    """
+
+    words: str
+    fits: Callable[[Any], object]
+    parts: Callable[[str, Any], Iterable[tuple[str, object, 'Check']]] = lambda name, value: ()
+
+    def __call__(self, where: object, name: str, value: object) -> None:
+        """Raises ValueError if the value, or a part of it, does not fit."""
+        if not self.fits(value):
+            raise _error(where, f'{name} is {value!r}; it must be {self.words}')
+        for part_name, part, check in self.parts(name, value):
+            check(where, part_name, part)
+
+    def __repr__(self) -> str:
+        return self.words
 
 
-def require_number(
-    where: object,
-    /,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-    at_most: float | None = None,
-    **values: object,
-) -> None:
-    """Raises if not a finite number within the bounds."""
-    for name, value in values.items():
-        if not (
+def whole(minimum: int = 1) -> Check:
+    """An integer >= ``minimum``; True and 2.0 are not integers."""
+    return Check(
+        f'a whole number, at least {minimum}',
+        lambda x: isinstance(x, Integral) and not isinstance(x, bool) and x >= minimum,
+    )
+
+
+def number(**bounds: float) -> Check:
+    """A finite number within bounds: ``above``, ``at_least``, ``below``, ``at_most``."""
+    words = ' and '.join(f'{name.replace("_", " ")} {bound:g}' for name, bound in bounds.items())
+    return Check(
+        f'a number {words}'.rstrip(),
+        lambda value: (
             isinstance(value, Real)
             and not isinstance(value, bool)
             and math.isfinite(value)
-            and (above is None or value > above)
-            and (at_least is None or value >= at_least)
-            and (below is None or value < below)
-            and (at_most is None or value <= at_most)
-        ):
-            bounds = {'above': above, 'at least': at_least, 'below': below, 'at most': at_most}
-            words = ' and '.join(
-                f'{w} {bound:g}' for w, bound in bounds.items() if bound is not None
-            )
-            raise _error(where, f'{name} is {value!r}; it must be a number {words}'.rstrip())
+            and all(BOUNDS[name](value, bound) for name, bound in bounds.items())
+        ),
+    )
 
 
-def require_flag(where: object, /, **values: object) -> None:
-    """Raises if neither True nor False: ``'False'`` and None would pass for one."""
-    for name, value in values.items():
-        if not isinstance(value, bool):
-            raise _error(where, f'{name} is {value!r}; it must be True or False')
+def one_of(allowed: tuple[str | None, ...]) -> Check:
+    """One of the allowed values."""
+    return Check(f'one of {allowed}', lambda value: value in allowed)
 
 
-def require_one_of(where: object, allowed: tuple[str | None, ...], /, **values: object) -> None:
-    """Raises if not one of the allowed values."""
-    for name, value in values.items():
-        if value not in allowed:
-            raise _error(where, f'{name} is {value!r}; it must be one of {allowed}')
+def colours(**bounds: float) -> Check:
+    """Three numbers within the bounds of :func:`number`."""
+    return Check(
+        'three numbers, one per colour',
+        lambda x: isinstance(x, Sequence) and not isinstance(x, (str, Mapping)) and len(x) == 3,
+        lambda name, value: [(f'{name}[{i}]', x, number(**bounds)) for i, x in enumerate(value)],
+    )
 
 
-def require_text(where: object, /, **values: object) -> None:
-    """Raises if not a non-empty string: names and paths."""
-    for name, value in values.items():
-        if not isinstance(value, str) or not value:
-            raise _error(where, f'{name} is {value!r}; it must be a non-empty string')
+def _listed(value: object) -> Sequence:
+    return value if isinstance(value, (list, tuple)) else [value]
 
 
-def require_texts(where: object, /, **values: object) -> None:
-    """Raises if neither a string nor a list of strings."""
-    for name, value in values.items():
-        listed = value if isinstance(value, (list, tuple)) else [value]
-        if not all(isinstance(text, str) and text for text in listed):
-            raise _error(where, f'{name} is {value!r}; it must be a string or a list of strings')
+# 'False' and None would pass for a truth value
+_flag = Check('True or False', lambda value: isinstance(value, bool))
+_text = Check('a non-empty string', lambda value: isinstance(value, str) and value)
+_config = Check("dict(type='...', ...)", lambda x: isinstance(x, Mapping) and 'type' in x)
+
+Whole = Annotated[int, whole()]
+Count = Annotated[int, whole(0)]
+Positive = Annotated[float, number(above=0)]
+NonNegative = Annotated[float, number(at_least=0)]
+Ratio = Annotated[float, number(above=0, below=1)]
+Rate = Annotated[float, number(at_least=0, below=1)]
+Share = Annotated[float, number(at_least=0, at_most=1)]
+Text = Annotated[str, _text]
+Texts = Annotated[
+    str | Sequence[str],
+    Check('a string or a list of strings', lambda value: all(map(_text.fits, _listed(value)))),
+]
+Config = Annotated[dict, _config]
+Configs = Annotated[
+    dict | Sequence[dict],
+    Check(
+        "dict(type='...', ...), or a list of them",
+        lambda value: True,
+        lambda name, value: [(name, part, _config) for part in _listed(value)],
+    ),
+]
+Options = Annotated[
+    Mapping[str, Any], Check('a dict of arguments', lambda value: isinstance(value, Mapping))
+]
+TokenGrid = Annotated[
+    tuple[int, int, int],
+    Check(
+        'three numbers, tokens along (time, height, width)',
+        lambda value: isinstance(value, (list, tuple)) and len(value) == 3,
+        lambda name, value: zip(('time', 'height', 'width'), value, [whole()] * 3),
+    ),
+]
 
 
-def require_config(where: object, /, **values: object) -> None:
-    """Raises if not the config of a component."""
-    for name, value in values.items():
-        if not isinstance(value, Mapping) or 'type' not in value:
-            raise _error(where, f"{name} is {value!r}; it must be dict(type='...', ...)")
+def checked(function: Callable) -> Callable:
+    """Decorates a constructor: holds its arguments against the checks in their types.
+
+    They are looked at before the body, in their order. Arguments behind ``**`` are somebody
+    else's; whoever takes them checks them.
+    """
+    signature = inspect.signature(function)
+    hints = typing.get_type_hints(function, include_extras=True)
+    checks = {name: check for name in signature.parameters if (check := _check_in(hints.get(name)))}
+
+    @functools.wraps(function)
+    def wrapper(self: object, *args: object, **kwargs: object) -> object:
+        try:
+            given = signature.bind(self, *args, **kwargs).arguments
+        except TypeError:  # which Python says in better words
+            return function(self, *args, **kwargs)
+        for name, check in checks.items():
+            if name in given:
+                check(self, name, given[name])
+        return function(self, *args, **kwargs)
+
+    return wrapper
 
 
-def require_configs(where: object, /, **values: object) -> None:
-    """Raises if neither the config of a component nor a list of them."""
-    for name, value in values.items():
-        for part in value if isinstance(value, (list, tuple)) else [value]:
-            require_config(where, **{name: part})
+def require(where: object, kind: object, /, **values: object) -> None:
+    """Holds values against a type such as ``Whole`` or ``Text | None``.
+
+    Args:
+        where: the component, or its name, for the message.
+        kind: the type.
+        **values: by their names.
+    """
+    check = _check_in(kind)
+    for name, value in values.items() if check else ():
+        check(where, name, value)
 
 
-def require_dict(where: object, /, **values: object) -> None:
-    """Raises if not a dict: arguments for somebody else's function."""
-    for name, value in values.items():
-        if not isinstance(value, Mapping):
-            raise _error(where, f'{name} is {value!r}; it must be a dict of arguments')
+def _check_in(kind: object) -> Check | None:
+    """The check in a type, which passes None over if the type holds it; None if there is none."""
+    origin, members = typing.get_origin(kind), typing.get_args(kind)
+    if kind is bool:
+        return _flag
+    if origin is Literal:
+        return one_of(members)
+    if origin is Annotated:
+        return next((x for x in kind.__metadata__ if isinstance(x, Check)), None)
+    check = next(
+        filter(None, map(_check_in, members if origin in (Union, UnionType) else ())), None
+    )
+    if check is None or NoneType not in members:
+        return check
+    return Check(
+        check.words,
+        lambda value: value is None or check.fits(value),
+        lambda name, value: () if value is None else check.parts(name, value),
+    )
 
 
 def require_keys(
     where: object, allowed: Collection[str], required: Collection[str] = (), /, **values: object
 ) -> None:
-    """Raises TypeError, as a call would, for no dict, an unknown key or a missing one."""
+    """Raises TypeError, as a call would, for no dict, an unknown key or a missing one.
+
+    Args:
+        where: the component, or its name, for the message.
+        allowed: the keys; a dict of each to its type has the values checked.
+        required: those that must be there.
+        **values: dicts by their names.
+    """
     words = ', '.join(allowed)
     for name, value in values.items():
         if not isinstance(value, Mapping):
@@ -114,6 +205,8 @@ def require_keys(
         missing = [key for key in required if key not in value]
         if missing:
             raise _error(where, f'{name} is {dict(value)}; it lacks {missing[0]!r}', TypeError)
+        for key, kind in allowed.items() if isinstance(allowed, Mapping) else ():
+            require(where, kind, **{key: value[key]} if key in value else {})
 
 
 def argument_names(kind: type) -> list[str]:
@@ -131,34 +224,11 @@ def argument_names(kind: type) -> list[str]:
 
 def require_divisible(where: object, /, **sizes: object) -> None:
     """Raises unless each size is a multiple of the last one."""
-    require_whole(where, **sizes)
+    require(where, Whole, **sizes)
     *wholes, (part_name, part) = sizes.items()
     for name, whole in wholes:
         if whole % part:
             raise _error(where, f'{name}={whole} is not a multiple of {part_name}={part}')
-
-
-def require_token_grid(where: object, token_grid: object, /) -> None:
-    """Raises if not a grid of tokens."""
-    if not isinstance(token_grid, (list, tuple)) or len(token_grid) != 3:
-        raise _error(
-            where,
-            f'token_grid is {token_grid!r}; it must be three numbers, tokens along (time, height, '
-            'width)',
-        )
-    time, height, width = token_grid
-    require_whole(where, time=time, height=height, width=width)
-
-
-def require_channels(
-    where: object, /, *, above: float | None = None, **values: Sequence[float]
-) -> None:
-    """Raises if not a list of three numbers, one per colour."""
-    for name, value in values.items():
-        if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence) or len(value) != 3:
-            raise _error(where, f'{name} is {value!r}; it must be three numbers, one per colour')
-        for position, number in enumerate(value):
-            require_number(where, above=above, **{f'{name}[{position}]': number})
 
 
 def height_and_width(where: object, /, **size: object) -> tuple[object, object]:

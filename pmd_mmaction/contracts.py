@@ -1,10 +1,11 @@
-"""What models, hooks and loops ask of each other, and the tuples that pass between them.
+"""Protocols between models, hooks and loops, and the tuples that pass between them.
 
 Models and hooks do not import each other: a hook works with every model that has the methods of a
 protocol below, whatever its class.
 """
 
-from typing import NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
+from collections.abc import Iterator
+from typing import Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,10 +19,10 @@ class DifficultySpec(NamedTuple):
     """Size and smoothing of the difficulty table.
 
     Attributes:
-        num_teachers: K.
-        num_patches: N.
+        num_teachers: number of teachers K.
+        num_patches: number of patches N.
         alpha: weight of the new loss.
-        weighting: whether the values of a stage become weights of the next.
+        weighting: whether the values of a stage become weights in the next one.
     """
 
     num_teachers: int
@@ -44,16 +45,36 @@ class PatchLosses(NamedTuple):
     smoothed: Tensor
 
 
+class Diagnosis(NamedTuple):
+    """How one iteration went, detached and on the device.
+
+    Attributes:
+        features: ``(R, D)`` student features, mean over the visible tokens of each mask.
+        explained: log key to scalar.
+    """
+
+    features: Tensor
+    explained: dict[str, Tensor]
+
+
 class DifficultySource(Protocol):
-    """Where a model reads the history of its patches (``DAREHook`` gives one)."""
+    """Source of the patches' history for a model (provided by ``DAREHook``)."""
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """Last smoothed losses and those at the end of the previous stage.
+        """Reads the last smoothed losses and those at the end of the previous stage.
 
         Returns:
             Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None in a
             phase's first stage, where the weights are uniform.
         """
+
+
+@runtime_checkable
+class ListedFiles(Protocol):
+    """A data set that tells its files faster than sample by sample."""
+
+    def file_names(self) -> Iterator[str]:
+        """The file of each sample, in the order of ``sample_idx``."""
 
 
 # ---------------------------------------------------------------------- models
@@ -69,7 +90,7 @@ class MaskedModel(Protocol):
 
 @runtime_checkable
 class PhasedModel(Protocol):
-    """A model that ``ProgressivePhaseHook`` leads through phases."""
+    """A model that ``ProgressivePhaseHook`` takes through phases."""
 
     phase: Phase | None
     previous_ratio: float | None
@@ -80,13 +101,13 @@ class PhasedModel(Protocol):
         """Whether the student of the previous phase teaches."""
 
     def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Raises ValueError for a phase that the model cannot have; changes nothing."""
+        """Raises ValueError for a phase that does not suit the model; changes nothing."""
 
     def set_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Sets the phase, and the mask ratio of the phase before."""
+        """Sets the phase, and the mask ratio of the previous one."""
 
     def student_state_dict(self) -> dict[str, Tensor]:
-        """Weights of the student: what a phase file holds."""
+        """Weights of the student, as stored in a phase file."""
 
     def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
         """Makes the student, or the one in ``state_dict``, the auxiliary teacher."""
@@ -94,17 +115,39 @@ class PhasedModel(Protocol):
 
 @runtime_checkable
 class DifficultyModel(Protocol):
-    """A model whose patches have a difficulty, which ``DAREHook`` keeps."""
+    """A model whose patches have a difficulty, stored by ``DAREHook``."""
 
     @property
     def difficulty_spec(self) -> DifficultySpec | None:
-        """What the difficulty table must hold; None: there is none."""
+        """Size of the difficulty table that the model needs; None: it needs none."""
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
         """Gives the model read access to the table."""
 
     def pop_patch_losses(self) -> PatchLosses | None:
-        """Takes the smoothed losses of the last iteration."""
+        """Returns and clears the smoothed losses of the last iteration."""
+
+
+@runtime_checkable
+class DiagnosableModel(Protocol):
+    """A model that says how well it predicts, which ``HealthHook`` asks now and then."""
+
+    def diagnose_next(self, wanted: bool) -> None:
+        """Whether the next iteration is to be diagnosed."""
+
+    def pop_diagnosis(self) -> Diagnosis | None:
+        """Takes that of the last iteration."""
+
+
+@runtime_checkable
+class WeighableModel(Protocol):
+    """A model whose loss has terms, which ``TermBalanceHook`` weighs."""
+
+    backbone: torch.nn.Module
+    terms: Mapping[str, torch.nn.Module]
+
+    def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """The loss of each term with its graph; changes nothing."""
 
 
 # ---------------------------------------------------------------------- loops and hooks
@@ -112,7 +155,7 @@ class DifficultyModel(Protocol):
 
 @runtime_checkable
 class OpenEndedLoop(Protocol):
-    """A training loop whose length may follow from the phases (``ResumableTrainLoop``)."""
+    """A training loop whose length the phases may set (``ResumableTrainLoop``)."""
 
     def take_epochs(self, epochs: int) -> None:
         """Sets the length of the run unless the config gives it."""
@@ -120,13 +163,13 @@ class OpenEndedLoop(Protocol):
 
 @runtime_checkable
 class Curriculum(Protocol):
-    """A hook that leads through phases (``ProgressivePhaseHook``)."""
+    """A hook that takes a model through phases (``ProgressivePhaseHook``)."""
 
     phases: PhaseSchedule
     restart: bool
 
     def previous_ratio(self, phase: Phase) -> float | None:
-        """Mask ratio of the phase before; None if there was none."""
+        """Mask ratio of the previous phase; None if there was none."""
 
 
 Kind = TypeVar('Kind')
@@ -138,5 +181,5 @@ def find_hook(runner, kind: type[Kind]) -> Kind | None:
 
 
 def iterations_per_step(runner) -> int:
-    """Iterations whose gradients the Runner's optimiser adds up for one step."""
+    """Number of iterations whose gradients the Runner accumulates for one step."""
     return getattr(runner.optim_wrapper, '_accumulative_counts', 1)

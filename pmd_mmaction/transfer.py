@@ -1,7 +1,7 @@
-"""Copies between host and GPU for which the host does not wait.
+"""Copies between host and GPU that the host does not wait for.
 
-Only page-locked (pinned) host memory is copied while the host goes on; PyTorch keeps such memory
-for the next iteration. On a machine without a GPU everything is a plain copy, or none.
+Only page-locked (pinned) host memory is copied asynchronously; PyTorch caches such memory for the
+next iteration. On a machine without a GPU everything is a plain copy, or none.
 """
 
 from collections.abc import Sequence
@@ -13,28 +13,28 @@ from torch import Tensor
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the host on a device.
+    """Copies a host tensor to a device.
 
     Args:
-        tensor: Any tensor on the host; one that a data loader has pinned is not copied again.
-        device: Where it goes.
+        tensor: Any host tensor; one that a data loader has pinned is not pinned again.
+        device: Target device.
 
     Returns:
-        It, of the same dtype and shape, on the device.
+        The tensor on the device, of the same dtype and shape.
     """
     pinned = tensor.pin_memory() if _can_pin(device) else tensor
     return pinned.to(device, non_blocking=True)
 
 
 def send_stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Tensors of the host, stacked, in one copy.
+    """Stacks host tensors and copies them to a device in one transfer.
 
     Args:
-        tensors: B tensors of one shape on the host.
-        device: Where they go.
+        tensors: B host tensors of one shape.
+        device: Target device.
 
     Returns:
-        (B, ...) on the device, of the dtype that holds all of theirs.
+        (B, ...) on the device, of their promoted dtype.
     """
     shape = (len(tensors), *tensors[0].shape)
     dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
@@ -43,14 +43,14 @@ def send_stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
 
 
 class HostCopy:
-    """Tensors on their way from a device to the host.
+    """An asynchronous copy of tensors from a device to the host.
 
     Args:
-        *tensors: On one device; nobody changes them until they have arrived.
+        *tensors: Tensors on one device; they must not change until the copy is complete.
     """
 
     def __init__(self, *tensors: Tensor) -> None:
-        # Asked for without waiting, PyTorch pins the memory of the copy itself.
+        # For a non-blocking copy PyTorch pins the target memory itself.
         self._copies = [tensor.to('cpu', non_blocking=True) for tensor in tensors]
         self._event = None
         if tensors[0].device.type == 'cuda':
@@ -58,7 +58,7 @@ class HostCopy:
             self._event.record(torch.cuda.current_stream(tensors[0].device))
 
     def wait(self) -> list[np.ndarray]:
-        """The tensors as arrays; waits until the device has come so far."""
+        """Waits for the copy; returns the tensors as arrays."""
         if self._event is not None:
             self._event.synchronize()
         return [copy.numpy() for copy in self._copies]

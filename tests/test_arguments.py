@@ -1,9 +1,31 @@
 """The words with which arguments are refused."""
 
+import inspect
+from typing import Annotated
+
 import numpy as np
 import pytest
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import (
+    Config,
+    Configs,
+    Count,
+    NonNegative,
+    Options,
+    Text,
+    Texts,
+    TokenGrid,
+    Whole,
+    argument_names,
+    checked,
+    colours,
+    number,
+    one_of,
+    require,
+    require_divisible,
+    require_keys,
+    whole,
+)
 
 
 @pytest.mark.parametrize('value', [0, -1, 2.0, '3', None, True, [1], float('nan')])
@@ -11,14 +33,14 @@ def test_no_whole_number(value):
     with pytest.raises(
         ValueError, match=r'^Part: depth is .*; it must be a whole number, at least 1$'
     ):
-        arguments.require_whole('Part', depth=value)
+        require('Part', Whole, depth=value)
 
 
 def test_whole_numbers():
-    arguments.require_whole('Part', depth=1, width=np.int64(3))
-    arguments.require_whole('Part', 0, depth=0)
+    require('Part', Whole, depth=1, width=np.int64(3))
+    require('Part', Count, depth=0)
     with pytest.raises(ValueError, match='^Part: width is 0'):
-        arguments.require_whole('Part', depth=1, width=0)
+        require('Part', Whole, depth=1, width=0)
 
 
 @pytest.mark.parametrize(
@@ -34,46 +56,46 @@ def test_whole_numbers():
     ],
 )
 def test_numbers_within_bounds(bounds, right, wrong, words):
-    arguments.require_number('Part', **bounds, x=right)
+    require('Part', Annotated[float, number(**bounds)], x=right)
     with pytest.raises(ValueError) as error:
-        arguments.require_number('Part', **bounds, x=wrong)
+        require('Part', Annotated[float, number(**bounds)], x=wrong)
     assert str(error.value) == f'Part: x is {wrong!r}; it must be {words}'
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), '0.5', None, True, [0.5]])
 def test_no_number(value):
     with pytest.raises(ValueError, match='^Part: tau is .*; it must be a number at least 0$'):
-        arguments.require_number('Part', at_least=0, tau=value)
+        require('Part', NonNegative, tau=value)
 
 
 @pytest.mark.parametrize('value', ['True', 1, 0, None])
 def test_no_flag(value):
-    arguments.require_flag('Part', a=True, b=False)
+    require('Part', bool, a=True, b=False)
     with pytest.raises(ValueError, match=r'^Part: b is .*; it must be True or False$'):
-        arguments.require_flag('Part', a=True, b=value)
+        require('Part', bool, a=True, b=value)
 
 
 @pytest.mark.parametrize('value', ['c', None, ['a'], ['a', 'b']])
 def test_not_one_of(value):
-    arguments.require_one_of('Part', ('a', None), x='a', y=None)
+    require('Part', Annotated[str, one_of(('a', None))], x='a', y=None)
     with pytest.raises(ValueError, match=r"it must be one of \('a', 'b'\)$"):
-        arguments.require_one_of('Part', ('a', 'b'), x=value)
+        require('Part', Annotated[str, one_of(('a', 'b'))], x=value)
 
 
 @pytest.mark.parametrize('value', ['', None, 3, ['a']])
 def test_no_text(value):
-    arguments.require_text('Part', name='vit')
+    require('Part', Text, name='vit')
     with pytest.raises(ValueError, match='^Part: name is .*; it must be a non-empty string$'):
-        arguments.require_text('Part', name=value)
+        require('Part', Text, name=value)
 
 
 @pytest.mark.parametrize('value', [None, 'TubeMasker', {}, dict(cell=2)])
 def test_no_config(value):
-    arguments.require_config('Part', masker=dict(type='TubeMasker'))
+    require('Part', Config, masker=dict(type='TubeMasker'))
     with pytest.raises(
         ValueError, match=r"^Part: masker is .*; it must be dict\(type='...', ...\)$"
     ):
-        arguments.require_config('Part', masker=value)
+        require('Part', Config, masker=value)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +107,9 @@ def test_no_config(value):
     ],
 )
 def test_wrong_keys(value, message):
-    arguments.require_keys('Part', ('b', 'a'), ('a',), psd=dict(a=1))
+    require_keys('Part', ('b', 'a'), ('a',), psd=dict(a=1))
     with pytest.raises(TypeError) as error:
-        arguments.require_keys('Part', ('b', 'a'), ('a',), psd=value)
+        require_keys('Part', ('b', 'a'), ('a',), psd=value)
     assert str(error.value) == message
 
 
@@ -106,45 +128,98 @@ def test_wrong_keys(value, message):
     ],
 )
 def test_sizes_that_do_not_divide(sizes, message):
-    arguments.require_divisible('Part', height=32, width=48, patch_size=16)
+    require_divisible('Part', height=32, width=48, patch_size=16)
     with pytest.raises(ValueError, match=message):
-        arguments.require_divisible('Part', **sizes)
+        require_divisible('Part', **sizes)
 
 
-def test_a_component_is_named_by_its_class():
-    class Masker:
-        def __init__(self, cell):
-            arguments.require_whole(self, cell=cell)
+class Part:
+    """Takes arguments."""
 
-    with pytest.raises(ValueError, match='^Masker: cell is 0'):
-        Masker(0)
+    @checked
+    def __init__(self, cell: Whole, name: Text | None = None, *, tau: float = 1, **options):
+        self.given = cell, name, tau, options
+
+
+class Small(Part):
+    """Passes them on."""
+
+    @checked
+    def __init__(self, cell: Annotated[int, whole(0)] = 0, **part):
+        super().__init__(cell, **part)
+
+
+def test_fitting_arguments_arrive():
+    assert Part(3, tau='anything', more=0).given == (3, None, 'anything', dict(more=0))
+    assert Small(3, name='x').given == (3, 'x', 1, {})
+
+
+@pytest.mark.parametrize(
+    'make, message',
+    [
+        (lambda: Part(0), 'Part: cell is 0; it must be a whole number, at least 1'),
+        (lambda: Part(cell=None), 'Part: cell is None; it must be a whole number, at least 1'),
+        (lambda: Part(1, ''), "Part: name is ''; it must be a non-empty string"),
+        (lambda: Small(-1), 'Small: cell is -1; it must be a whole number, at least 0'),
+        (lambda: Small(0), 'Small: cell is 0; it must be a whole number, at least 1'),
+    ],
+)
+def test_arguments_that_do_not_fit_their_type(make, message):
+    with pytest.raises(ValueError, match=f'^{message}$'):
+        make()
+
+
+def test_python_says_what_is_missing():
+    with pytest.raises(TypeError, match=r"Part.__init__\(\) missing 1 required .*'cell'"):
+        Part(name=0)
+
+
+def test_the_signature_stays():
+    assert list(inspect.signature(Part).parameters) == ['cell', 'name', 'tau', 'options']
+    assert argument_names(Small) == ['cell', 'name', 'tau']
+    assert 'a whole number, at least 1' in str(inspect.signature(Part))
+
+
+def test_values_behind_keys():
+    require_keys('Part', dict(a=Whole, b=None), psd=dict(a=1, b='x'))
+    with pytest.raises(ValueError, match='^Part: a is 0; it must be a whole number'):
+        require_keys('Part', dict(a=Whole, b=None), psd=dict(a=0))
+
+
+@pytest.mark.parametrize('value', [0.5, 'abc', (1, 2), dict(a=1, b=2, c=3)])
+def test_no_colours(value):
+    require('Part', Annotated[list, colours(above=0)], std=[1, 2, 3.0])
+    with pytest.raises(ValueError, match='^Part: std is .*; it must be three numbers, one per col'):
+        require('Part', Annotated[list, colours()], std=value)
+    with pytest.raises(ValueError, match=r'^Part: std\[1\] is 0; it must be a number above 0$'):
+        require('Part', Annotated[list, colours(above=0)] | None, std=[1, 0, 1])
 
 
 @pytest.mark.parametrize('value', ['x', {}, [dict(type='A'), 'x'], (dict(typ='A'),), False])
 def test_no_configs(value):
-    arguments.require_configs('Part', a=dict(type='A'), b=[dict(type='A')], c=[])
+    require('Part', Configs, a=dict(type='A'), b=[dict(type='A')], c=[])
     with pytest.raises(ValueError, match=r"^Part: a is .*; it must be dict\(type='...', ...\)$"):
-        arguments.require_configs('Part', a=value)
+        require('Part', Configs, a=value)
 
 
 @pytest.mark.parametrize('value', ['', [1], None, ['a', ''], True])
 def test_no_texts(value):
-    arguments.require_texts('Part', a='x', b=['x', 'y'], c=[])
+    require('Part', Texts, a='x', b=['x', 'y'], c=[])
     with pytest.raises(ValueError, match='^Part: a is .*; it must be a string or a list of str'):
-        arguments.require_texts('Part', a=value)
+        require('Part', Texts, a=value)
 
 
 @pytest.mark.parametrize('value', [None, True, [], 'ab', [('a', 1)]])
 def test_no_dict(value):
-    arguments.require_dict('Part', a={}, b=dict(c=1))
+    require('Part', Options, a={}, b=dict(c=1))
     with pytest.raises(ValueError, match='^Part: a is .*; it must be a dict of arguments$'):
-        arguments.require_dict('Part', a=value)
+        require('Part', Options, a=value)
 
 
 @pytest.mark.parametrize('value', [4, None, 'abc', (1, 2), (1, 2, 3, 4), {1, 2, 3}])
 def test_no_token_grid(value):
-    arguments.require_token_grid('Part', (1, 2, 3))
+    require('Part', TokenGrid, token_grid=(1, 2, 3))
     with pytest.raises(ValueError, match='^Part: token_grid is .*; it must be three numbers'):
-        arguments.require_token_grid('Part', value)
+        require('Part', TokenGrid, token_grid=value)
     with pytest.raises(ValueError, match='^Part: width is 0; it must be a whole number'):
-        arguments.require_token_grid('Part', [1, 2, 0])
+        require('Part', TokenGrid, token_grid=[1, 2, 0])

@@ -16,6 +16,7 @@ ALLOWED = {
     'arguments': set(),
     'storage': set(),
     'transfer': set(),
+    'teacher_configs': set(),
     'functional': {'arguments'},
     'contracts': {'functional'},
     'dare': {'storage'},
@@ -36,7 +37,7 @@ ALLOWED = {
     'transforms': {'arguments', 'functional', 'readers'},
     'datasets': {'arguments', 'functional', 'storage', 'transforms'},
     'curation': {'arguments', 'datasets', 'readers', 'storage', 'transforms'},
-    'evaluation': {'arguments', 'functional', 'storage'},
+    'evaluation': {'arguments', 'functional', 'storage', 'teacher_configs'},
     'runner': {'arguments', 'functional'},
     'compat': set(),
     'diagnosis': {
@@ -48,8 +49,23 @@ ALLOWED = {
         'hooks',
         'runner',
         'storage',
+        'teacher_configs',
     },
     'version': set(),
+    'shipped': set(),
+    'folder': {'curation', 'datasets', 'shipped', 'storage'},
+    'report': {
+        'dare',
+        'evaluation',
+        'functional',
+        'models',
+        'storage',
+        'teacher_configs',
+        'version',
+        'visualization',
+    },
+    'registry': set(),
+    '__main__': {'shipped'},
     '': {
         'compat',
         'datasets',
@@ -70,7 +86,7 @@ PURE = {part: {'numpy', 'torch'} for part in ('functional', 'dare', 'transfer')}
 def read_package(root: Path = PACKAGE) -> dict[str, str]:
     """Module name to source."""
     sources = {}
-    for path in sorted(root.rglob('*.py')):
+    for path in sorted(set(root.rglob('*.py')) - set(root.joinpath('.mim').rglob('*.py'))):
         parts = [NAME, *path.relative_to(root).with_suffix('').parts]
         name = '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
         sources[name] = path.read_text(encoding='utf-8')

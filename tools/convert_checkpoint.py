@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import pmd_mmaction
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, require
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.convert import (
     SOURCES,
@@ -105,7 +105,7 @@ def read_options(args: argparse.Namespace, config: dict | None) -> Options:
     if heads is None:
         heads = (config or {}).get('num_attention_heads')
     if heads is not None:
-        arguments.require_whole('convert_checkpoint', num_heads=heads)
+        require('convert_checkpoint', Whole, num_heads=heads)
     labels = None
     if args.labels is not None:
         labels = args.labels.read_text(encoding='utf-8').splitlines()

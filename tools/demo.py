@@ -1,4 +1,4 @@
-"""The whole method on embedded clips: data, two teachers, four phases, probe, pictures.
+"""Runs the whole method on embedded clips: data, two teachers, four phases, probe, pictures.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed.
@@ -151,8 +151,10 @@ def main(argv: list[str] | None = None) -> None:
         scores = demo.probe(name, source), demo.probe(f'{name}_few', source, *few)
         table.add_row(label, *(f'{score:.3f}' for score in scores))
     demo.console.print(table)
+    report = work / 'pmd' / 'report.html'
+    demo.run(None, 'tools/report.py', str(work / 'pmd'), '--out', str(report))
     demo.console.print(
-        f'pictures: {work / "pmd" / "pictures"}; '
+        f'report: {report}; pictures: {work / "pmd" / "pictures"}; '
         f'time of this call: {(time.perf_counter() - start) / 60:.1f} min'
     )
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains with one process per GPU on one or several machines.
 #   tools/dist_train.sh CONFIG GPUS [options of tools/train.py]
-# Environment: NNODES, NODE_RANK, MASTER_ADDR, PORT for several machines; PYTHON.
+# Environment: NNODES, MASTER_ADDR (one of the machines), PORT for several; MAX_RESTARTS (0); PYTHON.
 set -euo pipefail
 
 if [[ $# -lt 2 ]]; then
@@ -20,10 +20,22 @@ export PYTHONPATH
 python=${PYTHON:-$(command -v python || command -v python3 || echo python)}
 "$python" "$tools/environment.py" --help >/dev/null  # says so outside the environment
 
+nnodes=${NNODES:-1}
+address=${MASTER_ADDR:-127.0.0.1}
+restarts=${MAX_RESTARTS:-0}
+options=()
+# One machine needs no name that others can resolve.
+[[ $nnodes == 1 ]] && options+=(--local-addr="$address")
+resume=()
+# What is started again goes on where it stopped.
+[[ $restarts != 0 ]] && resume+=(--resume)
+
 exec "$python" -m torch.distributed.run \
-  --nnodes="${NNODES:-1}" \
-  --node_rank="${NODE_RANK:-0}" \
-  --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-  --master_port="${PORT:-29500}" \
+  --nnodes="$nnodes" \
+  --rdzv-backend=c10d \
+  --rdzv-endpoint="$address:${PORT:-29500}" \
+  --rdzv-id="${PORT:-29500}" \
+  --max-restarts="$restarts" \
+  ${options[@]+"${options[@]}"} \
   --nproc_per_node="$gpus" \
-  "$tools/train.py" "$config" --launcher pytorch "$@"
+  "$tools/train.py" "$config" --launcher pytorch ${resume[@]+"${resume[@]}"} "$@"

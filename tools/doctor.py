@@ -1,4 +1,4 @@
-"""Tells whether this machine and a config are ready for training, and if not, what to do."""
+"""Checks whether this machine and a config are ready for training, and says what to fix."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,16 @@ from rich.console import Console
 from rich.table import Table
 
 COLOURS = dict(ok='green', warning='yellow', error='red')
+WIDTH = 80
+# Group of what is fine to what belongs to it, by subject and finding; the first that fits.
+GROUPS = {
+    'known faults of the stack': lambda subject, found: subject.startswith('fault '),
+    'packages': lambda subject, found: 'wanted' in found or subject in ('Python', 'mmcv', 'OpenCV'),
+    'weights': lambda subject, found: subject.endswith(' file') or subject == 'load_from',
+    'lists': lambda subject, found: subject.endswith(' list'),
+    'config': lambda subject, found: subject.startswith(('hook', 'model', 'config')),
+    'machine': lambda subject, found: True,
+}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -27,15 +38,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog='exit status: 0 if nothing is wrong, 1 if there is an error'
     )
-    parser.add_argument('config', nargs='?', help='config of a training to look at as well')
-    parser.add_argument('--work-dir', help='where the training would write; wins over the config')
+    parser.add_argument('config', nargs='?', help='training config to check as well')
+    parser.add_argument('--work-dir', help='work directory of the run; overrides the config')
     parser.add_argument(
         '--entries', type=int, default=20, help='videos of each list to look for (default 20)'
     )
     parser.add_argument(
-        '--gpus', type=int, help='processes of a training on each machine (default: its GPUs, or 1)'
+        '--gpus', type=int, help='training processes per machine (default: its GPUs, or 1)'
     )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--verbose', action='store_true', help='a table of all findings')
     parser.add_argument('--json', action='store_true', help='a JSON list instead of a table')
     return parser.parse_args(argv)
 
@@ -65,32 +77,79 @@ def examine(args: argparse.Namespace) -> list:
     return [*findings, *examine_config(cfg, args.entries, gpus)]
 
 
-def show(findings: list) -> None:
-    """Prints a table, and the verdict below it."""
+def show(findings: list, verbose: bool = False) -> None:
+    """Prints what is wrong, what is fine, and the verdict.
+
+    Args:
+        findings: tuples (subject, level, found, remedy).
+        verbose: a table of all instead of a line for each group of what is fine.
+    """
+    counts = {level: sum(f[1] == level for f in findings) for level in COLOURS}
+    colour = 'error' if counts['error'] else 'ok'
+    verdict = 'not ready' if counts['error'] else 'OK'
+    if verbose:
+        _show_table(findings)
+    else:
+        for finding in sorted(findings, key=lambda f: f[1] != 'error'):
+            if finding[1] != 'ok':
+                _show_wrong(*finding)
+        for group, subjects in _groups(findings).items():
+            text = f'{group}: {len(subjects)} fine: {", ".join(dict.fromkeys(subjects))}'
+            _print('ok', textwrap.shorten(text, WIDTH - 9, placeholder=' ...'))
+    line = f'{verdict}: {counts["error"]} errors, {counts["warning"]} warnings'
+    Console(highlight=False).print(f'[{COLOURS[colour]}]{line}[/]')
+
+
+def _groups(findings: list) -> dict[str, list[str]]:
+    """Group to the subjects that are fine."""
+    groups: dict[str, list[str]] = {}
+    for subject, level, found, _ in findings:
+        if level == 'ok':
+            name = next((name for name, belongs in GROUPS.items() if belongs(subject, found)))
+            groups.setdefault(name, []).append(subject.removeprefix('fault '))
+    return groups
+
+
+def _show_wrong(subject: str, level: str, found: str, remedy: str) -> None:
+    """What is wrong, and below it the remedy, in lines that are not wider than they need be."""
+    _print(level, f'{subject}: {found}')
+    _print('', f'-> {remedy}')
+
+
+def _print(level: str, text: str) -> None:
+    """Text beside its level; a path or command that is longer than a line stays whole."""
+    lines = textwrap.wrap(_printable(text), WIDTH - 9, break_long_words=False) or ['']
+    for number, line in enumerate(lines):
+        mark = level if number == 0 else ''
+        style = f'[{COLOURS[level]}]{mark:<8}[/]' if mark else ' ' * 8
+        Console(width=10**4, highlight=False).print(f'{style} {_escape(line)}')
+
+
+def _show_table(findings: list) -> None:
     table = Table(expand=True)
     for name in ('', 'what', 'found', 'remedy'):
-        table.add_column(name, overflow='fold')  # a path that is cut off helps nobody
+        table.add_column(name, overflow='fold')  # a truncated path is useless
     for subject, level, found, remedy in findings:
-        table.add_row(f'[{COLOURS[level]}]{level}[/]', *map(_plain, (subject, found, remedy)))
-    console = Console()
-    console.print(table)
-    counts = {level: sum(f[1] == level for f in findings) for level in COLOURS}
-    verdict = 'error' if counts['error'] else 'ok'
-    text = f'{counts["error"]} errors, {counts["warning"]} warnings'
-    console.print(f'[{COLOURS[verdict]}]{"not ready" if counts["error"] else "OK"}[/]: {text}')
+        row = (_escape(_printable(text)) for text in (subject, found, remedy))
+        table.add_row(f'[{COLOURS[level]}]{level}[/]', *row)
+    Console().print(table)
 
 
-def _plain(text: str) -> str:
-    """Text that can be printed, whose brackets rich does not take for mark-up."""
-    return text.encode('utf-8', 'backslashreplace').decode().replace('[', r'\[')
+def _printable(text: str) -> str:
+    return text.encode('utf-8', 'backslashreplace').decode()
+
+
+def _escape(text: str) -> str:
+    """Text whose brackets rich does not take for mark-up."""
+    return text.replace('[', r'\[')
 
 
 @contextmanager
 def libraries_silenced() -> Iterator[None]:
-    """Keeps out of the report what libraries log, and what they print, in C++ too (Gloo)."""
+    """Keeps the logs and output of libraries, also in C++ (Gloo), out of the report."""
     report = os.dup(1)
     os.dup2(2, 1)
-    logging.disable(logging.INFO)  # building the model tells of each weight
+    logging.disable(logging.INFO)  # building the model logs every weight
     try:
         yield
     finally:
@@ -110,7 +169,7 @@ def main(argv: list[str] | None = None) -> int:
         keys = ('subject', 'level', 'found', 'remedy')
         print(json.dumps([dict(zip(keys, finding)) for finding in findings], indent=2))
     else:
-        show(findings)
+        show(findings, args.verbose)
     return int(any(level == 'error' for _, level, _, _ in findings))
 
 

@@ -1,8 +1,8 @@
-"""What a run needs around it: the project's packages, and on a cluster CPUs for its workers.
+"""Checks the environment of a run: the project's packages, and CPUs for its workers.
 
-Every tool runs this file before it imports anything from outside the standard library; it ends
-the tool with one line if the packages are not there. By itself it prints how many CPUs each
-process of a run needs: one for every worker of a data loader and one more.
+Every tool runs this file before it imports anything outside the standard library; if packages are
+missing, the tool ends with a one-line message. Run directly, it prints how many CPUs each process
+of a run needs: one per data loader worker, plus one.
 """
 
 import argparse
@@ -22,7 +22,7 @@ if missing:
 
 
 def count_cpus(config: str, task: str, options: dict) -> int:
-    """CPUs of one process.
+    """Number of CPUs for one process.
 
     Args:
         config: path of the config.
@@ -30,8 +30,10 @@ def count_cpus(config: str, task: str, options: dict) -> int:
         options: settings to change in the config.
     """
     from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
 
-    # no custom imports: they take seconds, and this runs where nobody trains
+    MODULE2PACKAGE['pmd_mmaction'] = 'pmd-mmaction'  # bases by its name, as pmd_mmaction.compat
+    # no custom imports: they take seconds, and this runs on login nodes
     cfg = Config.fromfile(config, import_custom_modules=False)
     cfg.merge_from_dict(options)
     loaders = [cfg.get(name) or {} for name in LOADERS[task]]
@@ -43,7 +45,7 @@ def main() -> None:
     from mmengine.config import DictAction
 
     sys.stdout.reconfigure(errors='backslashreplace')  # the package is slow to import
-    parser = argparse.ArgumentParser(description=__doc__, epilog='Other options are not read.')
+    parser = argparse.ArgumentParser(description=__doc__, epilog='Other options are ignored.')
     parser.add_argument('task', choices=LOADERS, help='what the run does')
     parser.add_argument('config', help='path of the config')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})

@@ -1,4 +1,4 @@
-"""Writes the features of videos; can be interrupted, and the same command goes on.
+"""Writes the features of videos; if interrupted, the same command continues.
 
 One feature per video, all in one .npz or .safetensors file; or with --window one per window, in a
 .safetensors file per video, which several processes may share (torchrun --nproc_per_node ...).
@@ -65,7 +65,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--out', type=Path, required=True, help='.npz or .safetensors file; a folder for windows'
     )
     parser.add_argument(
-        '--window', type=int, metavar='FRAMES', help='features of windows of so many frames'
+        '--window', type=int, metavar='FRAMES', help='features of windows of this many frames'
     )
     parser.add_argument(
         '--stride', type=int, help='frames from one window to the next (half a window)'
@@ -128,7 +128,7 @@ def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
 
 
 def describe(args: argparse.Namespace, cfg: Config) -> dict:
-    """What the features depend on, besides the videos."""
+    """Settings that the features depend on, besides the videos."""
     return dict(
         model=digest(repr(cfg.model).encode()),
         pipeline=digest(repr(choose_pipeline(cfg)).encode()),
@@ -144,7 +144,7 @@ def digest(data: bytes) -> str:
 
 
 def leave_out(name: str, reason: str, args: argparse.Namespace) -> None:
-    """Says that a video cannot be read.
+    """Reports a video that cannot be read.
 
     Raises:
         ExtractionError: if broken videos may not be left out.
@@ -152,7 +152,7 @@ def leave_out(name: str, reason: str, args: argparse.Namespace) -> None:
     if not args.skip_broken:
         raise ExtractionError(
             f'{name} cannot be read ({reason}); --skip-broken leaves such videos out. The same '
-            'command goes on from here'
+            'command continues from here'
         )
     tqdm.write(f'left out: {name} ({reason})', file=sys.stderr)
 
@@ -211,7 +211,7 @@ def run_videos(args: argparse.Namespace, cfg: Config) -> int:
 
 
 def files_of_windows(args: argparse.Namespace, names: list[str]) -> list[Path]:
-    """Where the windows of each video go: a file of its name, in folders as below the source.
+    """Output file of each video's windows, in the folder structure of the source.
 
     Raises:
         ExtractionError: if two videos would share a file.
@@ -231,7 +231,7 @@ def files_of_windows(args: argparse.Namespace, names: list[str]) -> list[Path]:
 
 
 def run_windows(args: argparse.Namespace, cfg: Config) -> int:
-    """Writes the windows of each video to a file of its own; returns the number of broken ones."""
+    """Writes the windows of each video to its own file; returns the number of broken ones."""
     frames = cfg.model.backbone.get('num_frames', 16)
     if args.window != frames:
         raise ExtractionError(f'--window {args.window}: the backbone takes {frames} frames')

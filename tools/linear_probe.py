@@ -28,7 +28,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--c', type=float, default=1.0, help='inverse strength of the penalty')
     parser.add_argument(
-        '--labels-per-class', type=int, help='fit on the first so many clips of each class only'
+        '--labels-per-class',
+        type=int,
+        help='fit only on the first N clips of each class',
     )
     parser.add_argument('--out', help='save the recognizer with its fitted head here')
     parser.add_argument('--json', help='write the metrics here')

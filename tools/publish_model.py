@@ -1,4 +1,4 @@
-"""Strips a checkpoint to what others need and names it by its digest."""
+"""Reduces a checkpoint to the weights to publish and adds its digest to the file name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=PARTS,
         required=True,
         help='backbone: the encoder; recognizer: a fine-tuned model; student: encoder and '
-        'decoders, to go on with a later phase',
+        'decoders, to continue with a later phase',
     )
     parser.add_argument(
         '--raw', action='store_true', help="the last step's weights instead of EMAHook's average"
@@ -60,11 +60,11 @@ def choose_weights(content: Mapping, raw: bool) -> tuple[dict[str, Tensor], str]
 
     Args:
         content: the checkpoint.
-        raw: leave the average that the checkpoint holds.
+        raw: use the last step's weights instead of their average.
 
     Raises:
-        ValueError: if there are no weights, ``raw`` though nothing was averaged, or only some
-            names carry the prefix of a wrapper.
+        ValueError: if there are no weights, for ``raw`` without averaged weights, or if only some
+            names have the prefix of a wrapper.
     """
     if not isinstance(content, Mapping) or not isinstance(content.get('state_dict'), Mapping):
         raise ValueError(
@@ -93,7 +93,7 @@ def _without_wrapper(state: Mapping) -> dict[str, Tensor]:
 
 
 def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]:
-    """What is published, and how many weights of each other part are left out.
+    """The content to publish, and the number of weights left out of each other part.
 
     Args:
         content: the checkpoint.
@@ -101,7 +101,7 @@ def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]
         raw: see :func:`choose_weights`.
 
     Raises:
-        ValueError: if a part that should be kept is not there.
+        ValueError: if a part to keep is missing.
     """
     weights, kind = choose_weights(content, raw)
     absent = [p for p in PARTS[keep] if not any(name.startswith(p) for name in weights)]
@@ -114,7 +114,7 @@ def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]
     meta = {key: content['meta'][key] for key in META if key in content.get('meta', {})}
     meta |= dict(published=keep, weights=kind)
     meta |= dict(pmd_mmaction_version=pmd_mmaction.__version__)
-    # Copies: a view would drag the storage of everything it was cut from along.
+    # Copies: a view would save the storage of the whole tensor that it is part of.
     tensors = {name: value.detach().cpu().clone() for name, value in sorted(kept.items())}
     return dict(meta=meta, state_dict=tensors), left
 

@@ -1,7 +1,8 @@
 """Runs a skipped training step again and shows where it stops being finite.
 
-Takes a record that `NonFiniteHook` wrote to <work_dir>/nonfinite/. Data, masks and randomness are
-drawn as they were. Exit code 0 if something is not finite again, 1 if everything is finite.
+Takes a record that `NonFiniteHook` wrote to <work_dir>/nonfinite/, and the config of the run, of
+which <work_dir> holds a copy. Data, masks and randomness are drawn as they were. Exit code 0 if
+something is not finite again, 1 if everything is finite.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from torch import Tensor, nn
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.hooks.nonfinite.recorded_config import only_json, read_config
 from pmd_mmaction.hooks.nonfinite.restore_step import restore_model
 from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
@@ -69,7 +69,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('record', type=Path, help='<work_dir>/nonfinite/epoch_E_iter_I_rank_R.json')
     parser.add_argument('--checkpoint', help='weights to use instead of the recorded ones')
-    parser.add_argument('--config', help='config to use instead of the recorded one')
+    parser.add_argument(
+        '--config', required=True, help='config of the run; the work directory holds a copy'
+    )
     parser.add_argument('--device', default=get_device(), help='default: %(default)s')
     return parser.parse_args(argv)
 
@@ -216,9 +218,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         record = BatchRecord.read(args.record)
-        cfg = Config.fromfile(args.config) if args.config else read_config(record.config)
-        with nullcontext() if args.config else only_json():
-            findings = replay(build_model(cfg, record, args), cfg, record)
+        cfg = Config.fromfile(args.config)
+        findings = replay(build_model(cfg, record, args), cfg, record)
     except (OSError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error
     show(Console(width=None if sys.stdout.isatty() else 140), record, findings)

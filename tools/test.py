@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=DictAction,
         metavar='KEY=VALUE',
         help='settings to change in the config, such as test_dataloader.batch_size=4 or '
-        "list='[1,2]'; the other options win over them",
+        "list='[1,2]'; the other options take precedence",
     )
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
@@ -49,7 +49,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Writes the command line into the config.
 
     Args:
-        cfg: The config; it is changed.
+        cfg: The config; modified in place.
         args: What `parse_args` returned.
 
     Returns:
@@ -63,7 +63,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if cfg.get('test_dataloader') is None:
         raise SystemExit(
             f'{args.config} has no test_dataloader, so there is nothing to evaluate. A config of '
-            'a pre-training has none; take the one of the fine-tuning.'
+            'pre-training has none; use the one for fine-tuning.'
         )
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint

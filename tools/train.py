@@ -1,4 +1,4 @@
-"""Trains the model of a config: pre-training as well as fine-tuning."""
+"""Trains the model of a config (pre-training or fine-tuning)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint; without a path, from the last one in the work '
+        help='resume from this checkpoint; without a path, from the last one in the work '
         'directory, or from the start if there is none',
     )
     parser.add_argument('--amp', action='store_true', help='train with mixed precision (GPU)')
@@ -45,7 +45,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='scale the learning rate with the real total batch size',
     )
-    parser.add_argument('--seed', type=int, help='random seed; wins over that of the config')
+    parser.add_argument('--seed', type=int, help='random seed; overrides the config')
     parser.add_argument(
         '--diff-rank-seed', action='store_true', help='a different seed on each rank'
     )
@@ -58,7 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action=DictAction,
         metavar='KEY=VALUE',
         help='settings to change in the config, such as optim_wrapper.optimizer.lr=1e-3 or '
-        "list='[1,2]'; the other options win over them",
+        "list='[1,2]'; the other options take precedence",
     )
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='launcher'
@@ -72,7 +72,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Writes the command line into the config.
 
     Args:
-        cfg: The config; it is changed.
+        cfg: The config; modified in place.
         args: What `parse_args` returned.
 
     Returns:
@@ -135,8 +135,8 @@ def _resume(cfg: Config, checkpoint: str) -> None:
     if checkpoint == 'auto':
         found = list_checkpoints(Path(cfg.work_dir))
         if not found:
-            # The same command starts a run and restarts it: nothing to resume is no error, and
-            # weights to begin with stay what they are.
+            # The same command starts and restarts a run: nothing to resume is not an error, and
+            # initial weights are kept.
             cfg.resume = False
             return
         if cfg.get('default_hooks', {}).get('checkpoint', {}).get('type') == 'SafeCheckpointHook':
@@ -154,7 +154,7 @@ def _resume(cfg: Config, checkpoint: str) -> None:
 
 
 def train(cfg: Config) -> str | None:
-    """Trains until the end, or until the run has to go back.
+    """Trains to the end, or until the run has to be rolled back.
 
     Args:
         cfg: The config.
@@ -184,7 +184,7 @@ def main(argv: list[str] | None = None) -> None:
     while (checkpoint := train(cfg)) is not None:
         rollbacks += 1
         cfg.resume, cfg.load_from = True, checkpoint
-        # Names of their own, since mmengine keeps loggers and message hubs by name.
+        # A new name, since mmengine keeps loggers and message hubs by name.
         cfg.experiment_name = f'{Path(args.config).stem}_rollback_{rollbacks}'
         gc.collect()  # the Runner that was given up, with its worker processes
         torch.cuda.empty_cache()

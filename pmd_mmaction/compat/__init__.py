@@ -1,7 +1,7 @@
 """Repairs of known faults in the installed OpenMMLab stack.
 
-This package is the only place that knows of them. Each repair asks first whether its fault is
-present, and does nothing where it is not, so that a fixed upstream release simply retires it.
+This package is the only place that knows about them. Each repair first checks whether its fault is
+present and otherwise does nothing, so a fixed upstream release simply retires it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pmd_mmaction.compat import requirements
 
 
 class Repair(NamedTuple):
-    """A fault, the question whether it is present, and its repair."""
+    """A fault, the check for it, and its repair."""
 
     name: str
     fault: str
@@ -43,6 +43,7 @@ def _repairs() -> tuple[Repair, ...]:
         loss_scale,
         multimodal,
         optimizer_state,
+        package_bases,
         tf32,
     )
 
@@ -118,6 +119,12 @@ def _repairs() -> tuple[Repair, ...]:
             'mmengine has no switch for TF32, and reads over what it does not know in env_cfg',
             tf32.switch_is_missing,
             tf32.repair_setup,
+        ),
+        Repair(
+            'package-bases',
+            'mmengine reads bases `package::config` from the packages of a fixed list only',
+            package_bases.name_is_refused,
+            package_bases.add_name,
         ),
     )
 

@@ -1,8 +1,8 @@
-"""Reading checkpoints of the mmengine Runner without running code that hides in them.
+"""Reads checkpoints of the mmengine Runner without running code hidden in them.
 
 Since torch 2.6 `torch.load` accepts tensors and plain containers only, but the Runner also saves
-its log (`HistoryBuffer`) and numpy values. Torch's restricted unpickler stays in charge here; it
-is told of stand-ins for the few names that those objects need. The stand-ins take data and
+its log (`HistoryBuffer`) and numpy values. Torch's restricted unpickler is still used here, with
+stand-ins for the few names that those objects need. The stand-ins accept data and
 nothing else: the real `getattr` and numpy's own `__setstate__` are never reachable from a file.
 """
 
@@ -23,7 +23,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 _MMENGINE_LOADER = 'mmengine.runner.checkpoint'
-# What an unpickler runs into when the stream is no pickle or one with the wrong arguments.
+# What an unpickler raises when the stream is not a pickle, or has the wrong arguments.
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -142,7 +142,7 @@ def _load_safetensors(filename: str, map_location: Any) -> dict[str, torch.Tenso
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Loads a `.safetensors` or torch file from disk and refuses whatever is not data.
+    """Loads a `.safetensors` or torch file from disk and refuses anything that is not data.
 
     Nothing is memory-mapped: an optimizer keeps the tensors of the checkpoint it resumes from,
     and the next checkpoint may overwrite that file under them.
@@ -170,7 +170,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     except pickle.UnpicklingError as error:
         raise _refusal(filename, error) from None
     except (EOFError, OSError, RuntimeError, *_MALFORMED) as error:
-        # Other errors, such as a device that is absent or full, say it themselves.
+        # Other errors, such as a missing or full device, explain themselves.
         if isinstance(error, RuntimeError) and 'PytorchStreamReader' not in str(error):
             raise
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
@@ -200,5 +200,5 @@ def runner_checkpoints_are_refused() -> bool:
 
 
 def register_loader() -> None:
-    """Makes `load_from_local` the reader of everything that is a path on disk."""
+    """Makes `load_from_local` the loader for all local paths."""
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)

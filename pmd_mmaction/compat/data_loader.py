@@ -8,8 +8,8 @@ from typing import Any
 from mmengine.runner import FlexibleRunner, Runner
 from torch.utils.data import DataLoader
 
-# What they say of workers means nothing without them; torch ends with an error instead, some of
-# them not before the first batch.
+# These have no meaning without workers, but torch raises an error, for some of them only at the
+# first batch.
 OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
@@ -23,7 +23,7 @@ def options_of_workers_are_refused() -> bool:
 
 
 def leave_out_options_of_workers() -> None:
-    """Makes both Runners build a loader without workers whatever else a config says of them."""
+    """Makes both Runners ignore options of workers when a loader has none."""
     for kind in (Runner, FlexibleRunner):
         kind.build_dataloader = staticmethod(_without_them(kind.build_dataloader))
 

@@ -48,7 +48,7 @@ def urls_run_code() -> bool:
 
 
 def register_loader() -> None:
-    """Makes `load_from_http` the reader of URLs."""
+    """Makes `load_from_http` the loader for URLs."""
     CheckpointLoader.register_scheme(
         prefixes=('http://', 'https://'), loader=load_from_http, force=True
     )

@@ -19,7 +19,7 @@ def importlib_metadata_is_missing() -> bool:
 
 
 def alias_importlib_metadata() -> None:
-    """Lets the standard library's module, which has the same interface, take its place."""
+    """Substitutes the standard library's module, which has the same interface."""
     sys.modules['importlib_metadata'] = importlib.metadata
 
 
@@ -44,7 +44,7 @@ def drn_is_missing() -> bool:
 
 
 def stub_drn() -> None:
-    """Puts a module in place of the absent one; only using its class is an error."""
+    """Adds a stub for the missing module; only using its class is an error."""
 
     class DRN:
         """Stands in for the localizer that the mmaction2 wheel lacks."""

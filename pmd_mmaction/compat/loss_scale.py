@@ -1,4 +1,4 @@
-"""No scale of the loss where numbers have the range of float32."""
+"""Disables loss scaling for dtypes that have the range of float32."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NEVER = 2**31 - 1  # steps, the most that torch counts
 
 
 def bfloat16_is_scaled() -> bool:
-    """Whether mmengine scales the loss in bfloat16, too, where it doubles the scale for ever."""
+    """Whether mmengine scales the loss in bfloat16, too, doubling the scale forever."""
     return 'bfloat16' not in AmpOptimWrapper.__init__.__code__.co_names
 
 
 def repair_scaling() -> None:
-    """Makes `AmpOptimWrapper` scale the loss in float16 alone.
+    """Makes `AmpOptimWrapper` scale the loss only in float16.
 
-    In a type with the range of float32, `'dynamic'` and 1.0 mean no scale: nothing is multiplied,
-    divided or waited for. A scale that is given in numbers stays, but never grows. The scale of a
-    checkpoint is not taken over there, and one that has none is accepted in float16.
+    For a dtype with the range of float32, `'dynamic'` and 1.0 mean no scaling: nothing is
+    multiplied, divided or waited for. An explicit scale is kept but never grows. The scale in a
+    checkpoint is ignored there, and in float16 a checkpoint without one is accepted.
     """
     init, load = AmpOptimWrapper.__init__, AmpOptimWrapper.load_state_dict
 

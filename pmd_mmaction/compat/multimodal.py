@@ -1,4 +1,4 @@
-"""The video-and-text part of mmaction2, which breaks beside a current transformers."""
+"""The video-and-text part of mmaction2, which fails with a current transformers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 _MULTIMODAL = 'mmaction.models.multimodal'
-# What it takes from transformers and later releases dropped.
+# Names it imports from transformers that later releases dropped.
 _NEEDED = {
     'modeling_utils.py': (
         'apply_chunking_to_forward',
@@ -36,7 +36,7 @@ def _lacks(path: Path, names: tuple[str, ...]) -> bool:
 
 
 def leave_multimodal_out() -> None:
-    """Lets mmaction2 register the placeholders that it has for an absent transformers."""
+    """Makes mmaction2 register its placeholders for a missing transformers."""
     import mmaction.utils.dependency
 
     mmaction.utils.dependency.WITH_MULTIMODAL = False

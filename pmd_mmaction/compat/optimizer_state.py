@@ -1,4 +1,4 @@
-"""Resuming an optimizer: its state lies where this run needs it, and is used as this run says."""
+"""Resuming an optimizer with the devices and the kind of step of the current run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch.optim import Optimizer
 
-# How a step is computed; what is computed does not depend on it.
+# These choose how a step is computed, not what.
 _EXECUTION = ('foreach', 'fused', 'capturable', 'differentiable')
 
 
 def steps_stay_where_they_were_read() -> bool:
-    """Whether torch leaves the counter of AdamW's steps on the device that it was read to.
+    """Whether torch leaves AdamW's step counters on the device they were loaded to.
 
-    The Runner reads a checkpoint to the GPU. Without `fused` or `capturable` the counters belong
-    on the CPU: torch reads each of them back twice in every step, which waits for the GPU.
+    The Runner loads a checkpoint to the GPU. Without `fused` or `capturable` the counters belong
+    on the CPU: otherwise torch reads each of them back twice per step, waiting for the GPU.
     """
     optimizer = torch.optim.AdamW([torch.zeros(1)])
     step = dict(step=torch.zeros((), device='meta'))
@@ -27,7 +27,7 @@ def steps_stay_where_they_were_read() -> bool:
 
 
 def repair_loading() -> None:
-    """Makes the optimizer of every wrapper take over a checkpoint by `adapt_state`."""
+    """Makes the optimizer of every wrapper load checkpoints through `adapt_state`."""
     init = OptimWrapper.__init__
 
     @functools.wraps(init)
@@ -40,18 +40,18 @@ def repair_loading() -> None:
 
 
 def adapt_state(optimizer: Optimizer, state_dict: dict) -> dict:
-    """What an optimizer is to load in the place of a saved state.
+    """Adapts a saved optimizer state to the current run.
 
-    Torch would take over from the checkpoint whether steps are fused, too. An optimizer that was
-    built fused and steps otherwise never divides its gradients by the scale of the loss.
+    Torch would also restore from the checkpoint whether steps are fused. An optimizer that was
+    built fused but steps otherwise never divides its gradients by the loss scale.
 
     Args:
-        optimizer: as it was built for this run.
-        state_dict: of an optimizer that may have made its steps in another way; is not changed.
+        optimizer: the optimizer of this run.
+        state_dict: state of an optimizer that may have stepped in another way; not modified.
 
     Returns:
-        The state with the execution of this run: counters of steps on the CPU, unless `fused` or
-        `capturable`; torch moves them to their parameter then.
+        The state with this run's kind of step: step counters are on the CPU, unless `fused` or
+        `capturable`, for which torch moves them to their parameter.
     """
     execution = {key: optimizer.defaults[key] for key in _EXECUTION if key in optimizer.defaults}
     state = state_dict['state']

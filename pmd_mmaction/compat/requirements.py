@@ -1,9 +1,10 @@
-"""The OpenMMLab libraries the plugin stands on: are they there, in versions that fit?"""
+"""Checks the OpenMMLab libraries that the plugin needs, and their versions."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from types import ModuleType
 from typing import NamedTuple
 
 
@@ -42,6 +43,20 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(parts + [0] * (3 - len(parts)))
 
 
+def _import(module: str) -> ModuleType:
+    """Imports a library, which may fail for want of a window system."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        if 'cannot open shared object file' not in str(error):
+            raise
+        raise ImportError(
+            f'{module} cannot be imported: {error}. If this is a library of windows, as libGL is, '
+            'take the build of OpenCV without them: pip uninstall opencv-python '
+            'opencv-contrib-python, then pip install --force-reinstall opencv-python-headless'
+        ) from error
+
+
 def check(stack: tuple[Library, ...] = STACK) -> None:
     """Checks that every library can be found and has a supported version.
 
@@ -58,7 +73,7 @@ def check(stack: tuple[Library, ...] = STACK) -> None:
                 f'pmd_mmaction needs {wanted}, but it is not installed. '
                 f'Install it with: {library.remedy}'
             )
-        found = str(importlib.import_module(library.module).__version__)
+        found = str(_import(library.module).__version__)
         if not _numbers(library.minimum) <= _numbers(found) < _numbers(library.below):
             raise ImportError(
                 f'pmd_mmaction needs {wanted}, but version {found} is installed. '

@@ -1,4 +1,4 @@
-"""A switch for TF32 in `env_cfg`, which mmengine has not."""
+"""A switch for TF32 in `env_cfg`, which mmengine lacks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _KNOWN = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 
 
 def switch_is_missing() -> bool:
-    """Whether the Runner passes over `env_cfg.tf32` without a word."""
+    """Whether the Runner silently ignores `env_cfg.tf32`."""
     return 'tf32' not in Runner.setup_env.__code__.co_consts
 
 
 def repair_setup() -> None:
-    """Makes the Runner and the strategies of the FlexibleRunner heed `env_cfg.tf32`.
+    """Makes the Runner and the strategies of the FlexibleRunner apply `env_cfg.tf32`.
 
     True: float32 matrix products and convolutions on a GPU round their factors to TF32, which
     keeps the range and 10 bits of the mantissa. False: they do not. Left out: torch's defaults
-    (TF32 in convolutions alone). What autocast turns to float16 or bfloat16 is not concerned, nor
-    is the CPU.
+    (TF32 only in convolutions). Operations that autocast runs in float16 or bfloat16, and the CPU,
+    are not affected.
     """
     setup_runner, setup_strategy = Runner.setup_env, BaseStrategy._setup_env
 
@@ -47,13 +47,13 @@ def repair_setup() -> None:
 
 
 def set_tf32(value: bool | None) -> None:
-    """Lets float32 matrix products and convolutions on a GPU use TF32, or not.
+    """Turns TF32 on or off for float32 matrix products and convolutions on a GPU.
 
     Args:
         value: None leaves torch's settings as they are.
 
     Raises:
-        ValueError: for anything else than a bool or None.
+        ValueError: for anything other than a bool or None.
     """
     if value is None:
         return

@@ -1,4 +1,4 @@
-"""Checkpoints of other code bases in and out; one file per foreign format."""
+"""Conversion of checkpoints from and to other code bases, one file per format."""
 
 from pmd_mmaction.convert.encoder import ClipSize, EncoderSize, fit_positions
 from pmd_mmaction.convert.formats import SOURCES, TARGETS, Options, Result, convert

@@ -1,7 +1,7 @@
-"""The common form: weights under MMAction2's names, and what can be read off them.
+"""The common form of weights, under MMAction2's names, and the sizes that follow from them.
 
-Every reader gives, and every writer takes, a state dict with keys ``backbone.*`` (MMAction2's
-``VisionTransformer``) and perhaps ``cls_head.fc_cls.*``, as an MMAction2 recognizer has them.
+Every reader returns, and every writer accepts, a state dict with keys ``backbone.*`` (MMAction2's
+``VisionTransformer``) and possibly ``cls_head.fc_cls.*``, as in an MMAction2 recognizer.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ POSITIONS = 'backbone.pos_embed'
 KERNEL = 'backbone.patch_embed.projection.weight'
 HEAD = 'cls_head.fc_cls.'
 WITH_BIAS = (KERNEL.removesuffix('.weight'), 'backbone.norm', 'backbone.fc_norm', 'cls_head.fc_cls')
-# Heads of the published ViTs; other widths do not tell it.
+# Attention heads of the published ViTs by width; other widths do not determine them.
 HEADS_OF_WIDTH = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16}
 
 
 @dataclass(frozen=True)
 class ClipSize:
-    """Frames and side in pixels of the square clips that a model is made for.
+    """Number of frames and side in pixels of a model's square clips.
 
     Raises:
         ValueError: if one of them is below 1.
@@ -44,7 +44,7 @@ class ClipSize:
 
 @dataclass(frozen=True)
 class EncoderSize:
-    """The sizes of a ViT that its weights show.
+    """The sizes of a ViT that follow from its weights.
 
     Attributes:
         embed_dims: width D.
@@ -72,7 +72,7 @@ class EncoderSize:
             state: weights in the common form.
 
         Raises:
-            ValueError: if there is no encoder in them, or it is incomplete.
+            ValueError: if they contain no encoder, or an incomplete one.
         """
         if KERNEL not in state:
             raise ValueError(f'it has no patch embedding ({KERNEL.removeprefix("backbone.")})')
@@ -93,13 +93,13 @@ class EncoderSize:
         )
 
     def num_heads(self, given: int | None) -> int:
-        """The attention heads, which no weight shows.
+        """Number of attention heads, which does not follow from the weights.
 
         Args:
-            given: what the user says, or None to look the width up.
+            given: the user's number, or None to look it up by width.
 
         Raises:
-            ValueError: if nobody knows, or they do not divide the width.
+            ValueError: if it is unknown or does not divide the width.
         """
         heads = HEADS_OF_WIDTH.get(self.embed_dims) if given is None else given
         if heads is None:
@@ -127,7 +127,7 @@ class EncoderSize:
 
 
 def _wanted_names(found: set[str]) -> set[str]:
-    """What a layer must have, with the optional weights of which it has some."""
+    """Weights a layer must have; optional groups count as soon as one of them is found."""
     wanted = {f'{norm}.{part}' for norm in ('norm1', 'norm2') for part in ('weight', 'bias')}
     wanted |= {'attn.qkv.weight', 'attn.proj.weight', 'attn.proj.bias'}
     wanted |= {f'mlp.layers.{i}.{part}' for i in ('0.0', '1') for part in ('weight', 'bias')}

@@ -1,4 +1,4 @@
-"""The formats by name, and the way from one to another."""
+"""The formats by name, and conversion from one to another."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ SOURCES = {name: entry[0] for name, entry in (IMAGE_SOURCES | VIDEO_SOURCES).ite
 
 @dataclass(frozen=True)
 class Options:
-    """What the weights do not tell.
+    """Options that do not follow from the weights.
 
     Attributes:
         clip: clips that the result is for; None means those of the source.
         source_clip: clips that the source was trained on; None means 16 frames of 224 px.
-        position: what the source computes if its file has no positions; None means what its
-            own code does.
-        num_heads: attention heads, for widths that do not tell them.
+        position: positions that the source computes if its file has none; None means those of
+            its own code.
+        num_heads: attention heads, for widths that do not determine them.
         labels: names of the classes, for Hugging Face.
         custom_code: see :func:`write_huggingface`.
     """
@@ -83,10 +83,10 @@ def convert(
         state_dict: the source's weights.
         source: a key of ``SOURCES``.
         target: a key of ``TARGETS``.
-        options: what the weights do not tell.
+        options: what does not follow from the weights.
 
     Raises:
-        ValueError: if there is no such conversion, or the weights are not what they should be.
+        ValueError: if there is no such conversion, or the weights are not of that format.
     """
     if target == 'timm' and replace(options, num_heads=None) != Options():
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What lies beside the weights in a folder for ``from_pretrained``."""
+"""The files next to the weights in a folder for ``from_pretrained``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Mapping, Sequence
 
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, require
 from pmd_mmaction.convert.encoder import ClipSize, EncoderSize
 
 MAX_CONFIG_BYTES = 2**20  # with the names of 20 000 classes
@@ -36,7 +36,7 @@ def read_folder_config(path: Path) -> dict:
     """The content of a ``config.json``.
 
     Raises:
-        ValueError: if it is none, or too large to be one.
+        ValueError: if it is not a config, or too large to be one.
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ValueError(f'{path} has {path.stat().st_size} bytes, too many for a config.json')
@@ -50,7 +50,7 @@ def read_folder_config(path: Path) -> dict:
 
 
 def clip_size_of(config: Mapping) -> ClipSize:
-    """The clips that ``config.json`` names.
+    """The clip size given by ``config.json``.
 
     Raises:
         ValueError: if it is not VideoMAE's.
@@ -58,7 +58,7 @@ def clip_size_of(config: Mapping) -> ClipSize:
     if config.get('model_type') != 'videomae':
         raise ValueError(f'its config.json is of a {config.get("model_type")!r}, not a videomae')
     sizes = dict(num_frames=config.get('num_frames', 16), image_size=config.get('image_size', 224))
-    arguments.require_whole('config.json', **sizes)
+    require('config.json', Whole, **sizes)
     return ClipSize(*sizes.values())
 
 
@@ -119,7 +119,7 @@ def label_names(count: int, labels: Sequence[str] | None) -> dict:
 
 
 def preprocessor_config(img_size: int) -> dict:
-    """Resize the short side, crop the middle, normalise as the configs of this project do."""
+    """Resizes the short side, crops the centre and normalises as this project's configs do."""
     return dict(
         image_processor_type='VideoMAEImageProcessor',
         do_resize=True,

@@ -1,18 +1,18 @@
-"""The layers of a state dict, none missing, all alike; weights with their biases."""
+"""Checks that a state dict has all layers, with the same weights and biases in each."""
 
 import re
 from typing import Collection, Iterable
 
 
 def read_layers(keys: Iterable[str], prefix: str) -> tuple[int, set[str]]:
-    """How many layers there are, and the weights of each.
+    """The number of layers, and the weights of each.
 
     Args:
-        keys: of a state dict.
-        prefix: of the layers, such as ``'backbone.blocks.'``.
+        keys: keys of a state dict.
+        prefix: prefix of the layers, such as ``'backbone.blocks.'``.
 
     Returns:
-        Number of layers; the rest of the keys of one layer.
+        Number of layers; the keys of one layer without their prefix.
 
     Raises:
         ValueError: if there is no layer, one is missing, or one lacks what another has.
@@ -35,11 +35,11 @@ def check_pairs(keys: Collection[str], modules: Iterable[str]) -> None:
     """Refuses a weight without its bias, or a bias without its weight.
 
     Args:
-        keys: of a state dict.
-        modules: names that have both, if they are there at all.
+        keys: keys of a state dict.
+        modules: names of modules that have both, if they exist at all.
 
     Raises:
-        ValueError: naming what is not there.
+        ValueError: naming the missing one.
     """
     for module in modules:
         lost = [key for part in ('weight', 'bias') if (key := f'{module}.{part}') not in keys]

@@ -1,4 +1,4 @@
-"""MMAction2's recognizers and backbones; also everything that this project trains."""
+"""MMAction2's recognizers and backbones, including everything this project trains."""
 
 from typing import Mapping
 
@@ -41,7 +41,7 @@ def read_mmaction(state_dict: Mapping[str, Tensor]) -> Conversion:
 
 
 def write_backbone(state_dict: Mapping[str, Tensor]) -> Conversion:
-    """The encoder alone: a video teacher, a student, or the start of a fine-tuning.
+    """The encoder alone: a video teacher, a student, or a starting point for fine-tuning.
 
     Args:
         state_dict: weights in the common form.

@@ -1,9 +1,8 @@
 """Strict renaming: every key is renamed, dropped for a stated reason, or an error.
 
-Names are read without what wrappers put into them, whatever their order and number: DDP's and
-DeepSpeed's ``module.``, Lightning's ``model.``, ``_orig_mod.`` of ``torch.compile``, the parts that
-FSDP and activation checkpointing add. What stands around an encoder, ``backbone.`` or
-``encoder.``, may be there or not.
+Parts of names that wrappers add are ignored, in any order and number: DDP's and DeepSpeed's
+``module.``, Lightning's ``model.``, ``_orig_mod.`` of ``torch.compile``, those of FSDP and of
+activation checkpointing. The prefix of an encoder, ``backbone.`` or ``encoder.``, is optional.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ class Conversion:
 
     Attributes:
         state_dict: the result.
-        renamed: source key to the result key that its values went into.
+        renamed: source key to the result key that contains its values.
         dropped: source key to the reason why it is not in the result.
-        notes: what else changed, one sentence each.
+        notes: other changes, one sentence each.
     """
 
     state_dict: dict[str, Tensor]
@@ -38,7 +37,7 @@ class Conversion:
     notes: tuple[str, ...] = ()
 
     def then(self, second: Conversion) -> Conversion:
-        """The report of two steps as one, in terms of the first one's source.
+        """The combined report of two steps, in terms of the first step's source.
 
         Args:
             second: a conversion of this one's ``state_dict``.
@@ -69,7 +68,7 @@ def rename(state_dict: Mapping[str, Tensor], rules: Pairs, drops: Pairs, source:
         The conversion.
 
     Raises:
-        ValueError: naming the keys that no rule knows, or two keys that mean the same.
+        ValueError: naming keys that no rule matches, or two keys for the same weight.
     """
     result, renamed, dropped, unknown = {}, {}, {}, []
     for key, value in state_dict.items():
@@ -106,7 +105,7 @@ def _look_up(key: str, rules: Pairs, drops: Pairs) -> tuple[str | None, str | No
 
 
 def _plain_names(key: str) -> Iterator[str]:
-    """The key, without wrappers, and then without what stands around an encoder."""
+    """The key without wrappers, then also without the prefix of an encoder."""
     yield key
     name = _WRAPPERS.sub('', key)
     while True:

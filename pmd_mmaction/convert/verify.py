@@ -1,4 +1,4 @@
-"""Source and result of a conversion on the same random clip, each in its own implementation."""
+"""Runs source and result of a conversion on one clip, each in its own implementation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TOLERANCE = 1e-3
 
 
 def check_verifiable(source: str, options: Options) -> None:
-    """Refuses ``--verify`` where nothing could be compared.
+    """Refuses ``--verify`` where there is nothing to compare with.
 
     Args:
         source: name of the source format.
         options: the conversion's options.
 
     Raises:
-        ValueError: saying why.
+        ValueError: with the reason.
     """
     if source in ('videomae', 'mvd'):
         raise ValueError(
@@ -102,7 +102,7 @@ def _image_size(state: Mapping[str, Tensor]) -> int:
 def timm_outputs(
     state: Mapping[str, Tensor], num_heads: int | None, images: Tensor
 ) -> dict[str, Tensor]:
-    """What timm makes of images.
+    """Output of timm's model for images.
 
     Args:
         state: weights of a timm ViT.
@@ -150,7 +150,7 @@ def timm_outputs(
 def mmaction_outputs(
     state: Mapping[str, Tensor], clip: ClipSize, num_heads: int | None, frames: Tensor
 ) -> dict[str, Tensor]:
-    """What MMAction2's own ``VisionTransformer`` makes of the frames.
+    """Output of MMAction2's own ``VisionTransformer`` for frames.
 
     Args:
         state: weights in the common form, with positions.
@@ -197,7 +197,7 @@ def mmaction_outputs(
 
 
 def huggingface_outputs(path: Path, frames: Tensor, trust_code: bool) -> dict[str, Tensor]:
-    """What transformers makes of the frames.
+    """Output of transformers' model for frames.
 
     Args:
         path: folder or weights file beside a ``config.json``.

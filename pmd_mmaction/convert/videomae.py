@@ -1,4 +1,4 @@
-"""The own checkpoints of VideoMAE, of the methods built on its code, and of MVD."""
+"""Original checkpoints of VideoMAE, of the methods built on its code, and of MVD."""
 
 from typing import Mapping
 

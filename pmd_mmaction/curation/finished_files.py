@@ -1,4 +1,4 @@
-"""What a long job over many files has done, so that it can go on."""
+"""Records the finished files of a long job, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Journal:
     """A file with one JSON line per finished item; a line cut off by a crash does not count.
 
     Args:
-        path: the file; it is made if it does not exist.
-        settings: what the results depend on. Results under other settings are not used again.
+        path: the file; it is created if it does not exist.
+        settings: settings that the results depend on; results of other settings are not reused.
 
     Raises:
-        ValueError: if the file is no journal.
+        ValueError: if the file is not a journal.
     """
 
     def __init__(self, path: Path, settings: dict) -> None:
@@ -41,7 +41,7 @@ class Journal:
         return self._results.get(key)
 
     def add(self, key: str, result: dict) -> None:
-        """Notes a result; a kill of the process after this cannot undo it."""
+        """Records a result; it survives if the process is killed afterwards."""
         self._results[key] = result
         entry = dict(key=key, settings=self._settings, result=result)
         self._file.write(json.dumps(entry).encode() + b'\n')

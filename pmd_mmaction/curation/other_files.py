@@ -1,4 +1,4 @@
-"""Files beside the videos of a folder that are not named as videos."""
+"""Files in a folder of videos that are not named as videos."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NO_VIDEOS = ('application/', 'audio/', 'font/', 'image/', 'text/')
 
 
 def describe_other_files(others: list[Path], jobs: int, timeout: float) -> tuple[str, bool]:
-    """Says which files were not looked at, and whether videos are among them.
+    """Reports which files were skipped, and whether videos are among them.
 
     Files whose suffix tells of text, pictures, sound and the like are only counted; others are
     opened.
 
     Args:
-        others: of :func:`scan_folder`.
-        jobs: processes.
+        others: the other files found by :func:`scan_folder`.
+        jobs: number of processes.
         timeout: seconds per file.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Whether a file is a video that a training can read."""
+"""Checks whether training can read a video file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pmd_mmaction.transforms.video_transforms import READERS
 
 
 class VideoReport(NamedTuple):
-    """What is known of a file.
+    """The result of a check.
 
     Attributes:
-        problem: a few words, or None if a training can read it.
-        detail: the decoder's message or the numbers behind the problem; without a problem what
-            the header says wrongly, or nothing.
-        frames: frames that were decoded, or that the reader counts where all were not decoded.
+        problem: a few words, or None if training can read the file.
+        detail: the decoder's message or the numbers behind the problem; without a problem, what
+            is wrong in the header, or nothing.
+        frames: number of decoded frames, or the reader's count if not all were decoded.
     """
 
     problem: str | None
@@ -33,14 +33,14 @@ def check_video(
     tolerance: float = 0.02,
     reader: str = 'pyav',
 ) -> VideoReport:
-    """Opens a video as a training does and decodes it.
+    """Opens a video as training does, and decodes it.
 
     Args:
         path: the file.
         min_frames: a video with fewer frames is too short.
         decode: decode every frame, and read some with the reader; otherwise it is only opened.
-        tolerance: share of the length by the header that may be missing, at least two frames.
-        reader: of the training, ``'pyav'`` or ``'decord'``, as in ``VideoInit``.
+        tolerance: fraction of the length in the header that may be missing, at least two frames.
+        reader: reader used in training, ``'pyav'`` or ``'decord'``, as in ``VideoInit``.
 
     Returns:
         The report. ``problem`` is one of: missing, no permission, cannot be opened, empty,
@@ -70,7 +70,7 @@ def check_video(
 
 
 def _check_file(path: str) -> VideoReport | None:
-    """What can be told without a decoder."""
+    """Checks that need no decoder."""
     try:
         refuse_special_file(path)
         with open(path, 'rb') as file:
@@ -87,7 +87,7 @@ def _check_file(path: str) -> VideoReport | None:
 
 
 def _decode(decoding: WatchedDecoding) -> list[int]:
-    """Decodes all; gives a frame that a reader reaches fast, by a key frame and by leaps."""
+    """Decodes all frames; returns frames to read: one near a key frame, and some far apart."""
     key = 0
     for frame in decoding:
         if frame.key_frame:
@@ -96,7 +96,7 @@ def _decode(decoding: WatchedDecoding) -> list[int]:
 
 
 def _read(path: str, reader: str, sample: list[int], count: int | None) -> VideoReport:
-    """What the reader of the training makes of a file whose frames were counted."""
+    """Checks the reader used in training on a file whose frames were counted."""
     try:
         with READERS[reader](path) as video:
             frames = len(video)

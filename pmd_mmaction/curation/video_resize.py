@@ -1,4 +1,4 @@
-"""A smaller H.264 copy of a video, for a training that decodes it again and again."""
+"""A smaller H.264 copy of a video, which is faster to decode in training."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _MAX_REORDER = 16  # frames by which a codec may shift one; the limit of H.264 a
 
 
 class ResizeSettings(NamedTuple):
-    """How the copy is made.
+    """Settings of the copy.
 
     Attributes:
         short_side: pixels of the shorter side; smaller videos keep their size.
         crf: quality of libx264, lower is better.
         preset: speed of libx264.
-        gop: frames from one key frame to the next; seeking decodes half of them on average.
+        gop: frames between key frames; seeking decodes half of them on average.
     """
 
     short_side: int = 320
@@ -36,7 +36,7 @@ class ResizeSettings(NamedTuple):
 
 
 def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Width and height of the copy: even numbers as H.264 needs them, never enlarged."""
+    """Width and height of the copy: even, as H.264 needs, and never enlarged."""
     short = min(width, height)
     new = min(short, short_side)
     return max(2, width * new // short // 2 * 2), max(2, height * new // short // 2 * 2)
@@ -45,19 +45,19 @@ def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
     """Writes the copy: no sound, the same frames in the same order at the same times, upright.
 
-    The first frame is at 0, the colours mean what they meant. The file appears under its name when
-    it is complete and on the disk.
+    The first frame is at time 0, and colours are kept. The file gets its name only once it is
+    complete and on disk.
 
     Args:
         paths: the video, and the ``.mp4`` file to write.
-        settings: how.
+        settings: settings of the copy.
 
     Returns:
         The number of frames.
 
     Raises:
-        ValueError: if there is no video in it, if it is damaged (:class:`WatchedDecoding`), or if
-            the copy has another number of frames.
+        ValueError: if the file has no video, is damaged (:class:`WatchedDecoding`), or the copy
+            has a different number of frames.
         av.FFmpegError: if it cannot be decoded.
     """
     source, target = paths
@@ -85,7 +85,7 @@ def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
 def _copy(
     decoding: WatchedDecoding, writer: av.container.OutputContainer, settings: ResizeSettings
 ) -> None:
-    """Decodes, turns, scales and encodes every frame."""
+    """Decodes, rotates, scales and encodes every frame."""
     frames = iter(decoding)
     first = next(frames, None)
     if first is None:

@@ -1,4 +1,4 @@
-"""Smaller, upright frames without a detour through RGB."""
+"""Scales and rotates frames without converting them to RGB."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _RGB, _RESERVED, _UNSPECIFIED, _BT601 = 0, 3, 2, 6  # matrices, as in ITU-T H.27
 
 
 class Colours(NamedTuple):
-    """What numbers in a video mean as colours: code points of ITU-T H.273, 2 if not said.
+    """How a video encodes colours: code points of ITU-T H.273, 2 if unspecified.
 
     Attributes:
         matrix: from RGB to YUV.
-        range: 1 for limited, 2 for full, 0 if not said (then limited).
-        primaries: of the colours.
-        transfer: from light to numbers.
+        range: 1 for limited, 2 for full, 0 if unspecified (then limited).
+        primaries: colour primaries.
+        transfer: transfer characteristics.
     """
 
     matrix: int
@@ -33,7 +33,7 @@ class Colours(NamedTuple):
 
 
 class YUVScaler:
-    """Scales frames, turns and mirrors them as the display matrix says, and keeps their colours.
+    """Scales frames, rotates and mirrors them by the display matrix, and keeps their colours.
 
     All frames get the size that the first one needs, also where the picture changes its size. The
     numbers of YUV pictures are scaled, not converted; more than 8 bits and finer chroma become
@@ -43,11 +43,11 @@ class YUVScaler:
     Args:
         first: the first frame of a video.
         codec: its decoder, which knows the primaries and the transfer.
-        size: width and height for the first frame as it is stored, even numbers.
+        size: width and height of the scaled first frame before rotation, even numbers.
 
     Attributes:
-        size: width and height of the frames that come out.
-        colours: of these frames.
+        size: width and height of the output frames.
+        colours: colours of the output frames.
     """
 
     def __init__(

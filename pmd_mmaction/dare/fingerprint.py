@@ -1,4 +1,4 @@
-"""Fingerprint that ties a difficulty table to the data set whose videos its rows stand for."""
+"""Fingerprint that ties a difficulty table to its data set."""
 
 from __future__ import annotations
 
@@ -29,12 +29,27 @@ def dataset_fingerprint(
     if isinstance(names, (str, bytes)):
         raise TypeError('names must be an iterable of file names, got a single string')
     digest, count = hashlib.sha256(), 0
+    below = None if root is None else PurePath(root).as_posix() + '/'
     for name in names:
-        encoded = _relative(name, root).encode('utf-8', 'surrogateescape')
+        name = name if _is_plain(name, below) else _relative(name, root)
+        encoded = name.removeprefix(below or '').encode('utf-8', 'surrogateescape')
         # The length keeps ("ab", "c") and ("a", "bc") apart.
         digest.update(len(encoded).to_bytes(8, 'little') + encoded)
         count += 1
     return {'num_videos': count, 'sha256': digest.hexdigest()}
+
+
+def _is_plain(name: str | os.PathLike, below: str | None) -> bool:
+    """Whether a name lies below the root, or there is none, and a path would change nothing."""
+    return (
+        os.sep == '/'
+        and isinstance(name, str)
+        and (below is None or name.startswith(below))
+        and '//' not in name
+        and '/./' not in name
+        and not name.startswith('./')
+        and not name.endswith(('/', '/.'))
+    )
 
 
 def _relative(name: str | os.PathLike, root: str | os.PathLike | None) -> str:

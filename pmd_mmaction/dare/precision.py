@@ -1,4 +1,4 @@
-"""Which smoothing factor a number format of the table can carry."""
+"""Smoothing factors that a number format of the table supports."""
 
 from __future__ import annotations
 

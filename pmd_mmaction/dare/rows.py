@@ -1,4 +1,4 @@
-"""New values of whole rows: what ranks send to each other and the table stores.
+"""New values of whole rows, as ranks exchange them and the table stores them.
 
 A row holds one number per (teacher, patch) in the table's own format, and NaN where the patch was
 not masked. So a row needs no index beside it, is scattered on the device that has the losses, and
@@ -20,15 +20,15 @@ def pack_rows(
 ) -> torch.Tensor:
     """Rows of some clips from the losses of their masked patches.
 
-    Values beyond the range of the table's dtype (65504 for float16) become its limit; those that
-    are not finite become infinite, for `infinite_rows` to find. Looks at shapes only, so that
-    nobody waits for the device: whose patches do not come from a mask calls `check_patches` first.
+    Values beyond the range of the table's dtype (65504 for float16) are clamped; non-finite ones
+    become infinite, for `infinite_rows` to find. Only shapes are checked, so that the host does not
+    wait for the device: call `check_patches` first if the patches do not come from a mask.
 
     Args:
         masked_index: Masked patches of each clip, (B, M), integer, in [0, patches), each at most
             once in its row.
         smoothed: Their smoothed losses, (B, teachers, M), floating, on the same device.
-        layout: Of the table.
+        layout: Layout of the table.
 
     Returns:
         (B, teachers, patches) in the table's dtype, on the same device, NaN where not masked.
@@ -55,16 +55,16 @@ def pack_rows(
 
 
 def check_patches(masked_index: torch.Tensor, batch: int, num_patches: int) -> None:
-    """Refuses patches that a table has not, and those named twice; reads them from the device.
+    """Refuses patches outside the table and duplicates; reads them from the device.
 
     Args:
         masked_index: Masked patches of each clip, (B, M), integer.
-        batch: B.
-        num_patches: Of the table.
+        batch: Number of clips B.
+        num_patches: Number of patches of the table.
 
     Raises:
         TypeError: If the patches are not integers.
-        IndexError: If a patch lies outside of the table.
+        IndexError: If a patch is outside the table.
         ValueError: If the shape is wrong or a row names a patch twice.
     """
     _check_form(masked_index, batch)
@@ -91,7 +91,7 @@ def check_finite(
 
     Args:
         videos: Sample index of each row, length B.
-        infinite: Which rows are, (B,) bool, on the host, see `infinite_rows`.
+        infinite: Which rows are infinite, (B,) bool, on the host, see `infinite_rows`.
 
     Raises:
         ValueError: Naming the first such video.

@@ -145,7 +145,7 @@ def _reserve(fd: int, path: Path, size: int) -> None:
 
 
 def _no_space(path: Path, size: int) -> OSError:
-    """The error that says what is needed, what is there and what to do."""
+    """The error, with the space needed, the space available and the remedy."""
     free = shutil.disk_usage(path.parent).free
     return OSError(
         errno.ENOSPC,

@@ -1,4 +1,4 @@
-"""The file in which a difficulty table outlives the run.
+"""File format in which a difficulty table is saved.
 
 Layout, all numbers little-endian:
 
@@ -40,14 +40,14 @@ _DAMAGED = 'The file is damaged: resume from an earlier checkpoint with its own 
 
 @dataclass(frozen=True)
 class TableFileInfo:
-    """What a table file says of itself.
+    """Header and digest of a table file.
 
     Attributes:
         layout: Size and number format of the table.
         fingerprint: Fingerprint of the data set, see `dataset_fingerprint`.
-        counters: Whatever the writer wanted to remember, for instance the epoch.
+        counters: Other values stored by the writer, for instance the epoch.
         digest: SHA-256 of the file, 64 hex digits.
-        header_bytes: Where the arrays begin.
+        header_bytes: Offset of the arrays.
     """
 
     layout: TableLayout
@@ -66,7 +66,7 @@ def save(
     """Writes a table to a file, atomically: after a crash the old file or the new one is there.
 
     Args:
-        table: The table; nobody may write to it meanwhile.
+        table: The table; it must not be written to meanwhile.
         path: The file to create or to replace.
         fingerprint: Fingerprint of the data set, JSON-compatible.
         counters: Anything else to remember, JSON-compatible.
@@ -105,13 +105,13 @@ def load(
     """Fills a table from a file; the table is changed only if the whole file has been verified.
 
     Args:
-        table: The table to fill, of the same layout; nobody may use it meanwhile.
+        table: The table to fill, of the same layout; it must not be used meanwhile.
         path: The file.
         expected_digest: The digest that `save` returned, if known.
         expected_fingerprint: Fingerprint of the data set in use, if it is to be compared.
 
     Returns:
-        What the file says of itself.
+        Header and digest of the file.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -129,7 +129,7 @@ def load(
 
 
 def inspect(path: str | os.PathLike) -> TableFileInfo:
-    """Reads what a table file says of itself, quickly: the digest is reported, not verified.
+    """Reads header and digest of a table file quickly, without verifying the digest.
 
     Args:
         path: The file.
@@ -210,7 +210,7 @@ def _check_expected(
 
 
 def _check_digest(file: BinaryIO, info: TableFileInfo, path: str | os.PathLike) -> None:
-    """Raises if the bytes of the file are not those that its digest was made of."""
+    """Raises if the bytes of the file do not match its digest."""
     digest = hashlib.sha256()
     file.seek(0)
     remaining = info.header_bytes + info.layout.nbytes

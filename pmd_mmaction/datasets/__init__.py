@@ -1,4 +1,4 @@
-"""Data sets that MMAction2 lacks, and their lists."""
+"""Data sets that MMAction2 lacks, and their list files."""
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.path_list import (

@@ -1,4 +1,4 @@
-"""Another video in the place of one that cannot be read."""
+"""Substitution of videos that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from typing import Any
 
 import torch
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, checked
 from pmd_mmaction.functional import derive_seed
 
 
 class SubstituteBadVideos:
-    """Mixin for MMAction2's data sets of videos; it comes before them in the bases.
+    """Mixin for MMAction2's video data sets; it comes first among the base classes.
 
-    A video whose pipeline raises an error is bad. While substitution is on, another video of
-    the data set takes its place: a function of (seed, epoch, index, attempt), so a resumed run
-    takes the same ones. The substitute is a sample of its own, with its own ``sample_idx`` and
-    label, and tells in the metainfo ``bad_videos`` what it stands for, as pairs (file name,
-    reason). The pipeline has to end with ``PackActionInputs``.
+    A video is bad if its pipeline raises an error. While substitution is on, another video of
+    the data set takes its place, chosen by (seed, epoch, index, attempt), so a resumed run
+    chooses the same ones. The substitute has its own ``sample_idx`` and label; its metainfo
+    ``bad_videos`` lists the videos that it replaces, as pairs (file name, reason). The pipeline
+    has to end with ``PackActionInputs``.
 
-    ``BadVideoHook`` switches substitution on, so that no video is replaced unless somebody reads
-    what is told. Otherwise, and always with ``test_mode=True``, a bad video is an error that
-    names the file.
+    ``BadVideoHook`` switches substitution on, so that no video is replaced without being
+    reported. Otherwise, and always with ``test_mode=True``, a bad video is an error that names
+    the file.
 
     Args:
-        *args: of the data set.
-        max_substitutes: how many videos to try in the place of a bad one; it replaces
-            MMEngine's ``max_refetch``.
-        **kwargs: of the data set.
+        *args: arguments of the data set.
+        max_substitutes: number of videos to try in place of a bad one; replaces MMEngine's
+            ``max_refetch``.
+        **kwargs: arguments of the data set.
 
     Raises:
         ValueError: for a negative ``max_substitutes``.
     """
 
-    def __init__(self, *args: Any, max_substitutes: int = 10, **kwargs: Any) -> None:
-        arguments.require_whole(self, 0, max_substitutes=max_substitutes)
+    @checked
+    def __init__(self, *args: Any, max_substitutes: Count = 10, **kwargs: Any) -> None:
         self.max_substitutes = max_substitutes
         # Shared memory, since persistent workers keep the data set they were started with.
         self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
         super().__init__(*args, max_refetch=0, **kwargs)
 
     def substitute_bad_videos(self, seed: int, epoch: int) -> None:
-        """Switches substitution on for an epoch, also in workers that run already."""
+        """Switches substitution on for an epoch, also in workers that are already running."""
         self._seed_and_epoch.copy_(torch.tensor([seed, epoch]))
 
     def __getitem__(self, idx: int) -> dict | list[dict]:
@@ -71,7 +71,7 @@ class SubstituteBadVideos:
 
 
 def _reason(error: Exception) -> str:
-    """Kind and first line of an error; decord's messages hold a stack trace."""
+    """Type and first line of an error; decord's messages contain a stack trace."""
     lines = str(error).strip().splitlines() or ['']
     return f'{type(error).__name__}: {lines[0][:200]}'
 

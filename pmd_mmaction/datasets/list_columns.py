@@ -1,4 +1,4 @@
-"""The columns of a list file: a path alone, or a path and a label."""
+"""Columns of a list file: a path, or a path and a label."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ListLine(NamedTuple):
     """One line of a list.
 
     Attributes:
-        number: of the line, from 1.
-        path: as written.
-        label: None in a list without labels.
+        number: line number, from 1.
+        path: path as written.
+        label: the label; None in a list without labels.
     """
 
     number: int
@@ -32,15 +32,15 @@ class ListLine(NamedTuple):
 
 
 def read_columns(lines: Iterable[str], exists: Callable[[str], bool]) -> list[ListLine]:
-    """Tells paths and labels apart; empty lines do not count.
+    """Separates paths and labels; empty lines are ignored.
 
-    If every line ends with white space and a whole number, these are labels, unless all the whole
-    lines exist. Otherwise every whole line is a path, which may hold spaces; lines that look like
-    a list of labels gone wrong are refused.
+    If every line ends with white space and an integer, these are labels, unless all complete
+    lines exist as files. Otherwise every complete line is a path, which may contain spaces; lines
+    that look like a malformed list of labels are refused.
 
     Args:
-        lines: of the list.
-        exists: whether a path is there; what exists as it is written is a path.
+        lines: lines of the list.
+        exists: whether a path exists; a line that exists as a file is a path.
 
     Raises:
         ValueError: naming the first line with another separator or number of columns, a header,
@@ -65,17 +65,17 @@ def read_columns(lines: Iterable[str], exists: Callable[[str], bool]) -> list[Li
 
 
 def _trim(line: str, exists: Callable[[str], bool]) -> str:
-    """The line without white space around it, unless that belongs to the name of a file."""
+    """The line without surrounding white space, unless that is part of a file name."""
     return line if line == line.strip() or exists(line) else line.strip()
 
 
 def _is_labelled(path: str, match: re.Match, exists: Callable[[str], bool]) -> bool:
-    """Whether the number at the end is a label and not a part of the name."""
+    """Whether the number at the end is a label rather than part of the name."""
     return not exists(path) and _columns_after(match[1], exists) is None
 
 
 def _columns_after(path: str, exists: Callable[[str], bool]) -> str | None:
-    """What follows the name of a video, as in ``a.mp4,0`` or ``a.mp4 117``."""
+    """The text after the name of a video, as in ``a.mp4,0`` or ``a.mp4 117``."""
     if is_named_as_video(path):
         return None
     match = _NAME_AND_MORE.fullmatch(path) or _LABELLED.fullmatch(path)
@@ -108,7 +108,7 @@ def _refuse_mixture(lines: list[ListLine], labelled: set[int]) -> None:
 
 
 def _refuse_header(lines: list[ListLine], exists: Callable[[str], bool]) -> None:
-    """Refuses a first line that is no video where all others are named as such."""
+    """Refuses a first line that is not a video if all others are named as videos."""
     first, *others = [line.path for line in lines] or ['']
     if others and not is_named_as_video(first) and all(map(is_named_as_video, others)):
         if not exists(first):

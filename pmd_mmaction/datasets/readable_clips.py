@@ -1,4 +1,4 @@
-"""Clips of videos of which some may be broken."""
+"""Clips of videos, some of which may be unreadable."""
 
 from typing import Sequence
 
@@ -9,7 +9,7 @@ from pmd_mmaction.datasets.path_list import NO_LABEL
 
 
 class ReadableClips(Dataset):
-    """Clips of videos; one that cannot be read gives the reason instead.
+    """Clips of videos; an unreadable video gives the reason instead.
 
     Args:
         paths: the videos.

@@ -10,7 +10,7 @@ import numpy as np
 from mmaction.datasets.repeat_aug_dataset import get_type
 from mmaction.registry import DATASETS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.datasets.path_list import PathListDataset
 
 DECODING_STEPS = {'VideoDecode': 'VideoInit', 'DecordDecode': 'DecordInit'}
@@ -18,42 +18,41 @@ DECODING_STEPS = {'VideoDecode': 'VideoInit', 'DecordDecode': 'DecordInit'}
 
 @DATASETS.register_module()
 class RepeatAugPathListDataset(PathListDataset):
-    """Repeated augmentation with the lists, the readers and the care of :class:`PathListDataset`.
+    """Repeated augmentation with the lists, readers and checks of :class:`PathListDataset`.
 
-    A video is opened and decoded once and gives ``num_repeats`` clips, with the same
-    ``sample_idx``. Each is drawn as :class:`PathListDataset` would draw it: it samples frames,
-    crops and flips of its own. Needs ``collate_fn=dict(type='repeat_pseudo_collate')``; the batch
-    size of the data loader counts videos.
+    A video is opened and decoded once and gives ``num_repeats`` clips with the same
+    ``sample_idx``. Each is drawn as :class:`PathListDataset` would draw it, with its own frames,
+    crop and flip. Needs ``collate_fn=dict(type='repeat_pseudo_collate')``; the batch size of the
+    data loader counts videos.
 
     The pipeline opens the file (``VideoInit``), samples frames in the step before ``VideoDecode``,
-    and goes on per clip after it (or MMAction2's ``DecordInit`` and ``DecordDecode``). What comes
-    before the sampling runs once per video: ``SeedAugmentation`` belongs there, and from its one
-    seed the clips draw one after the other.
+    and continues per clip after it (or MMAction2's ``DecordInit`` and ``DecordDecode``). Steps
+    before the sampling run once per video: ``SeedAugmentation`` belongs there, and the clips draw
+    from its seed one after the other.
 
     Args:
-        ann_file: the list.
+        ann_file: the list file.
         pipeline: transforms.
         num_repeats: clips per video.
         sample_once: all clips of a video show the same frames.
-        **options: the parent's.
+        **options: options of :class:`PathListDataset`.
 
     Raises:
-        ValueError: if the pipeline has no such steps, or ``num_repeats`` is below 1.
+        ValueError: if the pipeline lacks these steps, or ``num_repeats`` is below 1.
     """
 
-    OPTIONS = (*PathListDataset.OPTIONS, 'num_repeats', 'sample_once')
+    OPTIONS = PathListDataset.OPTIONS | dict(num_repeats=Whole, sample_once=bool)
 
+    @checked
     def __init__(
         self,
         ann_file: str,
         pipeline: Sequence[dict | Callable],
-        num_repeats: int = 4,
+        num_repeats: Whole = 4,
         sample_once: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(ann_file, pipeline, **options)
-        arguments.require_whole(self, num_repeats=num_repeats)
-        arguments.require_flag(self, sample_once=sample_once)
         self.num_repeats = num_repeats
         self.sample_once = sample_once
         self._decode = _find_decoding([get_type(step) for step in self.pipeline.transforms])
@@ -89,12 +88,12 @@ class RepeatAugPathListDataset(PathListDataset):
 
 
 def _without_reader(video: dict) -> dict:
-    """A copy that a transform may change; the open file stays where it is."""
+    """A copy that a transform may modify; the open file is not part of it."""
     return {key: value for key, value in video.items() if key != 'video_reader'}
 
 
 def _find_decoding(names: list[str]) -> int:
-    """Where the pipeline decodes."""
+    """Index of the decoding step in the pipeline."""
     for position, name in enumerate(names):
         if DECODING_STEPS.get(name) in names[: max(0, position - 1)]:
             return position

@@ -1,4 +1,4 @@
-"""Names of files that are videos."""
+"""File suffixes of videos."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ VIDEO_SUFFIXES = (
 
 
 def is_named_as_video(name: str) -> bool:
-    """Whether a name ends as those of videos do, in capitals or not."""
+    """Whether a name has the suffix of a video, in upper or lower case."""
     return name.lower().endswith(VIDEO_SUFFIXES)
 
 

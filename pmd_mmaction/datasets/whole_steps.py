@@ -6,17 +6,17 @@ from itertools import islice
 from mmaction.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler, Sampler
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 
 
 @DATA_SAMPLERS.register_module()
 class WholeStepBatchSampler(BatchSampler):
-    """Leaves out the last batches of an epoch that would not make a step, as MVD does.
+    """Drops the last batches of an epoch that do not complete a step, as MVD does.
 
-    Batches are whole, too (``drop_last``). Other videos are left out in every epoch.
+    Incomplete batches are dropped, too (``drop_last``). Different videos are dropped in each epoch.
 
     Args:
-        sampler: of the videos. The Runner fills it in.
+        sampler: sampler of the videos. The Runner fills it in.
         batch_size: videos per batch. The Runner fills it in.
         accumulative_counts: batches per optimiser step, as in ``optim_wrapper``.
 
@@ -24,10 +24,8 @@ class WholeStepBatchSampler(BatchSampler):
         ValueError: for an invalid number.
     """
 
-    def __init__(self, sampler: Sampler, batch_size: int, accumulative_counts: int) -> None:
-        arguments.require_whole(
-            self, batch_size=batch_size, accumulative_counts=accumulative_counts
-        )
+    @checked
+    def __init__(self, sampler: Sampler, batch_size: Whole, accumulative_counts: Whole) -> None:
         super().__init__(sampler, batch_size, drop_last=True)
         self.accumulative_counts = accumulative_counts
 

@@ -1,4 +1,4 @@
-"""Whether a machine, its installation and a config can carry a training."""
+"""Checks whether a machine, its installation and a config are ready for training."""
 
 from pmd_mmaction.diagnosis.config import examine_config
 from pmd_mmaction.diagnosis.environment import examine_environment

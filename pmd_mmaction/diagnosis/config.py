@@ -1,4 +1,4 @@
-"""What a config needs: files, weights, memory, disk."""
+"""Checks what a config needs: files, weights, memory, disk."""
 
 import itertools
 import math
@@ -21,26 +21,27 @@ from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
 from pmd_mmaction.diagnosis.keys import count, examine_keys
 from pmd_mmaction.diagnosis.loading import examine_loading
+from pmd_mmaction.diagnosis.teacher_files import ELSE, command_for
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.hooks.check_labels_hook import NO_LABEL, find_strange_labels
 from pmd_mmaction.storage.digest import sha256_of
+from pmd_mmaction.teacher_configs import find_teachers
 
 PACKAGE = __name__.partition('.')[0]
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # As in published names: name-0123abcd.pth
 HASH_IN_NAME = re.compile(r'-([a-f0-9]{8,})\.\w+$')
 MOMENTS = 3  # weights and AdamW's two moments, of every trained parameter
-TEACHERS = 'docs/model_zoo.md tells where to get teachers and how to convert them'
 
 
 def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Finding]:
-    """Everything a training would find out later.
+    """Finds the problems that training would run into later.
 
     Args:
-        cfg: the config of a training.
-        entries: videos of each list that are looked for.
-        gpus: ranks of each node.
+        cfg: a training config.
+        entries: number of videos of each list to look for.
+        gpus: ranks per node.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     yield from examine_keys(cfg)
@@ -54,11 +55,12 @@ def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Fi
         except Exception as error:  # a config may hold anything
             yield Finding(name, 'error', first_line(error), 'change the config as it says')
     missing = []
-    for key in ('image_teacher', 'video_teacher'):
-        path = _dict(cfg.model.get(key)).get('checkpoint')
+    for name, teacher in find_teachers(cfg.model).items():
+        path = teacher.config.get('checkpoint')
         if isinstance(path, str):  # building the model tells of anything else
-            finding = examine_weights(f'{key} file', path)
-            missing += [key] if finding.level == 'error' else []
+            remedy = command_for(teacher.config.get('type'), path)
+            finding = examine_weights(f'{teacher.argument} file', path, remedy)
+            missing += [name] if finding.level == 'error' else []
             yield finding
     if cfg.get('load_from'):
         yield examine_weights('load_from', cfg.load_from)
@@ -73,12 +75,18 @@ def examine_config(cfg: Config, entries: int = 20, gpus: int = 1) -> Iterator[Fi
         yield from examine_loading(cfg.train_dataloader, videos, gpus, table)
 
 
-def examine_weights(subject: str, path: str) -> Finding:
-    """Whether a file of weights is there, can be read and is the one that its name says."""
+def examine_weights(subject: str, path: str, remedy: str = ELSE) -> Finding:
+    """Checks that a weight file exists, can be read and matches the hash in its name.
+
+    Args:
+        subject: name of the finding.
+        path: of the file, or its URL.
+        remedy: what to do if it does not exist.
+    """
     if '://' in path:
         return Finding(subject, 'ok', f'{path} is downloaded when the model is built')
     if not Path(path).is_file():
-        return Finding(subject, 'error', f'{path} does not exist', TEACHERS)
+        return Finding(subject, 'error', f'{path} does not exist', remedy)
     digest = sha256_of(Path(path))
     named = HASH_IN_NAME.search(path)
     if named and not digest.startswith(named[1]):
@@ -97,13 +105,13 @@ def examine_weights(subject: str, path: str) -> Finding:
 def examine_list(
     subject: str, dataset: dict, entries: int, classes: int | None = None
 ) -> tuple[Finding, int]:
-    """Whether a list names videos, the first of them exist and all labels are classes.
+    """Checks that a list has videos, that the first of them exist and that labels are classes.
 
     Args:
         subject: name of the finding.
         dataset: config of the data set.
-        entries: videos that are looked for.
-        classes: of the model's head; None: labels do not matter.
+        entries: number of videos to look for.
+        classes: number of classes of the head; None: labels are not checked.
 
     Returns:
         The finding, and the number of videos.
@@ -135,10 +143,10 @@ def examine_list(
 def _examine_model(
     cfg: Config, missing: list[str], videos: int, hooks: list[Hook], gpus: int
 ) -> Generator[Finding, None, int]:
-    """The model and its files; returns the bytes of its table in shared memory."""
+    """Checks the model and its files; returns the bytes of its table in shared memory."""
     model_cfg = cfg.model.to_dict()
-    for key in missing:  # told already; what else is wrong?
-        model_cfg[key]['checkpoint'] = None
+    for name in missing:  # reported already; look for further problems
+        find_teachers(model_cfg)[name].config['checkpoint'] = None
     try:
         model = MODELS.build(model_cfg)
     except Exception as error:  # a config may hold anything
@@ -160,7 +168,7 @@ def _examine_model(
 
 
 def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
-    """Whether one of the places for the shared table has the space."""
+    """Checks that one of the directories for the shared table has enough space."""
     places = [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
     places = [place for place in places if Path(place).is_dir()]
     free = {place: shutil.disk_usage(place).free for place in places}
@@ -175,7 +183,7 @@ def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
 
 
 def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
-    """Whether the checkpoints that are kept fit on the disk."""
+    """Checks that the kept checkpoints fit on the disk."""
     hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
     kept = count(hook.get('max_keep_ckpts'), 0)
     if kept < 1:
@@ -193,7 +201,7 @@ def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
 
 
 def _epochs(cfg: Config) -> int:
-    """Epochs of the run, said by itself or by its phases; 1 where neither can be read."""
+    """Epochs of the run, from max_epochs or the phases; 1 if neither can be read."""
     given = _dict(cfg.get('train_cfg')).get('max_epochs')
     for _, hook in () if given else _hook_configs(cfg):
         if hook.get('type') == 'ProgressivePhaseHook':
@@ -205,7 +213,7 @@ def _epochs(cfg: Config) -> int:
 
 
 def _datasets(cfg: dict | None) -> Iterator[dict]:
-    """The data sets with a list of videos, also under wrappers."""
+    """The data sets with a list of videos, also inside wrappers."""
     cfg = _dict(cfg)
     if cfg.get('ann_file'):
         yield cfg
@@ -227,5 +235,5 @@ def _hook_configs(cfg: Config) -> Iterator[tuple[str, Mapping]]:
 
 
 def _dict(part: object) -> Mapping:
-    """A part of a config, or an empty one where something else is written."""
+    """A part of a config, or an empty dict if it is something else."""
     return part if isinstance(part, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The installation and the machine."""
+"""Checks of the installation and the machine."""
 
 import shutil
 import sys
@@ -14,10 +14,10 @@ from pmd_mmaction import compat
 from pmd_mmaction.diagnosis.finding import Finding, in_gb, judge
 
 PACKAGE = 'pmd-mmaction'
-# mmengine and mmaction2 are checked when the plugin is imported; these say which versions.
+# mmengine and mmaction2 are checked at import of the plugin; here their versions are listed.
 STACK = ('mmengine', 'mmaction2')
 SHARED_MEMORY = Path('/dev/shm')
-# What workers of the data loaders need there at the least; a container's default is 64 MB.
+# The minimum for data loader workers; a container's default is 64 MB.
 MIN_SHARED_BYTES = 10**9
 
 
@@ -54,7 +54,7 @@ def examine_environment() -> Iterator[Finding]:
 
 
 def examine_requirements(installed: dict[str, str]) -> Iterator[Finding]:
-    """Versions of what the package declares.
+    """Checks the versions of the declared requirements.
 
     Args:
         installed: name of a distribution, in lower case, to its version.
@@ -101,7 +101,9 @@ def examine_duplicates(installed: dict[str, str]) -> Iterator[Finding]:
     ):
         found = ', '.join(f'{name} {installed[name]}' for name in sorted(words)) or 'not installed'
         few = len(words) == 1 or (subject == 'decord' and not words)  # PyAV reads videos too
-        yield judge(subject, few, found, remedy)
+        # mmengine and mmaction2 bring two builds of OpenCV, which were imported just now.
+        bad = 'warning' if subject == 'OpenCV' and words else 'error'
+        yield judge(subject, few, found, remedy, bad)
 
 
 def examine_devices() -> Iterator[Finding]:
@@ -122,7 +124,7 @@ def examine_devices() -> Iterator[Finding]:
 
 
 def examine_backend(name: str, remedy: str) -> Finding:
-    """Whether a group of one process can be made and sums a tensor."""
+    """Checks that a process group of one can be created and sums a tensor."""
     if distributed.is_initialized():
         return Finding(name, 'ok', 'a process group exists already')
     try:

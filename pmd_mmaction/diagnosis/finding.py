@@ -1,4 +1,4 @@
-"""What an examination gives."""
+"""Result of a check."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ class Finding(NamedTuple):
     """One line of the report.
 
     Attributes:
-        subject: what was looked at.
-        level: ``'ok'``, ``'warning'`` (a training starts, but) or ``'error'``.
-        found: what was seen.
+        subject: what was checked.
+        level: ``'ok'``, ``'warning'`` (training can start) or ``'error'``.
+        found: what was found.
         remedy: what to do; empty if all is well.
     """
 
@@ -25,10 +25,10 @@ def judge(subject: str, good: bool, found: str, remedy: str, bad: str = 'error')
 
 
 def in_gb(size: float) -> str:
-    """Bytes as people read them."""
+    """Bytes in human-readable form."""
     return f'{size / 1e9:.2f} GB'
 
 
 def first_line(error: Exception) -> str:
-    """What an error says at first."""
+    """First line of an error's message."""
     return str(error).strip().partition('\n')[0] or type(error).__name__

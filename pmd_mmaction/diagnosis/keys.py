@@ -1,4 +1,4 @@
-"""Settings of a config that MMEngine would leave unread."""
+"""Misspelt settings of a config, which MMEngine would ignore."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -9,12 +9,12 @@ from mmengine.runner import Runner
 
 from pmd_mmaction.diagnosis.finding import Finding
 
-# What a Runner and the tools read of the top of a config.
+# Top-level settings that the Runner and the tools read.
 KNOWN = [
     *(key for key in signature(Runner).parameters if key != 'cfg'),
     *('compile', 'custom_imports', 'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
 ]
-# The same of sections from which MMEngine takes what it knows.
+# The same for sections whose unknown settings MMEngine ignores.
 SECTIONS = {
     'auto_scale_lr': ['enable', 'base_batch_size', 'accumulative_counts'],
     'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit', 'tf32'],
@@ -27,10 +27,10 @@ SECTIONS = {
 
 
 def examine_keys(cfg: Mapping) -> Iterator[Finding]:
-    """Names that differ by a letter or two from a setting of MMEngine.
+    """Finds names that differ by a letter or two from a setting of MMEngine.
 
-    MMEngine ignores what it does not know at the top of a config, since configs have variables of
-    their own, and in some sections.
+    MMEngine ignores unknown names at the top level of a config, since configs define variables
+    there, and in some sections.
     """
     yield from _misspelt('', cfg, KNOWN, cutoff=0.85)
     for path, known in SECTIONS.items():
@@ -42,7 +42,7 @@ def examine_keys(cfg: Mapping) -> Iterator[Finding]:
 
 
 def count(value: object, least: int) -> int:
-    """A number in a config, or the least where something else is written."""
+    """A number in a config, or ``least`` if it is something else."""
     return max(value, least) if isinstance(value, int) else least
 
 

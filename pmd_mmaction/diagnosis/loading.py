@@ -1,4 +1,4 @@
-"""What loading the batches of a training needs: enough videos, and shared memory."""
+"""Checks what data loading needs: enough videos, and shared memory."""
 
 import math
 import shutil
@@ -14,12 +14,12 @@ from pmd_mmaction.runner.shared_memory import SHARED_MEMORY, SharedMemory, bytes
 
 
 def examine_loading(loader: Mapping, videos: int, gpus: int, table: int = 0) -> Iterator[Finding]:
-    """Whether an epoch has an iteration, and shared memory holds its batches.
+    """Checks that an epoch has iterations and that shared memory can hold the batches.
 
     Args:
-        loader: config of the training's data loader.
-        videos: of its data set, at least one.
-        gpus: ranks of each node.
+        loader: config of the training data loader.
+        videos: number of videos of its data set, at least one.
+        gpus: ranks per node.
         table: bytes of the difficulty table in shared memory.
     """
     batch = count(loader.get('batch_size'), 1)

@@ -1,4 +1,4 @@
-"""What frozen features are worth."""
+"""Evaluation of frozen features."""
 
 from pmd_mmaction.evaluation.features import choose_pipeline, compute_features, load_frozen
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy

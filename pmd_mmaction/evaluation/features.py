@@ -1,5 +1,7 @@
 """Frozen features of a pre-training model or a recognizer."""
 
+import copy
+
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
@@ -7,16 +9,17 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import weight_differences
+from pmd_mmaction.teacher_configs import find_teachers
 
-# Fresh in a recognizer whose encoder is a pre-trained one.
+# Newly initialised in a recognizer with a pre-trained encoder.
 _FRESH = ('backbone.fc_norm.',)
 
 
 def choose_pipeline(cfg: Config) -> list[dict]:
-    """The test pipeline of a config, else its validation's, else the middle of frames and pixels.
+    """The test pipeline of a config, else the validation pipeline, else a central clip and crop.
 
     Args:
-        cfg: of a pre-training model or a recognizer.
+        cfg: config of a pre-training model or a recognizer.
     """
     for kind in ('test', 'val'):
         dataset = (cfg.get(f'{kind}_dataloader') or {}).get('dataset', {})
@@ -43,21 +46,21 @@ def choose_pipeline(cfg: Config) -> list[dict]:
 
 
 def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
-    """The model of a config with the weights of a file, in eval mode, without its teachers' files.
+    """The model of a config with the weights of a file, in eval mode, without teacher files.
 
     Args:
-        cfg: of a pre-training model or a recognizer; unchanged.
+        cfg: config of a pre-training model or a recognizer; not modified.
         checkpoint: a checkpoint of the Runner, a phase student, a published file.
-        device: where the model goes.
+        device: device of the model.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it does not fill the backbone.
     """
-    model_cfg = cfg.model.copy()
-    for part in ('image_teacher', 'video_teacher'):  # of no use here, and perhaps not at hand
-        if model_cfg.get(part) is not None:
-            model_cfg[part] = dict(model_cfg[part], checkpoint=None)
+    model_cfg = copy.deepcopy(cfg.model)
+    for teacher in find_teachers(model_cfg).values():  # not used here, and possibly not available
+        if 'checkpoint' in teacher.config:
+            teacher.config['checkpoint'] = None
     model = MODELS.build(model_cfg)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     state = content.get('state_dict', content)
@@ -82,7 +85,7 @@ def compute_features(
     Args:
         model: a pre-training model or a recognizer.
         inputs: ``(B, clips, C, T, H, W)`` normalised clips.
-        per_patch: tokens instead of their mean.
+        per_patch: return tokens instead of their mean.
         layer: layer from 1; None means after the last norm.
 
     Returns:

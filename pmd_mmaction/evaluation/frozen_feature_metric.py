@@ -1,32 +1,32 @@
-"""What metrics on frozen features share: features to learn from, features to classify."""
+"""Base class of metrics on frozen features: a labelled bank, and queries to classify."""
 
 from abc import abstractmethod
-from typing import Sequence
+from typing import Literal, Sequence
 
 import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked
 
 
 class FrozenFeatureMetric(BaseMetric):
-    """Collects the features of a pre-training model and classifies one split by the other.
+    """Collects the features of a pre-training model and classifies one split with the other.
 
-    The data samples need ``feature`` (``predict`` of the pre-training recognizers sets it, the
+    The data samples need ``feature`` (set by ``predict`` of the pre-training recognizers, the
     value of ``mode='tensor'``), ``gt_label`` and ``split`` (:class:`MarkSplit`). MMEngine
     gathers the features of all ranks and drops the copies that pad the last batch; the main
-    process computes. A feature of D float32 numbers stays in memory for every clip.
+    process computes the metric. The D float32 numbers of every clip stay in memory.
 
     Args:
-        collect_device: where MMEngine gathers: ``'cpu'`` (over files) or ``'gpu'``.
-        prefix: replaces the first part of the metric's names.
+        collect_device: how MMEngine gathers: ``'cpu'`` (through files) or ``'gpu'``.
+        prefix: replaces the first part of the metric names.
     """
 
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        arguments.require_one_of(self, ('cpu', 'gpu'), collect_device=collect_device)
-        if prefix is not None:
-            arguments.require_text(self, prefix=prefix)
+    @checked
+    def __init__(
+        self, collect_device: Literal['cpu', 'gpu'] = 'cpu', prefix: Text | None = None
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
 
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
@@ -86,15 +86,15 @@ class FrozenFeatureMetric(BaseMetric):
 
 
 def topk_accuracy(scores: Tensor, labels: Tensor, topk: Sequence[int] = (1, 5)) -> dict[str, float]:
-    """Share of the samples whose class is among the k best; ties go to the lower class.
+    """Fraction of samples whose class is among the k best; ties go to the lower class.
 
     Args:
         scores: ``(Q, K)`` scores of K classes.
         labels: ``(Q,)`` int64 classes; one outside 0 ... K - 1 counts as wrong.
-        topk: the k; those not below K are left out.
+        topk: values of k; those not below K are left out.
 
     Returns:
-        ``'top<k>'`` to the share.
+        ``'top<k>'`` to the fraction.
     """
     order = scores.argsort(dim=1, descending=True, stable=True)
     hits = order == labels[:, None]

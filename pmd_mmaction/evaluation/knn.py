@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import METRICS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Positive, Whole, checked
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
 
 
@@ -57,7 +57,7 @@ class KNNMetric(FrozenFeatureMetric):
 
     Args:
         k: number of neighbours.
-        temperature: of the votes; None lets every neighbour count the same.
+        temperature: temperature of the votes; None gives every neighbour one vote.
         collect_device: see :class:`FrozenFeatureMetric`.
         prefix: replaces ``'knn'``.
 
@@ -67,16 +67,14 @@ class KNNMetric(FrozenFeatureMetric):
 
     default_prefix = 'knn'
 
+    @checked
     def __init__(
         self,
-        k: int = 20,
-        temperature: float | None = 0.07,
+        k: Whole = 20,
+        temperature: Positive | None = 0.07,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        arguments.require_whole(self, k=k)
-        if temperature is not None:
-            arguments.require_number(self, above=0, temperature=temperature)
         super().__init__(collect_device, prefix)
         self.k = k
         self.temperature = temperature

@@ -1,4 +1,4 @@
-"""A linear classifier on frozen features, in closed steps instead of epochs."""
+"""A linear classifier on frozen features, fitted by a solver instead of SGD."""
 
 import numpy as np
 import torch

@@ -3,7 +3,7 @@
 from mmaction.registry import METRICS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Positive, checked
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
 from pmd_mmaction.evaluation.linear_probe import fit_linear_probe
 
@@ -23,10 +23,10 @@ class LinearProbeMetric(FrozenFeatureMetric):
 
     default_prefix = 'probe'
 
+    @checked
     def __init__(
-        self, c: float = 1.0, collect_device: str = 'cpu', prefix: str | None = None
+        self, c: Positive = 1.0, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
-        arguments.require_number(self, above=0, c=c)
         super().__init__(collect_device, prefix)
         self.c = c
 

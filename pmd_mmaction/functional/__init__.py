@@ -1,4 +1,9 @@
-"""The equations of PMD as pure tensor functions: no state, no registry, no I/O."""
+"""The equations of PMD as pure tensor functions: no state, no registry, no I/O.
+
+"The PMD paper" is *Progressive Mask Distillation for Self-supervised Video Representation*:
+https://openaccess.thecvf.com/content/CVPR2026/html/Wu_Progressive_Mask_Distillation_for_Self-supervised_Video_Representation_CVPR_2026_paper.html
+Where it leaves a choice open, docs/interpretation.md says what was chosen and why.
+"""
 
 from pmd_mmaction.functional.alignment import (
     GroupStatistics,
@@ -14,7 +19,14 @@ from pmd_mmaction.functional.difficulty import (
     smooth_difficulty,
     uniform_weights,
 )
+from pmd_mmaction.functional.health import (
+    effective_rank,
+    explained_variance,
+    feature_spread,
+    target_variance,
+)
 from pmd_mmaction.functional.masking import gather_tokens, gather_values, split_mask, visible_count
+from pmd_mmaction.functional.object_tokens import object_ranks, object_tokens
 from pmd_mmaction.functional.patch_loss import masked_mean, normalize_target, patch_distance
 from pmd_mmaction.functional.phases import Phase, PhaseSchedule, stage_of
 from pmd_mmaction.functional.pixels import normalize_pixels, patchify
@@ -36,6 +48,9 @@ __all__ = [
     'alignment_distance',
     'derive_seed',
     'difficulty_loss',
+    'effective_rank',
+    'explained_variance',
+    'feature_spread',
     'gather_tokens',
     'gather_values',
     'layer_groups',
@@ -43,6 +58,8 @@ __all__ = [
     'masked_weights',
     'normalize_pixels',
     'normalize_target',
+    'object_ranks',
+    'object_tokens',
     'patch_distance',
     'patchify',
     'position_table',
@@ -55,6 +72,7 @@ __all__ = [
     'split_mask',
     'stage_of',
     'summarize_layers',
+    'target_variance',
     'uniform_weights',
     'visible_count',
     'weight_differences',

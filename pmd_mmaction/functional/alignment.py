@@ -1,15 +1,15 @@
-"""CLFA: distance between a student layer and a group of teacher layers (key design 3)."""
+"""CLFA: distance between student layers and a group of teacher layers."""
 
 from typing import Iterable, NamedTuple, Sequence
 
 import torch
 from torch import Tensor
 
-from pmd_mmaction.arguments import require_whole
+from pmd_mmaction.arguments import Whole, require
 
 
 class GroupStatistics(NamedTuple):
-    """What CLFA needs of a group of teacher layers at some tokens.
+    """Statistics over a group of teacher layers that CLFA needs.
 
     Attributes:
         mean: ``(B, L, D)`` mean over the group's layers.
@@ -26,15 +26,24 @@ def layer_groups(
 ) -> tuple[range, range, range]:
     """Shallow, medium and deep layers of an encoder, counted from 0.
 
-    Thirds as in the paper: 12 layers are 0-3 / 4-7 / 8-11, 24 layers 0-7 / 8-15 / 16-23.
+    Equal thirds: ``depth / 3`` layers each.
+
+    Source: the PMD paper, CLFA: 1-4 / 5-8 / 9-12 of 12 layers, 1-8 / 9-16 / 17-24 of 24.
 
     Args:
-        depth: layers of the encoder.
-        group_sizes: triples of layer counts that replace the thirds of every encoder whose depth
-            is their sum.
+        depth: number of encoder layers.
+        group_sizes: triples of layer counts; an encoder whose depth is the sum of a triple is
+            split accordingly instead of into thirds.
 
     Raises:
-        ValueError: if ``depth`` has neither thirds nor a triple, or a triple is none.
+        ValueError: if ``depth`` is neither divisible by 3 nor the sum of a triple, or for
+            ``group_sizes`` that are not triples of positive integers.
+
+    Example:
+        >>> layer_groups(12)
+        (range(0, 4), range(4, 8), range(8, 12))
+        >>> layer_groups(10, group_sizes=[(3, 3, 4)])
+        (range(0, 3), range(3, 6), range(6, 10))
     """
     if isinstance(group_sizes, str) or not isinstance(group_sizes, Sequence):
         group_sizes = [group_sizes]
@@ -45,7 +54,7 @@ def layer_groups(
                 '(shallow, medium, deep) layers'
             )
         shallow, medium, deep = sizes
-        require_whole('group_sizes', shallow=shallow, medium=medium, deep=deep)
+        require('group_sizes', Whole, shallow=shallow, medium=medium, deep=deep)
         if shallow + medium + deep == depth:
             return range(shallow), range(shallow, depth - deep), range(depth - deep, depth)
     if depth < 3 or depth % 3:
@@ -58,7 +67,18 @@ def layer_groups(
 
 
 class RunningStatistics:
-    """Accumulates :class:`GroupStatistics` layer by layer, so that no layer is stored."""
+    """Accumulates :class:`GroupStatistics` layer by layer, so that no layer is stored.
+
+    Source: ``mean ||t||^2 - ||mean t||^2``; docs/interpretation.md, "Closed form".
+
+    Example:
+        >>> import torch
+        >>> running = RunningStatistics()
+        >>> running.add(torch.zeros(1, 1, 2))
+        >>> running.add(torch.full((1, 1, 2), 2.0))
+        >>> running.result()
+        GroupStatistics(mean=tensor([[[1., 1.]]]), spread=tensor([[1.]]))
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -66,7 +86,7 @@ class RunningStatistics:
         self.square: Tensor | None = None
 
     def add(self, features: Tensor) -> None:
-        """Takes one layer, ``(B, L, D)``."""
+        """Adds one layer, ``(B, L, D)`` of any float dtype."""
         features = features.float()
         square = features.square().mean(-1)
         self.total = features if self.total is None else self.total + features
@@ -88,10 +108,23 @@ class RunningStatistics:
 
 
 def summarize_layers(layers: Iterable[Tensor]) -> GroupStatistics:
-    """Statistics of the given ``(B, L, D)`` layers.
+    """Statistics of a group of layers: ``mean t`` and ``(mean ||t||^2 - ||mean t||^2) / D``.
+
+    Source: docs/interpretation.md, "Closed form".
+
+    Args:
+        layers: ``(B, L, D)`` features of each layer, any float dtype.
+
+    Returns:
+        float32 statistics.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if there are no layers.
+
+    Example:
+        >>> import torch
+        >>> summarize_layers([torch.zeros(1, 1, 2), torch.full((1, 1, 2), 2.0)])
+        GroupStatistics(mean=tensor([[[1., 1.]]]), spread=tensor([[1.]]))
     """
     running = RunningStatistics()
     for features in layers:
@@ -100,11 +133,13 @@ def summarize_layers(layers: Iterable[Tensor]) -> GroupStatistics:
 
 
 def alignment_distance(projections: Sequence[Tensor], group: GroupStatistics) -> Tensor:
-    """``d^{H->M} = 1/(|H||M|) sum_{ns in H} sum_{nt in M} ||FC(z_ns) - z_nt||^2``.
+    """Distance ``d^{H->M} = 1/(|H||M|) sum_{ns in H} sum_{nt in M} ||FC(z_ns) - z_nt||^2``.
 
-    Channels and tokens are averaged. The inner sum has the closed form
+    Channels and tokens are averaged. The inner mean has the closed form
     ``||FC(z) - mean||^2 + spread``, exact in value and gradient, so the cost does not
     grow with the number of teacher layers.
+
+    Source: the PMD paper, ``d^{H->M}`` (CLFA).
 
     Args:
         projections: a tensor per layer of H, ``(B, L, D)``: student layers after their FC.
@@ -112,6 +147,14 @@ def alignment_distance(projections: Sequence[Tensor], group: GroupStatistics) ->
 
     Returns:
         Scalar float32.
+
+    Example:
+        >>> import torch
+        >>> teacher = [torch.zeros(1, 1, 2), torch.full((1, 1, 2), 2.0)]
+        >>> alignment_distance([torch.full((1, 1, 2), 3.0)], summarize_layers(teacher))
+        tensor(5.)
+        >>> ((3 - 0) ** 2 + (3 - 2) ** 2) / 2  # the double sum
+        5.0
     """
     distances = [(z.float() - group.mean).square().mean() for z in projections]
     return torch.stack(distances).mean() + group.spread.mean()

@@ -1,18 +1,18 @@
-"""The curriculum as a pure function of the epoch (paper: PSD phases, DARE stages)."""
+"""The curriculum as a pure function of the epoch: the phases of PSD, the stages of DARE."""
 
 from typing import Mapping, NamedTuple, Sequence
 
-from pmd_mmaction.arguments import require_keys, require_number, require_whole
+from pmd_mmaction.arguments import Ratio, Whole, require, require_keys
 
 
 class Phase(NamedTuple):
-    """One mask ratio and its epochs.
+    """A mask ratio and the epochs trained with it.
 
     Attributes:
-        index: number of the phase, from 0.
-        mask_ratio: share of the patches that is masked, in (0, 1).
+        index: index of the phase, from 0.
+        mask_ratio: fraction of the patches that are masked, in (0, 1).
         begin: first epoch, from 0.
-        end: the epoch after the last one.
+        end: one past the last epoch.
     """
 
     index: int
@@ -22,7 +22,10 @@ class Phase(NamedTuple):
 
 
 class PhaseSchedule:
-    """Phases one after the other.
+    """Consecutive phases of a training run.
+
+    Source: the PMD paper, progressive student distillation: mask ratios 0.75, 0.80, 0.85 and
+        0.90, 100 epochs each.
 
     Args:
         phases: pairs (mask ratio, epochs).
@@ -31,6 +34,11 @@ class PhaseSchedule:
     Raises:
         ValueError: for an empty list, a ratio outside (0, 1), a number of epochs below 1
             or a falling ratio that is not allowed.
+
+    Example:
+        >>> schedule = PhaseSchedule([(0.75, 100), (0.9, 100)])
+        >>> schedule.at(150)
+        Phase(index=1, mask_ratio=0.9, begin=100, end=200)
     """
 
     def __init__(self, phases: Sequence[tuple[float, int]], allow_decreasing: bool = False) -> None:
@@ -40,8 +48,8 @@ class PhaseSchedule:
         begin = 0
         for index, (ratio, epochs) in enumerate(phases):
             where = f'phase {index + 1}'
-            require_number(where, above=0, below=1, mask_ratio=ratio)
-            require_whole(where, epochs=epochs)
+            require(where, Ratio, mask_ratio=ratio)
+            require(where, Whole, epochs=epochs)
             if self.phases and ratio < self.phases[-1].mask_ratio and not allow_decreasing:
                 raise ValueError(
                     f'phase {index + 1}: mask_ratio falls from {self.phases[-1].mask_ratio} to '
@@ -52,7 +60,7 @@ class PhaseSchedule:
 
     @classmethod
     def of_config(cls, phases: object, allow_decreasing: bool = False) -> 'PhaseSchedule':
-        """The phases as a config says them.
+        """Builds the schedule from the ``phases`` of a config.
 
         Args:
             phases: one ``dict(mask_ratio=..., epochs=...)`` or pair ``(mask_ratio, epochs)`` each.
@@ -60,7 +68,7 @@ class PhaseSchedule:
 
         Raises:
             TypeError: for a phase with an unknown or missing key.
-            ValueError: for what is no list, or phases that make no sense.
+            ValueError: if ``phases`` is not a list, or as for the class.
         """
         if isinstance(phases, (str, Mapping)) or not isinstance(phases, Sequence):
             raise ValueError(
@@ -89,5 +97,21 @@ class PhaseSchedule:
 
 
 def stage_of(epoch: int, phase: Phase, stage_epochs: int) -> int:
-    """Stage (from 0) of an epoch inside its phase; the last stage may be shorter."""
+    """Stage of an epoch within its phase: ``floor((epoch - begin) / stage_epochs)``.
+
+    Source: the PMD paper, DARE: the epochs of a phase are divided into stages, of 32 epochs each.
+
+    Args:
+        epoch: epoch of the run, from 0, inside ``phase``.
+        phase: the phase that the epoch belongs to.
+        stage_epochs: epochs per stage, >= 1.
+
+    Returns:
+        Index of the stage, from 0. The last stage of a phase may be shorter.
+
+    Example:
+        >>> phase = Phase(index=1, mask_ratio=0.8, begin=100, end=200)
+        >>> [stage_of(epoch, phase, 32) for epoch in (100, 131, 132, 199)]
+        [0, 0, 1, 3]
+    """
     return (epoch - phase.begin) // stage_epochs

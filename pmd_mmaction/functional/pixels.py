@@ -9,13 +9,21 @@ def patchify(clips: Tensor, tubelet: int, patch: int) -> Tensor:
     ``patchify(x) @ conv.weight.flatten(1).T`` equals the convolution with that kernel and
     an equal stride.
 
+    Source: VideoMAE, cube embedding, https://arxiv.org/abs/2203.12602
+
     Args:
         clips: ``(B, C, T, H, W)``; T divisible by ``tubelet``, H and W by ``patch``.
         tubelet: frames per token.
         patch: pixels per token side.
 
     Returns:
-        ``(B, N, C * tubelet * patch * patch)`` with N running over time, rows, columns.
+        ``(B, N, C * tubelet * patch * patch)``, same dtype, N running over time, rows, columns.
+
+    Example:
+        >>> import torch
+        >>> clip = torch.arange(8).reshape(1, 1, 2, 2, 2)  # two frames of 2 x 2 pixels
+        >>> patchify(clip, tubelet=2, patch=1)[0].tolist()
+        [[0, 4], [1, 5], [2, 6], [3, 7]]
     """
     b, c, t, h, w = clips.shape
     x = clips.reshape(b, c, t // tubelet, tubelet, h // patch, patch, w // patch, patch)
@@ -25,9 +33,11 @@ def patchify(clips: Tensor, tubelet: int, patch: int) -> Tensor:
 def normalize_pixels(patches: Tensor, channels: int, eps: float = 1e-6) -> Tensor:
     """Zero mean and unit variance for each patch and channel (VideoMAE's target).
 
-    ``(x - mean) / (std + eps)`` with the unbiased variance over the P pixels. A patch of one
-    colour gives exactly 0. In VideoMAE's own code the mean of its equal pixels may be rounded;
-    what is left of the difference, over an ``eps`` of its size, is then the target.
+    ``(x - mean) / (std + eps)`` with the unbiased variance over the P pixels. A patch of a single
+    colour gives exactly 0; in VideoMAE's own code, rounding of its mean can leave a difference
+    that the division by ``eps`` blows up.
+
+    Source: ``norm_pix_loss`` of https://github.com/MCG-NJU/VideoMAE (engine_for_pretraining.py)
 
     Args:
         patches: ``(B, N, channels * P)`` rows of :func:`patchify`, pixels in [0, 1].
@@ -37,6 +47,12 @@ def normalize_pixels(patches: Tensor, channels: int, eps: float = 1e-6) -> Tenso
 
     Returns:
         The normalised rows, same shape.
+
+    Example:
+        >>> import torch
+        >>> rows = torch.tensor([[[0.0, 1.0, 0.5, 0.5]]])  # one patch, 2 channels of 2 pixels
+        >>> normalize_pixels(rows, channels=2)
+        tensor([[[-0.7071,  0.7071,  0.0000,  0.0000]]])
     """
     x = patches.unflatten(-1, (channels, -1))
     x = x - x[..., :1]  # equal pixels become zeros, whose mean is not rounded

@@ -1,4 +1,4 @@
-"""What keeps the weights of a file from fitting a network."""
+"""Differences between the weights in a file and those of a network."""
 
 from typing import Mapping, Sequence
 
@@ -17,10 +17,19 @@ def weight_differences(
         own: the network's weights.
         found: the file's.
         optional: prefixes of weights that the file may lack.
-        ignored: prefixes of the file's weights that the network need not have; None: all of them.
+        ignored: prefixes of weights in the file that the network need not have; None ignores all.
 
     Returns:
         One line, empty if the file fits. At most five weights of each kind are named.
+
+    Source: the same comparison as ``load_state_dict(strict=True)`` makes, without loading:
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+
+    Example:
+        >>> import torch
+        >>> own = dict(weight=torch.zeros(2, 3), bias=torch.zeros(2))
+        >>> weight_differences(own, dict(weight=torch.zeros(3, 3)))
+        "missing ['bias']; wrong shapes ['weight: (3, 3) in the file, (2, 3) in the model']"
     """
     missing = [key for key in own if key not in found and not key.startswith(tuple(optional))]
     unexpected = []

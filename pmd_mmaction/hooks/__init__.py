@@ -9,12 +9,14 @@ from pmd_mmaction.hooks.compile_hook import CompileHook
 from pmd_mmaction.hooks.curriculum.progressive_phase_hook import ProgressivePhaseHook
 from pmd_mmaction.hooks.data_time_hook import DataTimeHook
 from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
+from pmd_mmaction.hooks.health_hook import HealthHook
 from pmd_mmaction.hooks.log_history_hook import LogHistoryHook
 from pmd_mmaction.hooks.loss_info_hook import LossInfoHook
 from pmd_mmaction.hooks.nonfinite.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.nonfinite.rollback import RollbackRequested
 from pmd_mmaction.hooks.plan_check_hook import PlanCheckHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
+from pmd_mmaction.hooks.term_balance_hook import TermBalanceHook
 
 __all__ = [
     'BadVideoHook',
@@ -23,6 +25,7 @@ __all__ = [
     'CompileHook',
     'DAREHook',
     'DataTimeHook',
+    'HealthHook',
     'LogHistoryHook',
     'LossInfoHook',
     'NonFiniteHook',
@@ -32,4 +35,5 @@ __all__ = [
     'RollbackRequested',
     'SafeCheckpointHook',
     'StepSeedHook',
+    'TermBalanceHook',
 ]

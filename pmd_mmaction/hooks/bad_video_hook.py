@@ -1,4 +1,4 @@
-"""What becomes of videos that cannot be read."""
+"""Training continues without videos that cannot be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Rate, Whole, checked
 from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
 from pmd_mmaction.storage.atomic_file import atomic_writer
 
@@ -19,42 +19,41 @@ FILE = 'bad_videos.csv'
 
 @HOOKS.register_module()
 class BadVideoHook(Hook):
-    """Lets a training go on without the videos that cannot be read, up to a share of them.
+    """Lets training continue without unreadable videos, up to a given fraction.
 
-    Other videos take their place (``SubstituteBadVideos``). The log names each bad video once in
-    a run, also over resumes, and has their number in the epoch so far as ``bad_videos``; all of
-    them are in ``bad_videos.csv`` in the work directory. Too many in one epoch end the run, on
-    all ranks together. Validation and test never replace a video.
+    Other videos take their place (``SubstituteBadVideos``). The log names each bad video once per
+    run, resumes included, and counts those of the current epoch as ``bad_videos``;
+    ``bad_videos.csv`` in the work directory lists all of them. If an epoch has too many, the run
+    ends on all ranks together. Validation and test never replace a video.
 
     Args:
-        max_bad_fraction: share of the videos of the data set that may be bad in one epoch.
-        interval: iterations between two exchanges of what the ranks found; there is also one
-            at the end of an epoch.
+        max_bad_fraction: fraction of the videos in the data set that may be bad in one epoch.
+        interval: iterations between exchanges of findings among the ranks; there is also one at
+            the end of each epoch.
 
     Raises:
-        ValueError: for a share outside of [0, 1) or an interval below 1.
+        ValueError: for a fraction outside [0, 1) or an interval below 1.
     """
 
     priority = 'NORMAL'  # before the log (BELOW_NORMAL) and the checkpoint (VERY_LOW)
 
-    def __init__(self, max_bad_fraction: float = 0.01, interval: int = 100) -> None:
-        arguments.require_number(self, at_least=0, below=1, max_bad_fraction=max_bad_fraction)
-        arguments.require_whole(self, interval=interval)
+    @checked
+    def __init__(self, max_bad_fraction: Rate = 0.01, interval: Whole = 100) -> None:
         self.max_bad_fraction = max_bad_fraction
         self.interval = interval
         self._known: dict[str, dict] = {}  # file name -> problem, last epoch; equal on all ranks
         self._found: dict[str, str] = {}  # file name -> problem; of this rank, not yet exchanged
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Takes over what the run knew."""
+        """Restores the known bad videos."""
         self._known = dict(checkpoint.get('bad_videos', {}))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Saves what is known (the main process calls this)."""
+        """Saves the known bad videos (called by the main process)."""
         checkpoint['bad_videos'] = self._known
 
     def before_train(self, runner) -> None:
-        """Forgets the bad videos of another run, from whose weights this one starts."""
+        """Forgets the bad videos of an earlier run if only its weights are used."""
         if runner.iter == 0:
             self._known = {}
         if not _tolerant_datasets(runner):
@@ -72,7 +71,7 @@ class BadVideoHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Notes the bad videos of the batch; now and then all ranks exchange them."""
+        """Records the bad videos of the batch; every ``interval`` the ranks exchange them."""
         for sample in data_batch['data_samples']:
             self._found.update(sample.metainfo.get('bad_videos', ()))
         last = self.end_of_epoch(runner.train_dataloader, batch_idx)
@@ -90,8 +89,8 @@ class BadVideoHook(Hook):
         self._log_number(runner)
         if news and is_main_process():
             for name, problem in unknown.items():
-                # repr, since a name may hold line breaks or be no UTF-8
-                runner.logger.warning(f'Bad video {name!r}, another one is used: {problem}')
+                # repr, since a name may contain line breaks or bytes that are not UTF-8
+                runner.logger.warning(f'Bad video {name!r}, another one is used instead: {problem}')
             write_bad_videos(Path(runner.work_dir) / FILE, self._known)
         self._stop_if_too_many(runner)
 
@@ -110,8 +109,8 @@ class BadVideoHook(Hook):
         raise RuntimeError(
             f'{len(bad)} of {total} videos could not be read in epoch {runner.epoch + 1}, more '
             f'than max_bad_fraction={self.max_bad_fraction} allows:{listed}\n'
-            f'{Path(runner.work_dir) / FILE} has all of them. tools/data/check_videos.py writes a '
-            'list without bad videos; or repair the files and resume, or set a larger '
+            f'{Path(runner.work_dir) / FILE} lists all of them. tools/data/check_videos.py writes '
+            'a list without bad videos; or repair the files and resume, or set a larger '
             'max_bad_fraction in BadVideoHook'
         )
 

@@ -1,4 +1,4 @@
-"""No fine-tuning from half an encoder."""
+"""Refuses fine-tuning from an incomplete encoder."""
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
@@ -15,9 +15,9 @@ FRESH = (f'{PREFIX}fc_norm.',)
 class CheckBackboneHook(Hook):
     """Refuses a ``load_from`` that does not fill the backbone, which MMEngine only logs.
 
-    A lost bias, a missing layer, positions of other clips: each would cost
-    accuracy without an error. The hook looks before the weights are loaded; a resumed run and
-    one without ``load_from`` are left alone.
+    A lost bias, a missing layer or positions for another clip size would cost accuracy without
+    an error. The check runs before the weights are loaded; resumed runs and runs without
+    ``load_from`` are not checked.
 
     Raises:
         ValueError: naming what is missing or has another shape, and the remedy.
@@ -43,6 +43,6 @@ class CheckBackboneHook(Hook):
             )
         unused = sorted({'.'.join(key.split('.')[:2]) for key in found if key not in own})
         runner.logger.info(
-            f'The backbone is filled from {runner._load_from}; not used of it: '
+            f'The backbone is loaded from {runner._load_from}; not used from it: '
             f'{", ".join(unused) or "nothing"}'
         )

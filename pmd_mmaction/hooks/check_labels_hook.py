@@ -1,4 +1,4 @@
-"""No fine-tuning on labels that are no classes."""
+"""Refuses fine-tuning on labels that are not classes of the head."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mmengine.registry import HOOKS
 from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 
-NO_LABEL = -1  # what data sets give where a list has none
+NO_LABEL = -1  # used by data sets where a list has no label
 
 
 class StrangeLabels(NamedTuple):
-    """Labels of a list that are no classes.
+    """Labels in a list file that are not classes.
 
     Attributes:
-        found: the list, the line, how many there are and the first.
-        remedy: what to do.
+        found: the list file, the line, the number of such labels and the first of them.
+        remedy: how to fix it.
     """
 
     found: str
@@ -31,16 +31,15 @@ class StrangeLabels(NamedTuple):
 def find_strange_labels(
     ann_file: str, entries: Sequence[tuple[str, Sequence[int]]], num_classes: int
 ) -> StrangeLabels | None:
-    """Finds labels outside of 0 to ``num_classes - 1``.
+    """Finds labels outside 0 to ``num_classes - 1``.
 
     Args:
-        ann_file: the list.
-        entries: path and labels of each video in the order of the list; ``NO_LABEL`` is a missing
-            one.
-        num_classes: of the head.
+        ann_file: the list file.
+        entries: path and labels of each video in list order; ``NO_LABEL`` means a missing label.
+        num_classes: number of classes of the head.
 
     Returns:
-        What was found, or None if all labels are classes.
+        The findings, or None if all labels are classes.
     """
     strange = [
         (index, path, label)
@@ -59,16 +58,16 @@ def find_strange_labels(
     found += f'{len(strange)} labels outside 0-{num_classes - 1}, such as {label} of {path}'
     if min(everything) == 1 and max(everything) == num_classes:
         remedy = (
-            f'the labels start at 1, and num_classes={num_classes} wants 0 to {num_classes - 1}: '
+            f'the labels start at 1, and num_classes={num_classes} needs 0 to {num_classes - 1}: '
             f"subtract 1, awk '{{$NF -= 1}} 1' {ann_file}"
         )
     else:
-        remedy = f'set cls_head.num_classes (now {num_classes}), or mend the list'
+        remedy = f'set cls_head.num_classes (now {num_classes}), or correct the list'
     return StrangeLabels(found, remedy)
 
 
 def _place(ann_file: str, index: int, count: int) -> str:
-    """The list and the line of a video, where every line with text is a video."""
+    """The list file, with the line of a video if every non-empty line is a video."""
     if os.path.isfile(ann_file):
         with open(ann_file, 'rb') as file:
             numbers = [number for number, line in enumerate(file, start=1) if line.strip()]
@@ -79,24 +78,24 @@ def _place(ann_file: str, index: int, count: int) -> str:
 
 @HOOKS.register_module()
 class CheckLabelsHook(Hook):
-    """Looks at the labels of all lists before the first step of a fine-tuning.
+    """Checks the labels of all list files before the first step of fine-tuning.
 
-    A label that is no class ends in an assertion of the loss, on a GPU one that names neither the
-    video nor the label; in a validation it just counts as wrong. Models without a head
-    (pre-training) have no classes, and a test takes lists without labels.
+    A label that is not a class fails an assertion in the loss, which on a GPU names neither the
+    video nor the label; in validation it just counts as wrong. Models without a head
+    (pre-training) are not checked, and a test accepts lists without labels.
 
     Raises:
         ValueError: naming the list, the line and the remedy.
     """
 
     def before_train(self, runner) -> None:
-        """Looks at the lists of training and of validation."""
+        """Checks the lists for training and validation."""
         for loop in (runner.train_loop, runner.val_loop):
             if loop is not None:
                 self._check(runner, loop.dataloader.dataset)
 
     def before_test(self, runner) -> None:
-        """Looks at the list of the test."""
+        """Checks the test list."""
         self._check(runner, runner.test_loop.dataloader.dataset, unlabelled=True)
 
     @staticmethod
@@ -113,7 +112,7 @@ class CheckLabelsHook(Hook):
 
 def _read_entries(dataset: BaseDataset) -> list[tuple[str, list[int]]]:
     """Path and labels of each video of a data set that has labels."""
-    # the method of BaseDataset: those of MMAction2 turn several labels into a vector
+    # BaseDataset's method: those of MMAction2 turn several labels into a vector
     infos = [BaseDataset.get_data_info(dataset, i) for i in range(len(dataset))]
     return [
         (

@@ -1,4 +1,4 @@
-"""``torch.compile`` for the maths of an iteration."""
+"""``torch.compile`` for the computation of an iteration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import require_keys
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 
@@ -18,7 +18,7 @@ class CompileHook(Hook):
 
     mmengine's own ``compile`` compiles the whole ``train_step``, where reading the difficulty
     table breaks the graph and PyTorch fails to trace AdamW with mmengine's parameter groups.
-    Each phase has shapes and an auxiliary teacher of its own and is compiled anew, which makes its
+    Each phase has its own shapes and auxiliary teacher and is compiled again, which makes its
     first iterations slow. One graph gives all gradients at its end, so with several ranks
     their all-reduce no longer overlaps the backward pass.
 
@@ -34,7 +34,7 @@ class CompileHook(Hook):
 
     def __init__(self, **options) -> None:
         allowed = sorted(set(signature(torch.compile).parameters) - {'model'})
-        arguments.require_keys(self, allowed, options=options)
+        require_keys(self, allowed, options=options)
         self.options = dict(fullgraph=True, dynamic=False) | options
         self._phase = None
 
@@ -48,17 +48,17 @@ class CompileHook(Hook):
         if not hasattr(model, 'distill'):
             raise TypeError(
                 'CompileHook compiles the distill() of a PMDRecognizer, but the model is a '
-                f'{type(model).__name__}: take the hook out'
+                f'{type(model).__name__}: remove the hook'
             )
         model.distill = torch.compile(model.distill, **self.options)
 
     def before_train_epoch(self, runner) -> None:
-        """Forgets the graphs of the phase before: PyTorch keeps few of one function."""
+        """Drops the graphs of the previous phase: PyTorch keeps only a few per function."""
         phase = plain_model(runner).phase
         if phase != self._phase:
             torch.compiler.reset()
             self._phase = phase
 
     def after_train(self, runner) -> None:
-        """Gives the plain method back."""
+        """Restores the uncompiled method."""
         del plain_model(runner).distill

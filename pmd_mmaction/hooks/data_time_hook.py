@@ -1,11 +1,11 @@
-"""Says when the training waits for its data."""
+"""Warns when training waits for its data."""
 
 from __future__ import annotations
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Share, checked
 
 
 @HOOKS.register_module()
@@ -16,20 +16,20 @@ class DataTimeHook(Hook):
     an epoch does not count: it starts the workers.
 
     Args:
-        max_share: share of the time that may be spent waiting, from 0 to 1.
+        max_share: fraction of the time that may be spent waiting, in [0, 1].
 
     Raises:
-        ValueError: if it is no share.
+        ValueError: if it is outside [0, 1].
     """
 
     priority = 'LOW'  # after IterTimerHook
 
-    def __init__(self, max_share: float = 0.2) -> None:
-        arguments.require_number(self, at_least=0, at_most=1, max_share=max_share)
+    @checked
+    def __init__(self, max_share: Share = 0.2) -> None:
         self.max_share = max_share
 
     def before_train_epoch(self, runner) -> None:
-        """Starts to count."""
+        """Resets the sums."""
         self.waited = self.total = 0.0
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:

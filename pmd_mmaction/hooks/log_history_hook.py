@@ -1,4 +1,4 @@
-"""A bounded memory of what is logged."""
+"""Bounds the history of logged values."""
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
@@ -6,18 +6,18 @@ from mmengine.registry import HOOKS
 
 @HOOKS.register_module()
 class LogHistoryHook(Hook):
-    """Forgets logged values that no line of the log will read again.
+    """Drops logged values that the log will not read again.
 
-    MMEngine remembers up to a million values of every loss, time and rate, in memory and in each
-    checkpoint, and copies them all whenever one is added. The log reads no further back than
-    its ``window_size`` or the epoch, so that much is kept: the longest of both. With
+    MMEngine keeps up to a million values of every loss, time and learning rate, in memory and in
+    each checkpoint, and copies them all whenever one is added. The log reads no further back than
+    its ``window_size`` or the epoch, so the longer of the two is kept. With
     ``window_size='global'`` in ``log_processor.custom_cfg`` everything is kept.
     """
 
     priority = 'LOWEST'
 
     def before_train(self, runner) -> None:
-        """Finds how much the log can read."""
+        """Determines how far back the log can read."""
         processor = runner.log_processor
         windows = [processor.window_size]
         windows += [entry.get('window_size') or 1 for entry in processor.custom_cfg]
@@ -27,7 +27,7 @@ class LogHistoryHook(Hook):
         self._kept = None if whole else max(lengths + [w for w in windows if w != 'epoch'])
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """Bounds all histories, also those that began in this iteration."""
+        """Truncates all histories, including those that began in this iteration."""
         if self._kept is not None:
             for history in runner.message_hub.log_scalars.values():
                 history.max_length = self._kept

@@ -1,4 +1,4 @@
-"""Losses that stay on the device until somebody reads them."""
+"""Losses that stay on the device until they are read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 from torch import Tensor
 
-LIMIT = 1000  # iterations that wait at most: without a log they would fill the memory
+LIMIT = 1000  # iterations kept at most: without a log they would fill the memory
 
 
 class WaitingLosses:
-    """Losses of several iterations on the device; all of them come over in one transfer."""
+    """Losses of several iterations on the device, fetched in a single transfer."""
 
     def __init__(self) -> None:
         self._steps: list[tuple[list[LossHistory], Tensor]] = []
@@ -26,7 +26,7 @@ class WaitingLosses:
             self.bring()
 
     def bring(self) -> None:
-        """Puts all losses into their histories; waits for the device if there are any."""
+        """Moves all losses into their histories; waits for the device if there are any."""
         steps, self._steps = self._steps, []
         if not steps:
             return
@@ -37,13 +37,13 @@ class WaitingLosses:
 
 
 class LossHistory(HistoryBuffer):
-    """A ``HistoryBuffer`` that fetches what waits on the device before anybody reads it.
+    """A ``HistoryBuffer`` that fetches its values from the device when it is read.
 
-    A copy, such as goes into a checkpoint, is a plain ``HistoryBuffer``.
+    A copy, such as the one in a checkpoint, is a plain ``HistoryBuffer``.
 
     Args:
-        history: what was logged before.
-        waiting: where the values of this and other histories wait.
+        history: the values logged so far.
+        waiting: the values of this and other histories that are still on the device.
     """
 
     def __init__(self, history: HistoryBuffer, waiting: WaitingLosses) -> None:
@@ -75,11 +75,11 @@ class LossHistory(HistoryBuffer):
 
 @HOOKS.register_module()
 class LossInfoHook(RuntimeInfoHook):
-    """MMEngine's ``RuntimeInfoHook``, but nobody waits for the losses.
+    """MMEngine's ``RuntimeInfoHook``, without waiting for the losses.
 
     The parent reads each loss from the device in each iteration. Here they stay there until the
-    log, a checkpoint or another hook reads one of them; then all come over in one transfer, and the
-    reader finds what the parent would have left.
+    log, a checkpoint or another hook reads one of them; then all are fetched in one transfer, and
+    the reader sees the same values as with the parent.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class LossInfoHook(RuntimeInfoHook):
                 hub.update_scalar(name, value)
                 continue
             if name not in hub.log_scalars:
-                hub.update_scalar(name, 0.0)  # makes the key one that is saved
+                hub.update_scalar(name, 0.0)  # registers the key as one to save
                 hub.log_scalars[name] = HistoryBuffer([], np.array([], dtype=int))
             if getattr(hub.log_scalars[name], 'waiting', None) is not self._waiting:  # or resumed
                 hub.log_scalars[name] = LossHistory(hub.log_scalars[name], self._waiting)

@@ -1,4 +1,4 @@
-"""A training whose parts contradict each other is refused before its first iteration."""
+"""Refuses inconsistent training runs before the first iteration."""
 
 from collections import Counter
 
@@ -26,10 +26,10 @@ from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 @HOOKS.register_module()
 class PlanCheckHook(Hook):
-    """Refuses what would show after days, or never, and logs the batch arithmetic.
+    """Refuses mistakes that would show after days or never, and logs the batch arithmetic.
 
-    It looks at the Runner with everything built and changes nothing. Pre-training, teachers and
-    fine-tuning are checked alike, each for what it has.
+    It inspects the built Runner and changes nothing. Pre-training, teacher training and
+    fine-tuning are all checked, each for the parts that it has.
 
     Raises:
         ValueError: in ``before_train``, saying which parts do not fit together and what to change.
@@ -59,12 +59,12 @@ def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
     if not isinstance(model, PhasedModel):
         raise ValueError(
             'ProgressivePhaseHook leads a PMDRecognizer through its phases; the model is a '
-            f'{type(model).__name__}, so take the hook out'
+            f'{type(model).__name__}, so remove the hook'
         )
     total = curriculum.phases.total_epochs
     if total != runner.max_epochs:
         raise ValueError(
-            f'the phases have {total} epochs together, but train_cfg.max_epochs '
+            f'the phases have {total} epochs in total, but train_cfg.max_epochs '
             f'is {runner.max_epochs}: leave max_epochs out, or make them agree'
         )
     for phase in curriculum.phases.phases:
@@ -76,19 +76,19 @@ def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
 
 
 def _check_hooks(runner) -> None:
-    """Refuses a hook of this package that comes twice."""
+    """Refuses a hook of this package that is given twice."""
     package = __name__.partition('.')[0]
     kinds = Counter(type(hook) for hook in runner.hooks)
     for kind, count in kinds.items():
         if count > 1 and kind.__module__.startswith(f'{package}.'):
             raise ValueError(
-                f'{kind.__name__} is there {count} times: keep one of them in custom_hooks and '
+                f'{kind.__name__} is given {count} times: keep one of them in custom_hooks and '
                 'default_hooks'
             )
 
 
 def _check_colours(model) -> None:
-    """Refuses clips that nobody normalises: values of 0 to 255 would train without an error."""
+    """Refuses unnormalised clips: values of 0 to 255 would train without an error."""
     preprocessor = model.data_preprocessor
     if hasattr(preprocessor, '_enable_normalize') and not preprocessor._enable_normalize:
         raise ValueError(
@@ -99,7 +99,7 @@ def _check_colours(model) -> None:
 
 
 def _check_seeds(runner) -> None:
-    """Refuses masks and augmentation that do not follow from seed, epoch and sample."""
+    """Refuses masks and augmentation that are not derived from seed, epoch and sample."""
     if find_hook(runner, StepSeedHook) is None:
         raise ValueError(
             "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
@@ -111,9 +111,9 @@ def _check_seeds(runner) -> None:
         if steps and (not seeded or seeded[0] > 0):
             raise ValueError(
                 "make dict(type='SeedAugmentation') the first step of the train pipeline: without "
-                'it a resumed run augments otherwise than an uninterrupted one, and with '
+                'it a resumed run augments differently from an uninterrupted one, and with '
                 'persistent_workers=False every epoch repeats the same augmentation. For several '
-                'clips of a video take RepeatAugPathListDataset, which accepts it'
+                'clips per video use RepeatAugPathListDataset, which supports it'
             )
 
 
@@ -123,10 +123,10 @@ def _check_accumulation(runner) -> None:
     length = len(runner.train_dataloader)
     if length % steps:
         raise ValueError(
-            f'an epoch of {length} iterations is no multiple of accumulative_counts={steps}: '
+            f'an epoch of {length} iterations is not a multiple of accumulative_counts={steps}: '
             'gradients would be left over at the end of a phase; set train_dataloader.'
             f"batch_sampler=dict(type='WholeStepBatchSampler', accumulative_counts={steps}) and "
-            'drop_last=False, or change the batch size or the steps'
+            'drop_last=False, or change the batch size or accumulative_counts'
         )
     names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
     scaling = next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
@@ -135,14 +135,14 @@ def _check_accumulation(runner) -> None:
         raise ValueError(
             f'auto_scale_lr counts accumulative_counts={counted}, optim_wrapper has {steps}, and '
             'MMEngine scales by the clips of one iteration alone: divide auto_scale_lr.'
-            f'base_batch_size by {steps} and say so with auto_scale_lr.accumulative_counts='
+            f'base_batch_size by {steps} and confirm it with auto_scale_lr.accumulative_counts='
             f'{steps}, or set auto_scale_lr.enable=False and give optimizer.lr for the total batch '
             '(base rate x ranks x clips x steps / 256)'
         )
 
 
 def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
-    """Refuses a run with DARE that has no table, no ``sample_idx``, or would never weigh."""
+    """Refuses DARE without a table or ``sample_idx``, or with uniform weights throughout."""
     hook = find_hook(runner, DAREHook)
     if hook is None:
         raise ValueError(
@@ -157,16 +157,16 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
                     "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
                 )
     if curriculum is None:
-        return  # DAREHook says what is missing
+        return  # DAREHook reports what is missing
     phases = curriculum.phases.phases
     longest = max(phase.end - phase.begin for phase in phases)
     weighting = plain_model(runner).difficulty_spec.weighting
-    # a table that is kept gives weights to the second phase whatever the stages
+    # a table kept across phases gives the second phase its weights, whatever the stages
     if weighting and (hook.reset_per_phase or len(phases) == 1) and longest < hook.stage_epochs:
         raise ValueError(
             f'DAREHook: stage_epochs is {hook.stage_epochs}, but the longest phase has {longest} '
-            'epochs: weights are uniform in the first stage of a phase, so DARE would never weigh. '
-            'Give fewer stage_epochs, or set weighting=False in dare'
+            'epochs: weights are uniform in the first stage of a phase, so DARE would never weight '
+            'patches. Set a smaller stage_epochs, or weighting=False in dare'
         )
 
 
@@ -175,11 +175,13 @@ def _log_batch(runner) -> None:
     loader, wrapper = runner.train_dataloader, runner.optim_wrapper
     videos, ranks = loader.batch_sampler.batch_size, get_world_size()
     repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
+    masks = getattr(plain_model(runner), 'num_masks', 1)
     accumulation = iterations_per_step(runner)
     rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
     runner.logger.info(
         f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '
         f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '
         f'{rate:.3g}, {len(loader)} iterations per epoch'
-        + (f', {repeats} clips of each video in every epoch' if repeats > 1 else '')
+        + (f', {repeats} clips per video and epoch' if repeats > 1 else '')
+        + (f', {masks} passes of the student per clip' if masks > 1 else '')
     )

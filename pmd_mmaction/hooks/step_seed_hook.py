@@ -17,8 +17,8 @@ class StepSeeds(NamedTuple):
     """Seeds of one iteration on one rank.
 
     Attributes:
-        torch: of PyTorch's generators (drop path).
-        masks: of the masks, a stream of its own: they must not follow the draws of drop path.
+        torch: seed of PyTorch's generators (drop path).
+        masks: seed of the masks, separate so that they do not depend on the draws of drop path.
     """
 
     torch: int
@@ -26,16 +26,16 @@ class StepSeeds(NamedTuple):
 
 
 def step_seeds(runner) -> StepSeeds:
-    """The seeds of the Runner's present iteration on this rank."""
+    """Seeds of the Runner's current iteration on this rank."""
     seed = derive_seed(runner.seed or 0, runner.epoch, runner.iter, get_rank())
     return StepSeeds(seed, derive_seed(seed, 1))
 
 
 def seed_augmentation(dataset, seed: int, epoch: int) -> None:
-    """Tells seed and epoch to each transform with a ``set_epoch`` method.
+    """Passes seed and epoch to each transform that has a ``set_epoch`` method.
 
     Args:
-        dataset: a data set, also under wrappers and concatenations.
+        dataset: a data set, possibly wrapped or concatenated.
         seed: the run's seed.
         epoch: from 0.
     """
@@ -50,14 +50,14 @@ class StepSeedHook(Hook):
     """Makes a resumed run draw what the uninterrupted run would have drawn.
 
     mmengine saves no random state. This hook seeds PyTorch (drop path) and the masks before
-    every iteration from (seed, epoch, iteration, rank), and tells the epoch to each transform
+    every iteration from (seed, epoch, iteration, rank), and passes the epoch to each transform
     with a ``set_epoch`` method (``SeedAugmentation``), also inside persistent workers.
     """
 
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner) -> None:
-        """Seeds the shuffling of workers and tells the transforms the epoch."""
+        """Seeds the workers' shuffling and passes the epoch to the transforms."""
         torch.manual_seed(derive_seed(runner.seed or 0, runner.epoch, get_rank()))
         seed_augmentation(runner.train_dataloader.dataset, runner.seed or 0, runner.epoch)
 

@@ -1,8 +1,8 @@
-"""The data sets under wrappers."""
+"""Data sets inside wrappers."""
 
 
 def plain_datasets(dataset) -> list:
-    """The data sets that have a pipeline, also under wrappers and concatenations."""
+    """The data sets that have a pipeline, inside wrappers and concatenations."""
     if hasattr(dataset, 'pipeline'):
         return [dataset]
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]

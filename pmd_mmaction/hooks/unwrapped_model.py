@@ -1,4 +1,4 @@
-"""The model under DDP and the like."""
+"""The model inside DDP and similar wrappers."""
 
 from mmengine.model import is_model_wrapper
 from torch import nn

@@ -2,8 +2,20 @@
 
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.clip_preprocessor import ClipPreprocessor
-from pmd_mmaction.models.heads import AttentiveHead, FeatureDecoder, Float32TimeSformerHead
-from pmd_mmaction.models.maskers import CubeMasker, Masker, RunningCellMasker, TubeMasker, View
+from pmd_mmaction.models.heads import (
+    AttentiveHead,
+    FeatureDecoder,
+    FeatureGenerator,
+    Float32TimeSformerHead,
+)
+from pmd_mmaction.models.maskers import (
+    CubeMasker,
+    Masker,
+    ObjectTubeMasker,
+    RunningCellMasker,
+    TubeMasker,
+    View,
+)
 from pmd_mmaction.models.recognizers import MaskedAutoencoder, MaskedDistillation, PMDRecognizer
 from pmd_mmaction.models.teachers import (
     FeatureTeacher,
@@ -17,11 +29,13 @@ from pmd_mmaction.models.terms import (
     BaseTerm,
     CLFATerm,
     DARETerm,
+    LayerPairTerm,
     PatchTerm,
     PixelTerm,
     PSDTerm,
     Step,
     Term,
+    UnitAlignmentTerm,
 )
 
 __all__ = [
@@ -32,12 +46,15 @@ __all__ = [
     'CubeMasker',
     'DARETerm',
     'FeatureDecoder',
+    'FeatureGenerator',
     'FeatureTeacher',
     'Float32TimeSformerHead',
+    'LayerPairTerm',
     'MaskedAutoencoder',
     'MaskedDistillation',
     'MaskedVisionTransformer',
     'Masker',
+    'ObjectTubeMasker',
     'PMDRecognizer',
     'PSDTerm',
     'PatchTerm',
@@ -48,6 +65,7 @@ __all__ = [
     'Term',
     'TimmImageTeacher',
     'TubeMasker',
+    'UnitAlignmentTerm',
     'VideoMAETeacher',
     'View',
     'load_strictly',

@@ -1,55 +1,49 @@
-"""From the clips of a data loader to the normalised batch on the device."""
+"""Data preprocessing: normalises the clips of a data loader on the device."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, checked, colours
 from pmd_mmaction.transfer import send, send_stacked
-
-FORMATS = ('NCTHW', 'NCHW')
 
 
 @MODELS.register_module()
 class ClipPreprocessor(ActionDataPreprocessor):
-    """MMAction2's ``ActionDataPreprocessor``, but the host does not wait for the device.
+    """MMAction2's ``ActionDataPreprocessor``, without the host waiting for the device.
 
-    The bytes of all clips go over in one copy and are normalised there, with the same numbers.
-    Labels stay on the host, where heads and metrics fetch them. With ``pin_memory=True`` and
-    ``collate_fn=dict(type='default_collate')`` the data loader has the batch ready for this copy;
-    otherwise the main process stacks and pins it.
+    All clips are copied to the device at once, as bytes, and normalised there, with the same
+    result. Labels stay on the host, where heads and metrics fetch them. With ``pin_memory=True``
+    and ``collate_fn=dict(type='default_collate')`` the data loader prepares the batch for this
+    copy; otherwise the main process stacks and pins it.
 
     Args:
-        mean: of each channel, in grey levels from 0 to 255.
+        mean: mean of each channel, in grey levels from 0 to 255.
         std: standard deviation of each channel, likewise.
-        to_rgb: exchange first and last channel.
-        blending: mixes the clips of a training batch; None: they stay as they are.
+        to_rgb: swap the first and the last channel.
+        blending: mixes the clips of a training batch (Mixup, CutMix); None: no mixing.
         format_shape: ``'NCTHW'``, or ``'NCHW'`` for single frames.
 
     Raises:
-        ValueError: for an argument that makes no sense.
+        ValueError: for an invalid argument.
     """
 
+    @checked
     def __init__(
         self,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Annotated[Sequence[float], colours()],
+        std: Annotated[Sequence[float], colours(above=0)],
         to_rgb: bool = False,
-        blending: dict | None = None,
-        format_shape: str = 'NCTHW',
+        blending: Config | None = None,
+        format_shape: Literal['NCTHW', 'NCHW'] = 'NCTHW',
     ) -> None:
-        arguments.require_channels(self, mean=mean)
-        arguments.require_channels(self, above=0, std=std)
-        arguments.require_flag(self, to_rgb=to_rgb)
-        arguments.require_one_of(self, FORMATS, format_shape=format_shape)
-        if blending is not None:
-            arguments.require_config(self, blending=blending)
         super().__init__(mean, std, to_rgb, True, blending, format_shape)
 
     def cast_data(self, data: dict | Sequence[dict]) -> dict | tuple[dict, ...]:
-        """The batch with data samples of its own, nothing of it on the device yet."""
+        """Copies the data samples of a batch; nothing is moved to the device yet."""
         if isinstance(data, Mapping):
             return {**data, 'data_samples': [sample.new() for sample in data['data_samples']]}
         return tuple(self.cast_data(part) for part in data)
@@ -60,8 +54,7 @@ class ClipPreprocessor(ActionDataPreprocessor):
         """The batch on the device.
 
         Args:
-            inputs: B tensors ``(clips, C, T, H, W)``, uint8, on the host, or one that has them
-                stacked.
+            inputs: B tensors ``(clips, C, T, H, W)``, uint8, on the host, or one stacked tensor.
             data_samples: B data samples.
             training: whether to blend.
 
@@ -85,7 +78,7 @@ class ClipPreprocessor(ActionDataPreprocessor):
 
 
 def _check_shapes(clips: list[Tensor]) -> None:
-    """Refuses what cannot be stacked."""
+    """Refuses clips that cannot be stacked."""
     shapes = sorted({tuple(clip.shape) for clip in clips})
     if len(shapes) > 1:
         raise ValueError(

@@ -1,6 +1,6 @@
-"""How the trained parts start: as MAE, VideoMAE and MVD pre-train.
+"""Initialisation of the trained parts, as in MAE, VideoMAE and MVD.
 
-Linear layers start with Xavier and without bias (MMAction2's own default is a truncated normal,
+Linear layers start with Xavier weights and zero bias (MMAction2's default is a truncated normal,
 meant for fine-tuning). The patch embedding keeps PyTorch's default for a convolution, as in
 VideoMAE and MVD: weight and bias uniform within ``1 / sqrt(inputs)``.
 """
@@ -16,13 +16,13 @@ TOKEN_STD = 0.02
 
 
 def draw_tokens(*shape: int) -> nn.Parameter:
-    """Learnt tokens or positions, drawn as VideoMAE and MVD draw them.
+    """Learnable tokens or positions, initialised as in VideoMAE and MVD.
 
-    Normal with mean 0 and standard deviation 0.02, cut at +-0.02: one standard deviation, not a
-    hundred as PyTorch's default bounds, so what is left deviates by 0.0108.
+    Normal with mean 0 and standard deviation 0.02, truncated at +-0.02: at one standard deviation,
+    where PyTorch's default is a hundred, so the actual standard deviation is 0.0108.
 
     Args:
-        *shape: of the parameter.
+        *shape: shape of the parameter.
     """
     tokens = nn.Parameter(torch.empty(shape))
     nn.init.trunc_normal_(tokens, std=TOKEN_STD, a=-TOKEN_STD, b=TOKEN_STD)

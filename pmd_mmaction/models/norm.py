@@ -1,10 +1,10 @@
-"""Norm layers of tokens."""
+"""Norm layers for tokens."""
 
 import torch
 from mmcv.cnn import build_norm_layer
 from torch import nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, require
 
 LAYER_NORM = dict(type='LN', eps=1e-6)
 
@@ -13,16 +13,16 @@ def token_norm(where: object, norm_cfg: dict | None, dims: int) -> nn.Module:
     """A norm layer that takes ``(B, N, D)`` tokens.
 
     Args:
-        where: the component that needs it, for messages.
-        norm_cfg: its config; None means layer norm.
+        where: the component that uses it, for messages.
+        norm_cfg: config of the layer; None means layer norm.
         dims: width D.
 
     Raises:
-        ValueError: if the config makes none, or one of pictures such as batch norm.
+        ValueError: if the config does not build one, or one for images such as batch norm.
     """
     if norm_cfg is None:
         norm_cfg = LAYER_NORM
-    arguments.require_config(where, norm_cfg=norm_cfg)
+    require(where, Config, norm_cfg=norm_cfg)
     try:
         layer = build_norm_layer(dict(norm_cfg), dims)[1]
         layer(torch.zeros(1, 2, dims))

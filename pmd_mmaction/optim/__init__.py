@@ -1,4 +1,4 @@
-"""How parameters are given to the optimizer."""
+"""Parameter groups of the optimizer."""
 
 from pmd_mmaction.optim.constructors import (
     MergedLayerDecayConstructor,

@@ -1,4 +1,4 @@
-"""Constructors of MMEngine and MMAction2 with few parameter groups and fused steps."""
+"""Optimizer constructors of MMEngine and MMAction2, with few groups and fused steps."""
 
 import torch
 from mmaction.engine.optimizers import LearningRateDecayOptimizerConstructor
@@ -16,19 +16,19 @@ _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class MergedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """MMEngine's ``DefaultOptimWrapperConstructor``, with equal parameter groups as one.
+    """MMEngine's ``DefaultOptimWrapperConstructor``, with equal parameter groups merged.
 
-    That constructor makes a group of each parameter as soon as ``paramwise_cfg`` is given, 256
-    for a ViT-B, and the host needs longer for so many than a GPU for the step. The result of a
-    step is the same to the bit. Groups are named (``decay``, ``no_decay``) and know the names of
-    their parameters; checkpoints of MMEngine's constructor, or of another config, are resumed.
+    With ``paramwise_cfg`` that constructor makes one group per parameter, 256 for a ViT-B, and the
+    host takes longer for so many than a GPU for the step. The result of a step is bit-identical.
+    Groups are named (``decay``, ``no_decay``) and list the names of their parameters; checkpoints
+    of MMEngine's constructor, or of another config, can be resumed.
 
-    Steps are fused (one kernel instead of a dozen) if all trained parameters are floating point
-    numbers on a GPU and ``optimizer`` says neither ``fused`` nor ``foreach``.
+    Steps are fused (one kernel instead of a dozen) if all trained parameters are floating-point
+    tensors on a GPU and ``optimizer`` sets neither ``fused`` nor ``foreach``.
 
     Args:
-        optim_wrapper_cfg: config of the wrapper, with that of its ``optimizer``.
-        paramwise_cfg: rules for rate and decay of a parameter, as in MMEngine.
+        optim_wrapper_cfg: config of the wrapper, including its ``optimizer``.
+        paramwise_cfg: rules for learning rate and decay of parameters, as in MMEngine.
     """
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
@@ -50,7 +50,7 @@ class MergedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             model: with or without its distributed wrapper.
 
         Returns:
-            The wrapper of an optimizer that resumes states of other parameter groups.
+            A wrapper whose optimizer can resume states with other parameter groups.
         """
         model = getattr(model, 'module', model)
         if self._may_fuse(model):
@@ -73,7 +73,7 @@ class MergedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         return wrapper
 
     def _may_fuse(self, model: nn.Module) -> bool:
-        """Whether fused steps are possible on a GPU and nobody chose another way."""
+        """Whether fused steps are possible on a GPU and the config does not choose otherwise."""
         kind = self.optimizer_cfg['type']
         if isinstance(kind, str):
             with OPTIMIZERS.switch_scope_and_registry(None) as registry:
@@ -89,13 +89,13 @@ class MergedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 class MergedLayerDecayConstructor(
     MergedOptimWrapperConstructor, LearningRateDecayOptimizerConstructor
 ):
-    """MMAction2's ``LearningRateDecayOptimizerConstructor``, with what the parent adds to it.
+    """MMAction2's ``LearningRateDecayOptimizerConstructor``, with the parent's additions.
 
-    A layer has its own rate, ``decay_rate`` times that of the layer above, so it has groups of
-    its own: ``layer_3_decay`` and ``layer_3_no_decay``. Layers of equal rates are merged.
+    Each layer has its own learning rate, ``decay_rate`` times that of the layer above, hence its
+    own groups: ``layer_3_decay`` and ``layer_3_no_decay``. Layers with equal rates are merged.
 
     Args:
-        optim_wrapper_cfg: config of the wrapper, with that of its ``optimizer``.
+        optim_wrapper_cfg: config of the wrapper, including its ``optimizer``.
         paramwise_cfg: ``num_layers`` and ``decay_rate``.
     """
 

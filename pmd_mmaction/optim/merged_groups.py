@@ -1,27 +1,27 @@
-"""Parameter groups of equal settings as one."""
+"""Merges parameter groups with equal settings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# What says which parameters a group holds, and factors that its rate and decay already contain.
+# These identify a group, or are factors that its learning rate and decay already include.
 _NO_SETTINGS = ('params', 'param_names', 'group_name', 'lr_mult', 'decay_mult')
 
 
 def merge_groups(
     groups: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]
 ) -> tuple[list[dict], list[int]]:
-    """Merges groups of equal settings.
+    """Merges groups with equal settings.
 
-    A step costs the host as much for a group as for its kernels, and kernels work through the
-    parameters of one group together.
+    The host's time for a step grows with the number of groups, since one set of kernels processes
+    all parameters of a group.
 
     Args:
         groups: parameter groups of an optimizer, or of its state.
-        defaults: settings of a group that does not say them.
+        defaults: settings that a group may leave out.
 
     Returns:
-        The groups in the order of their first parameters, and for each of them the place of the
-        first of the given groups that went into it.
+        The groups in the order of their first parameters, and for each of them the index of the
+        first given group that it contains.
     """
     merged: list[dict] = []
     settings_of: list[dict] = []
@@ -40,7 +40,7 @@ def merge_groups(
 
 
 def _name(groups: Sequence[dict]) -> None:
-    """Names each group by its layer, if it has one of its own, and by its decay."""
+    """Names each group by its layer, if it belongs to one, and by its decay."""
     taken: dict[str, int] = {}
     for group in groups:
         names = group.pop('names')

@@ -1,4 +1,4 @@
-"""Checkpoints whose parameter groups are others than those of this run."""
+"""Resuming checkpoints whose parameter groups differ from those of the current run."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,19 @@ from torch.optim import Optimizer
 
 from pmd_mmaction.optim.merged_groups import merge_groups
 
-# What a scheduler keeps for each group, and for the base rate behind them.
+# Values that a scheduler keeps per group, and for the base learning rate.
 _PER_GROUP = ('base_values', '_last_value', 'min_values')
 
 
 class Regrouping:
-    """Gives an optimizer the parameter groups of the state that it is about to load, merged.
+    """Gives an optimizer the merged parameter groups of the state that it is about to load.
 
-    As everywhere in torch, the settings of the checkpoint win over those of the config.
+    As usual in torch, the settings of the checkpoint override those of the config.
 
     Args:
-        names: name of each parameter of the model that is trained.
-        order: the same parameters in the order in which MMEngine's constructor, which makes a
-            group of each, lists them. A state that has no names is in this order.
+        names: name of each trained parameter of the model.
+        order: the same parameters in the order in which MMEngine's constructor, with one group
+            each, lists them. A state without names is in this order.
     """
 
     def __init__(self, names: dict[Parameter, str], order: Sequence[Parameter]) -> None:
@@ -30,7 +30,7 @@ class Regrouping:
         """The state to load.
 
         Raises:
-            ValueError: if it is of other parameters.
+            ValueError: if it belongs to other parameters.
         """
         parameters = self._parameters(state_dict['param_groups'])
         merged, _ = merge_groups(state_dict['param_groups'], {})
@@ -42,7 +42,7 @@ class Regrouping:
         return {**state_dict, 'param_groups': merged}
 
     def _parameters(self, groups: list[dict]) -> dict[int, Parameter]:
-        """The parameter of each number in a state."""
+        """Maps each index in a state to its parameter."""
         numbers = [i for group in groups for i in group['params']]
         names = [name for group in groups for name in group.get('param_names', ())]
         by_name = {name: parameter for parameter, name in self.names.items()}
@@ -61,16 +61,16 @@ class Regrouping:
 def _refusal(why: str) -> str:
     return (
         f'the optimizer of the checkpoint does not fit the model: {why}. Resume with the config '
-        'of the checkpoint, or start anew from its weights with load_from and resume=False'
+        'of the checkpoint, or start afresh from its weights with load_from and resume=False'
     )
 
 
 def regroup_schedulers(checkpoint: dict, runner) -> None:
-    """Gives the schedulers of a checkpoint the groups that its optimizer is going to have.
+    """Gives the schedulers of a checkpoint the groups that the optimizer will have.
 
     Args:
-        checkpoint: of a Runner; its schedulers are changed.
-        runner: with the optimizer of this run.
+        checkpoint: checkpoint of a Runner; its schedulers are modified.
+        runner: the Runner, with the optimizer of the current run.
     """
     groups = checkpoint.get('optimizer', {}).get('param_groups')
     if groups is None or not getattr(runner.optim_wrapper, 'merges_groups', False):

@@ -1,1 +1,1 @@
-"""Frames of a video by their number, whatever its container says."""
+"""Random access to the frames of a video, independent of its container's metadata."""

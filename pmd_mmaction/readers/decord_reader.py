@@ -1,4 +1,4 @@
-"""Frames of a video by their number, decoded by decord where it is known to be right."""
+"""Random access to the frames of a video with decord, where it is known to be correct."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pmd_mmaction.readers.packet_index import is_small
 from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.readers.video_stream import orientation
 
-# Frames up to which decoding on is faster than a seek, after which decord decodes anew.
+# Up to this many frames, decoding on is faster than a seek.
 _STEPS = 8
 # What decord's older FFmpeg decodes to the same pixels as ours.
 _PIXELS = {'yuv420p', 'yuvj420p', 'yuv422p', 'yuvj422p', 'yuv444p', 'yuvj444p'}
@@ -22,15 +22,15 @@ _PIXELS = {'yuv420p', 'yuvj420p', 'yuv422p', 'yuvj422p', 'yuv444p', 'yuvj444p'}
 class DecordReader(VideoReader):
     """:class:`VideoReader` on decord, with one thread; the same arguments, results and errors.
 
-    Decord follows the packets, trusts whatever is called a key frame, and knows quarter turns only.
-    So it decodes H.264 in 8 bits, if each packet is proven to be one frame that is shown as it is
-    stored, in closed groups. All else, and where decord fails, is left to PyAV.
+    Decord follows the packets, trusts whatever is marked as a key frame, and supports only quarter
+    turns. It is therefore used for 8-bit H.264 in closed groups, if each packet is proven to be one
+    frame that is shown as stored. Everything else, and whatever decord fails on, is left to PyAV.
     """
 
     _decord = None
 
     def close(self) -> None:
-        """Frees the decoders; decord's thread would go on."""
+        """Frees the decoders; decord's thread would keep running."""
         self._decord = None
         super().close()
 
@@ -60,7 +60,7 @@ class DecordReader(VideoReader):
         elif is_small(self.path, None):
             source = io.BytesIO(Path(self.path).read_bytes())
         try:
-            # Not one frame may be replaced by another because it cannot be decoded.
+            # No frame may be replaced by another because it cannot be decoded.
             reader = decord.VideoReader(source, num_threads=1, fault_tol=1e-9)
         except (RuntimeError, decord.DECORDError):
             return None

@@ -1,4 +1,4 @@
-"""What the headers of H.264 packets say about the frames in them (ITU-T H.264, 7.3 and 8.2.1)."""
+"""Frame order from the headers of H.264 packets (ITU-T H.264, 7.3 and 8.2.1)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pmd_mmaction.readers.packet_look import (
 _IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
 _SLICES = {1, _IDR}
 _HARMLESS = {_SEI, 9, 12}  # 9: start of a picture, 12: filler
-# Profiles whose parameters begin with the format of the colours.
+# Profiles whose parameters begin with the chroma format.
 _HIGH = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134}
 # Far more than the pictures between two IDR pictures are counted in.
 _PERIOD = 1 << 40
 
 
 def _after_type(byte: int) -> int:
-    """Bits of a slice up to the number of its frame, or 0 where they do not end in this byte."""
+    """Bits of a slice before its frame number, or 0 if they do not end in this byte."""
     bits, at = f'{byte:08b}', 1
     for _ in range(2):  # type, picture parameters
         if '1' not in bits[at:]:
@@ -36,9 +36,9 @@ _AFTER_TYPE = [_after_type(byte) for byte in range(256)]
 class H264Look(PacketLook):
     """Looks at the packets of a progressive H.264 stream, one after the other.
 
-    Proves that each is one whole picture, that none is missing that others refer to, where
-    decoding may begin, and in which order the pictures are shown. Of what follows a damaged packet
-    only the time stamps tell the order, up to the next picture that refers to none.
+    Proves that each is one complete picture, that no reference picture is missing, where decoding
+    may begin, and in which order the pictures are shown. After a damaged packet only the time
+    stamps give the order, up to the next picture without references.
 
     Args:
         extradata: the parameters as MP4 and Matroska store them.
@@ -80,7 +80,7 @@ class H264Look(PacketLook):
         head = data[start + 1 : start + 17]
         at = 0 if idr else _AFTER_TYPE[head[0]]
         if at and len(head) == 16 and b'\0\0\3' not in head:
-            # As most are; this is done for every packet of every clip.
+            # The common case; this runs for every packet of every clip.
             both = int.from_bytes(head, 'big') >> (128 - at - self._bits) & self._mask
             frame, low = both >> self._order_bits, both & self._order_mask
         else:
@@ -92,7 +92,7 @@ class H264Look(PacketLook):
         if self._lost:
             self.add(None)
             return
-        # Nothing comes before the first IDR picture, and no other number is left out.
+        # Nothing precedes the first IDR picture, and no other number is skipped.
         if not self._period or frame != (0 if idr else self._frame + 1 & self._frame_mask):
             raise Unproven
         if refers:
@@ -123,7 +123,7 @@ class H264Look(PacketLook):
         return picture, recovers
 
     def _read_head(self, head: bytes, idr: bool) -> tuple[int, int]:
-        """The number of a frame, and the lower bits of its order."""
+        """Frame number, and the lower bits of the picture order count."""
         bits = bits_of(head)
         _, at = exp_golomb(bits, 1)  # type
         _, at = exp_golomb(bits, at)  # picture parameters
@@ -133,7 +133,7 @@ class H264Look(PacketLook):
         return frame, int(bits[at : at + self._order_bits] or '0', 2)
 
     def _order(self, low: int, refers: bool) -> int:
-        """Place of a picture in the order of presentation, of which it tells the lower bits."""
+        """Picture order count, of which the header has only the lower bits."""
         if not self._order_bits:
             return len(self.ranks)
         high, step = self._high, low - self._low
@@ -147,7 +147,7 @@ class H264Look(PacketLook):
 
 
 def _read_sps(data: bytes) -> tuple[int, int]:
-    """Bits of the number of a frame, and of its order; 0 where it is that of decoding."""
+    """Bits of the frame number, and of the picture order count (0: the decoding order)."""
     bits, at = bits_of(data), 32  # after the kind, profile and level
     _, at = exp_golomb(bits, at)
     if data[1] in _HIGH:
@@ -176,7 +176,7 @@ def _read_sps(data: bytes) -> tuple[int, int]:
 
 
 def _recovers_here(sei: bytes) -> bool:
-    """Whether the message says that decoding may begin at this very picture."""
+    """Whether the message allows decoding to begin at this picture."""
     sei, at = sei.replace(b'\0\0\3', b'\0\0'), 0
     while at + 2 < len(sei):
         fields = []

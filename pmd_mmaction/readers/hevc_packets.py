@@ -1,4 +1,4 @@
-"""What the headers of HEVC packets say about the frames in them (ITU-T H.265, 7.3 and 8.3.1)."""
+"""Frame order from the headers of HEVC packets (ITU-T H.265, 7.3 and 8.3.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PERIOD = 1 << 40
 class HevcLook(PacketLook):
     """Looks at the packets of an HEVC stream, one after the other, as ``H264Look`` does.
 
-    That none is missing is told by the numbers of the pictures, which have no gap.
+    That none is missing follows from the picture numbers, which have no gap.
 
     Args:
         extradata: the parameters as MP4 and Matroska store them.
@@ -65,7 +65,7 @@ class HevcLook(PacketLook):
         self.add(self._period + self._orders[-1], entry)
 
     def finish(self) -> None:
-        """Judges the pictures since the last IDR picture.
+        """Checks the pictures since the last IDR picture.
 
         Raises:
             Unproven: if one is missing.
@@ -97,7 +97,7 @@ class HevcLook(PacketLook):
         return picture
 
     def _order(self, data: bytes, start: int) -> int:
-        """Place of a picture in the order of presentation, of which it tells the lower bits."""
+        """Picture order count, of which the header has only the lower bits."""
         kind, layer = data[start] >> 1 & 63, data[start + 1] & 7
         high = low = 0
         if kind not in _IDR:
@@ -111,7 +111,7 @@ class HevcLook(PacketLook):
                 high += modulus
             elif not first and low > self._low and low - self._low > modulus // 2:
                 high -= modulus
-        # The next picture counts from the last one of the lowest layer that others refer to.
+        # The next picture counts from the last reference picture of the lowest layer.
         if layer == 1 and kind not in _LEADING and (kind & 1 or kind >= 16):
             self._high, self._low = high, low
         return high + low
@@ -134,7 +134,7 @@ def _only_unit(extradata: bytes, kind: int) -> bytes:
 
 
 def _read_sps(data: bytes) -> int:
-    """Lower bits of the order that a picture tells."""
+    """Number of lower bits of the picture order count in a slice header."""
     bits = bits_of(data[2:])
     layers, at = int(bits[4:7], 2), 8 + 96
     if layers:
@@ -154,7 +154,7 @@ def _read_sps(data: bytes) -> int:
 
 
 def _read_pps(data: bytes) -> int:
-    """Bits in the header of a slice that mean nothing."""
+    """Number of unused bits in a slice header."""
     bits = bits_of(data[2:])
     _, at = exp_golomb(bits, 0)
     _, at = exp_golomb(bits, at)

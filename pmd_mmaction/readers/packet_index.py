@@ -1,4 +1,4 @@
-"""Frames of a video by their packets, where a look at these proves which frame is which."""
+"""Index from frames to packets, where the packets prove which frame is which."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pmd_mmaction.readers.hevc_packets import HevcLook
 from pmd_mmaction.readers.packet_kinds import Av1Look, Vp8Look, Vp9Look
 from pmd_mmaction.readers.packet_look import PacketLook, Unproven
 
-# Bytes of a file up to which its packets stay in memory; most clips of the data sets have one MB.
+# Packets of files up to this size stay in memory; most clips of the data sets have 1 MB.
 IN_MEMORY = 64 << 20
-# Decoders and containers whose packets were proven to tell the truth.
+# Decoders and containers whose packets were shown to be reliable.
 _LOOKS = {
     'h264': H264Look,
     'hevc': HevcLook,
@@ -32,12 +32,12 @@ class PacketIndex(NamedTuple):
 
     Attributes:
         times: time stamp of each packet; no two are equal.
-        order: number of a frame to the position of its packet.
+        order: frame number to the position of its packet.
         entries: positions where decoding may begin.
-        damaged: positions of what is no whole packet.
-        closed: whether nothing that comes after an entry is shown before it.
-        spare: positions of what no other frame refers to, as far as known.
-        packets: the packets themselves, or None where they are too many.
+        damaged: positions of incomplete packets.
+        closed: whether nothing that follows an entry is shown before it.
+        spare: positions of frames that no other refers to, as far as known.
+        packets: the packets themselves, or None if they are too many.
     """
 
     times: list[int]
@@ -49,7 +49,7 @@ class PacketIndex(NamedTuple):
     packets: list[av.Packet] | None
 
     def runs(self, positions: set[int]) -> list[tuple[int, int]]:
-        """First and last packets of what has to be decoded to get those at ``positions``."""
+        """First and last packets of the runs to decode for those at ``positions``."""
         runs = []
         for position in sorted(positions):
             start = self._start(position)
@@ -61,7 +61,7 @@ class PacketIndex(NamedTuple):
 
     def _start(self, position: int) -> int:
         for entry in reversed(self.entries):
-            # Frames that are shown before an entry, but come after it, may need what was before
+            # Frames that are shown before an entry but stored after it may refer to frames before
             # it (open groups of pictures).
             if entry <= position and self.times[entry] <= self.times[position]:
                 return entry
@@ -71,18 +71,18 @@ class PacketIndex(NamedTuple):
 def index_packets(
     container: av.container.InputContainer, stream: av.VideoStream, in_memory: bool
 ) -> PacketIndex | None:
-    """Reads all packets, and proves what they show.
+    """Reads all packets, and proves which frames they show.
 
-    The proof: one packet is one frame, or none; no packet is missing that others refer to; time
-    stamps are unique and in the order of presentation that the packets themselves tell.
+    The proof: one packet is one frame, or none; no packet that others refer to is missing; time
+    stamps are unique and agree with the presentation order in the packets themselves.
 
     Args:
-        container: just opened.
-        stream: of ``best_stream``.
+        container: a container that was just opened.
+        stream: result of ``best_stream``.
         in_memory: keep the packets.
 
     Returns:
-        None where nothing is proven, and only decoding can tell.
+        The index; None if nothing is proven, so that only decoding can tell.
 
     Raises:
         av.FFmpegError: if the file is damaged.
@@ -93,7 +93,7 @@ def index_packets(
         return None
     try:
         return _index(container, stream, look(codec.extradata), in_memory)
-    # What breaks off within a header proves nothing either.
+    # A truncated header proves nothing either.
     except (Unproven, IndexError, ValueError):
         return None
 
@@ -131,7 +131,7 @@ def _index(container, stream, look: PacketLook, in_memory: bool) -> PacketIndex:
 
 
 def _sort(times: list[int | None], ranks: list[int | None]) -> list[int]:
-    """Positions in the order of time, which has to be that of the ranks."""
+    """Positions in order of time, which has to agree with the ranks."""
     if None in times or len(set(times)) < len(times):
         raise Unproven
     by_time = sorted(range(len(times)), key=times.__getitem__)
@@ -150,14 +150,14 @@ def packets_from(
     """The packets from ``position`` on, from memory or from the file.
 
     Raises:
-        Unproven: if the file gives others than before.
+        Unproven: if the file now gives other packets.
     """
     if index.packets is not None:
         yield from index.packets[position:]
         return
     container.seek(index.times[position], stream=stream)
     packets = (packet for packet in container.demux(stream) if packet.size)
-    # What lies before is skipped. A container that seeks too far never gets there.
+    # Earlier packets are skipped. A container that seeks too far never gets there.
     for packet in packets:
         if packet.pts == index.times[position]:
             yield packet

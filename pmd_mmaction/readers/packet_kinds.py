@@ -1,4 +1,4 @@
-"""What the packets of VP8, VP9 and AV1 say about the frames in them."""
+"""Frame order from the packets of VP8, VP9 and AV1."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Av1Look(PacketLook):
 
 
 def _add_next(look: PacketLook, entry: bool, shown: bool) -> None:
-    """Notes a packet of a codec that stores frames as they are shown."""
+    """Records a packet of a codec that stores frames in presentation order."""
     position = len(look.ranks)
     if not (entry or position):
         raise Unproven  # the beginning is missing

@@ -1,4 +1,4 @@
-"""What a compressed packet says about itself, without a decoder."""
+"""Reads information from compressed packets without a decoder."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterator
 
 
 class Unproven(Exception):
-    """The packets do not tell what the decoder will show."""
+    """The packets do not determine what the decoder will show."""
 
 
 class Malformed(Unproven):
-    """A packet of a proven kind that is no whole packet: the file is damaged here."""
+    """An incomplete packet of a supported kind: the file is damaged here."""
 
 
 class PacketLook:
     """Looks at the packets of a stream in decoding order, each a call with its bytes.
 
-    A call raises :class:`Unproven` where it cannot be told what will be shown.
+    A call raises :class:`Unproven` if it is unclear what will be shown.
 
     Attributes:
-        ranks: place of each packet in the order of presentation; None if only its time tells.
-        entries: positions where decoding may begin, for all that is shown later than these.
-        spare: positions of what no other picture refers to, as far as known.
-        hidden: positions of what is referred to, but not shown.
-        damaged: positions of what is no whole packet.
+        ranks: presentation order of each packet; None if only its time stamp gives it.
+        entries: positions where decoding may begin, for everything shown after them.
+        spare: positions of pictures that no other refers to, as far as known.
+        hidden: positions of reference pictures that are not shown.
+        damaged: positions of incomplete packets.
     """
 
     def __init__(self) -> None:
@@ -38,22 +38,22 @@ class PacketLook:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Judges all packets; raises Unproven."""
+        """Checks all packets together; raises Unproven."""
 
     def add(self, rank: int | None, entry: bool = False) -> None:
-        """Notes a packet that is shown."""
+        """Records a packet that is shown."""
         if entry:
             self.entries.append(len(self.ranks))
         self.ranks.append(rank)
 
     def add_damaged(self) -> None:
-        """Notes what is no whole packet."""
+        """Records an incomplete packet."""
         self.damaged.add(len(self.ranks))
         self.ranks.append(None)
 
 
 def length_prefixed(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the units of an H.264 or HEVC packet begin and end, each after its 4-byte length.
+    """Begin and end of each unit of an H.264 or HEVC packet, after its 4-byte length.
 
     Raises:
         Malformed: if the lengths do not add up to that of the packet.
@@ -68,13 +68,13 @@ def length_prefixed(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def bits_of(data: bytes) -> str:
-    """The bits as text, without the bytes that keep start codes out."""
+    """The bits as text, without emulation prevention bytes."""
     data = data.replace(b'\0\0\3', b'\0\0')
     return format(int.from_bytes(data, 'big'), f'0{8 * len(data)}b')
 
 
 def exp_golomb(bits: str, at: int) -> tuple[int, int]:
-    """Reads an Exp-Golomb number; gives it and where the next field begins."""
+    """Reads an Exp-Golomb number; returns it and the start of the next field."""
     one = bits.index('1', at)
     end = 2 * one - at + 1
     return int(bits[one:end], 2) - 1, end

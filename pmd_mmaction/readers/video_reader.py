@@ -1,4 +1,4 @@
-"""Frames of a video by their number."""
+"""Random access to the frames of a video."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from pmd_mmaction.readers.video_stream import (
 
 # From 17 on PyAV converts colours with a thread per core, started anew for each video.
 _ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
-# Bytes of decoded frames that stay in memory where all have to be decoded to count them.
+# Decoded frames up to this size stay in memory if all have to be decoded to count them.
 _KEPT = 64 << 20
 
 
 class VideoReader:
     """Decodes single frames of a video with PyAV, in the calling thread.
 
-    Frame n is the n-th that :func:`decode_in_order` gives, upright, whatever else is asked for:
-    time stamps, hidden packets and B-frames change nothing. All frames have the size of the
-    first; others are resized to it, as ffmpeg does.
+    Frame n is the n-th that :func:`decode_in_order` gives, upright, whichever other frames are
+    read: time stamps, hidden packets and B-frames make no difference. Frames that differ in size
+    from the first are resized to it, as ffmpeg does.
 
-    Where the packets prove which frame is which (see :func:`index_packets`), decoding begins at
-    the last key frame, and leaves out what is not needed. All other videos are decoded from the
-    beginning, once to count their frames. So are those whose decoder does not keep to the proof.
+    If the packets prove which frame is which (see :func:`index_packets`), decoding begins at the
+    last key frame and skips what is not needed. All other videos are decoded from the beginning,
+    once to count their frames. So are those whose decoder contradicts the proof.
 
     Args:
         path: the file.
-        content: its bytes, if they do not come from ``path``, which then only names it.
+        content: its bytes, if they do not come from ``path``, which is then only a name.
 
     Attributes:
         path: the file.
         avg_fps: average frames per second, 0 if unknown.
 
     Raises:
-        VideoError: if it cannot be opened or holds no frame of a video.
+        VideoError: if it cannot be opened or has no video frames.
     """
 
     def __init__(self, path: str, content: bytes | None = None) -> None:
@@ -90,10 +90,10 @@ class VideoReader:
         """Decodes frames.
 
         Args:
-            numbers: of the frames, in any order; a number may occur several times.
+            numbers: frame numbers, in any order and with repetitions.
 
         Returns:
-            One array of its own per number, ``(H, W, 3)`` uint8 RGB, upright.
+            A separate array per number, ``(H, W, 3)`` uint8 RGB, upright.
 
         Raises:
             IndexError: if there is no frame of that number.
@@ -105,7 +105,7 @@ class VideoReader:
                 raise IndexError(f'{self.path}: no frame {n} among {len(self)}')
         with named_errors(self.path):
             images = self._read(set(numbers))
-        # A copy of what occurs again, since transforms such as Flip write into the pictures.
+        # Repeated frames are copied, since transforms such as Flip write into the images.
         return [images[n].copy() if n in numbers[:i] else images[n] for i, n in enumerate(numbers)]
 
     def frames(self) -> Iterator[np.ndarray]:
@@ -141,7 +141,7 @@ class VideoReader:
         return self._read_in_order(wanted)
 
     def _forget_index(self) -> None:
-        """Goes over to decoding from the beginning."""
+        """Switches to decoding from the beginning."""
         count = self._count()
         if count != self._length:
             raise VideoError(f'its packets tell of {self._length} frames, the decoder of {count}')
@@ -150,10 +150,10 @@ class VideoReader:
     # ------------------------------------------------------------ decoding from key frames
 
     def _read_proven(self, wanted: set[int]) -> dict[int, np.ndarray]:
-        """Decodes what leads to the frames.
+        """Decodes the runs of packets that contain the frames.
 
         Raises:
-            Unproven: if the decoder gives others than the packets told.
+            Unproven: if the decoder's frames contradict the packets.
         """
         index, images = self._index, {}
         positions = {index.order[n] for n in wanted}
@@ -187,7 +187,7 @@ class VideoReader:
     # ------------------------------------------------------------ decoding all
 
     def _count(self) -> int:
-        """Decodes all frames, and keeps them if they are small; gives their number."""
+        """Decodes all frames, keeping them if they are small; returns their number."""
         count = size = 0
         self._frames = []
         for frame in self._all_frames():
@@ -202,7 +202,7 @@ class VideoReader:
         return count
 
     def _count_if_whole(self) -> int:
-        """The number of frames, or of packets where one is damaged: nobody knows then."""
+        """The number of frames, or of packets if one is damaged and the frames are unknown."""
         try:
             return self._count()
         except av.FFmpegError:

@@ -1,6 +1,6 @@
-"""What a video shows: its best stream, decoded in order, and which way up.
+"""The best stream of a video, decoded in order, and its orientation.
 
-The plain and slow way to every frame, which all else has to agree with.
+This is the simple and slow way to get every frame; all other readers have to agree with it.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-# Pictures that go with a video, and are none.
+# Attached images, such as covers, which are not the video.
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 class VideoError(RuntimeError):
-    """A file that is no readable video; the message names the file and the reason."""
+    """A file is not a readable video; the message names the file and the reason."""
 
 
 class Orientation(NamedTuple):
-    """How a stored picture becomes upright: transposed first, then mirrored.
+    """How to turn a stored frame upright: transpose first, then mirror.
 
     Attributes:
-        transpose: rows become columns.
-        mirror: left becomes right.
-        flip: top becomes bottom.
+        transpose: swap rows and columns.
+        mirror: swap left and right.
+        flip: swap top and bottom.
     """
 
     transpose: bool = False
@@ -39,10 +39,10 @@ class Orientation(NamedTuple):
 
 
 def refuse_special_file(path: str) -> None:
-    """Refuses a pipe, socket or device, which a decoder might wait for without end.
+    """Refuses a pipe, socket or device, which a decoder might wait for forever.
 
     Raises:
-        VideoError: saying what it is. A file that is not there is left to the decoder.
+        VideoError: with the kind of file. A missing file is left to the decoder.
     """
     try:
         mode = os.stat(path).st_mode
@@ -54,7 +54,7 @@ def refuse_special_file(path: str) -> None:
 
 @contextmanager
 def named_errors(path: str) -> Iterator[None]:
-    """Puts the name of the file before a :class:`VideoError`, and before the decoder's errors."""
+    """Prefixes a :class:`VideoError` and the decoder's errors with the name of the file."""
     try:
         yield
     except av.FFmpegError as error:
@@ -73,16 +73,16 @@ def open_video(path: str, content: bytes | None = None) -> av.container.InputCon
     Raises:
         av.FFmpegError: if FFmpeg cannot read it.
     """
-    # absolute: FFmpeg takes a relative name with a colon for an address
+    # absolute: FFmpeg treats a relative name with a colon as a URL
     source = os.path.abspath(path) if content is None else io.BytesIO(content)
     return av.open(source, metadata_errors='replace')
 
 
 def best_stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The stream that a player shows; covers and thumbnails are none.
+    """The stream that a player shows, which is never a cover or thumbnail.
 
-    Its decoder runs in the calling thread: a worker per core decodes more than one decoder with
-    several threads, and has no threads to lose in a fork.
+    Its decoder runs in the calling thread: one worker per core decodes faster than one decoder
+    with several threads, and has no threads to lose in a fork.
 
     Raises:
         VideoError: if there is none, or no decoder for it; without the name of the file.
@@ -105,12 +105,12 @@ def decode_in_order(
 ) -> Iterator[av.VideoFrame]:
     """Every frame that a player shows, from the first to the last.
 
-    Hidden packets and what an edit list cuts away are no frames; this is ``ffmpeg -fps_mode
-    passthrough``. A stream that was joined in the middle begins at its first key frame.
+    Hidden packets and frames removed by an edit list are left out, as with ``ffmpeg -fps_mode
+    passthrough``. A stream that was cut in the middle begins at its first key frame.
 
     Args:
-        container: just opened.
-        stream: of :func:`best_stream`.
+        container: a container that was just opened.
+        stream: result of :func:`best_stream`.
 
     Raises:
         av.FFmpegError: at a packet that cannot be decoded.
@@ -118,7 +118,7 @@ def decode_in_order(
     joined = False
     for packet in container.demux(stream):
         joined = joined or packet.is_keyframe
-        # An empty packet (AVI: as before) would end the decoding.
+        # An empty packet (in AVI: frame unchanged) would end the decoding.
         if packet.size:
             try:
                 frames = stream.decode(packet)
@@ -146,7 +146,7 @@ def orientation(frame: av.VideoFrame) -> Orientation:
 
 
 def upright(image: np.ndarray, turn: Orientation) -> np.ndarray:
-    """Turns and mirrors a stored picture ``(H, W, ...)`` so that it is shown upright."""
+    """Turns a stored frame ``(H, W, ...)`` upright."""
     if not any(turn):
         return image
     image = image.swapaxes(0, 1) if turn.transpose else image

@@ -1,4 +1,4 @@
-"""Decoding of a whole video that tells damage from a header that is not true."""
+"""Decodes a whole video, distinguishing damage from a wrong header."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from av import logging
 
 from pmd_mmaction.readers.video_stream import best_stream, decode_in_order, open_video
 
-# Errors that decoders report of videos whose frames are all right: optional parts of a stream,
-# and references that are given up twice.
+# Errors that decoders report for videos whose frames are intact: optional parts of a stream, and
+# references that are released twice.
 _HARMLESS = ('SEI', 'VUI', 'VPS', 'APP fields', 'mmco: ', 'short term buffer', 'reference frames (')
 
 _JOINT = 3  # packets from the corrupt one to the key frame
@@ -19,7 +19,7 @@ _JOINT = 3  # packets from the corrupt one to the key frame
 
 @contextmanager
 def _all_errors() -> Iterator[list[tuple[int, str, str]]]:
-    """Collects what FFmpeg reports as errors, also what it said of another file before."""
+    """Collects FFmpeg's error messages, including those left over from another file."""
     level, skip = logging.get_level(), logging.get_skip_repeated()
     logging.set_level(logging.ERROR)
     logging.set_skip_repeated(False)
@@ -32,26 +32,26 @@ def _all_errors() -> Iterator[list[tuple[int, str, str]]]:
 
 
 class WatchedDecoding:
-    """Gives every frame of a video in order, and then says what is wrong with the file.
+    """Yields every frame of a video in order, then reports what is wrong with the file.
 
-    Damage is what loses or spoils frames: a decoder's error, frames that it mended, packets that
-    are incomplete or missing, a file that ends too early. A header may be wrong although all
-    frames are there: sound that goes on after the picture, frames that an edit list cuts away,
-    packets that hold two frames or none. An error of opening or decoding is raised.
+    Damage is anything that loses or corrupts frames: a decoding error, concealed errors,
+    incomplete or missing packets, a file that ends too early. A header may be wrong although all
+    frames are present: sound that is longer than the picture, frames that an edit list removes,
+    packets with two frames or none. Errors when opening or decoding are raised.
 
     Args:
         path: the file.
-        tolerance: share of the announced length that may be missing, at least two frames.
+        tolerance: fraction of the announced length that may be missing, at least two frames.
 
     Attributes:
         container: the open file.
-        stream: the best stream of pictures.
-        count: frames given so far.
-        damage: after the last frame, what is wrong, as (problem, detail); or None.
-        note: after the last frame, what the header says wrongly; or an empty text.
+        stream: the best video stream.
+        count: number of frames so far.
+        damage: after the last frame, the damage as (problem, detail), or None.
+        note: after the last frame, what is wrong in the header, or an empty string.
 
     Raises:
-        VideoError: if there is no stream of pictures.
+        VideoError: if there is no video stream.
         av.FFmpegError: if it cannot be opened; at a frame, if it cannot be decoded.
     """
 
@@ -81,7 +81,7 @@ class WatchedDecoding:
         with _all_errors() as messages:
             for frame in decode_in_order(self, self.stream):
                 if not self.count:
-                    # Before the first frame come those that refer to what was cut away.
+                    # Frames before the first one refer to frames that were cut away.
                     messages[:] = [said for said in messages if said[1] != decoder]
                 self.count += 1
                 self._broken_frames += frame.is_corrupt
@@ -111,7 +111,7 @@ class WatchedDecoding:
             self._ticks = min(first, start), max(last, start), end
 
     def _judge(self, errors: list[str]) -> None:
-        """Weighs what was seen."""
+        """Sets ``damage`` and ``note`` from the observations."""
         cut_off = [text for text in errors if 'prematurely' in text]
         errors = [text for text in errors if text not in cut_off]
         missing, note = self._compare_lengths()
@@ -148,18 +148,18 @@ class WatchedDecoding:
         else:
             return False, note
         note = note or f'the picture ends at {max(ends):.2f} s, the header says {promised:.2f} s'
-        # What an edit list of MP4 cuts away is no loss; a packet that is not there is an error.
+        # Frames removed by an MP4 edit list are no loss; a missing packet is an error.
         whole = self.stream.frames and 'mp4' in self.container.format.name
         missing = max(ends) < promised and not whole
         return missing and not self._goes_on_until(promised - slack), note
 
     def _ends_inside_a_packet(self) -> bool:
-        """Whether a transport stream, whose packets have one size, is cut off."""
+        """Whether a transport stream, whose packets have a fixed size, is truncated."""
         sizes = (188, 192, 204) if self.container.format.name == 'mpegts' else (1,)
         return all(self.container.size % size for size in sizes)
 
     def _goes_on_until(self, seconds: float) -> bool:
-        """Whether sound or anything else in the file lasts so long."""
+        """Whether another stream, such as sound, lasts that long."""
         with open_video(self._path) as container:
             return any(
                 float((packet.pts + (packet.duration or 0)) * packet.time_base) >= seconds
@@ -168,7 +168,7 @@ class WatchedDecoding:
             )
 
     def _announced_seconds(self) -> list[float]:
-        """Lengths by the header: of the pictures, if it tells, and of the file."""
+        """Lengths in the header: of the video stream, if given, and of the file."""
         if self.container.format.name in ('mpeg', 'mpegts'):
             return []  # without a header: FFmpeg derives the length from the packets
         whole = (self.container.duration or 0) / av.time_base

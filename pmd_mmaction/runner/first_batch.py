@@ -1,17 +1,17 @@
-"""Whether the videos are enough for a batch, and what to do if not."""
+"""Checks that there are enough videos for a batch."""
 
 import math
 
 
 def few_videos(videos: int, batch: int, ranks: int) -> tuple[str, str]:
-    """What is wrong if an epoch has no whole batch, and the remedy.
+    """Problem and remedy if an epoch has no complete batch.
 
     Args:
-        videos: of the training.
+        videos: number of training videos.
         batch: videos per GPU in an iteration.
         ranks: GPUs (on the CPU: processes).
     """
-    share = math.ceil(videos / ranks)  # the sampler fills up
+    share = math.ceil(videos / ranks)  # the sampler pads
     found = (
         f'{videos} videos are not one batch: train_dataloader.batch_size is {batch} per GPU, '
         f'{ranks} GPU(s) want {batch * ranks}, and drop_last=True leaves out what is less'

@@ -1,4 +1,4 @@
-"""Going on inside an epoch."""
+"""A training loop that can resume inside an epoch."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, NonNegative, Whole, checked
 from pmd_mmaction.runner.first_batch import few_videos
 from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
@@ -19,21 +19,21 @@ from pmd_mmaction.runner.worker_faults import explained_worker_faults
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """An epoch loop that goes on in the middle of an epoch without the batches that are done.
+    """An epoch-based loop that resumes inside an epoch, skipping the batches already done.
 
-    Their indices are drawn and dropped; no file of them is opened. Where the loop stands follows
-    from epoch, iteration and the length of an epoch. A worker that dies or hangs in a decoder
-    ends the run with an error that says what to do.
+    Their indices are drawn and dropped; their files are not opened. The position follows from
+    epoch, iteration and epoch length. If a worker dies or hangs in a decoder, the run ends with an
+    error that says what to do.
 
     Args:
         runner: the Runner.
-        dataloader: of the training, or its config.
-        max_epochs: epochs of the training; None: those of the phases (``ProgressivePhaseHook``).
-        val_begin: first epoch (from 1) after which there may be a validation.
-        val_interval: epochs between two validations.
+        dataloader: the training data loader, or its config.
+        max_epochs: number of epochs; None: those of the phases (``ProgressivePhaseHook``).
+        val_begin: first epoch (from 1) after which to validate.
+        val_interval: epochs between validations.
         dynamic_intervals: pairs of an epoch and the interval from there on.
-        worker_timeout: seconds to wait for a batch of the workers; 0 to wait for ever. A
-            ``timeout`` of the data loader itself comes first.
+        worker_timeout: seconds to wait for a batch from the workers; 0 waits forever. A
+            ``timeout`` of the data loader itself takes precedence.
 
     Raises:
         ValueError: for an invalid number of epochs, a negative ``worker_timeout``, or fewer
@@ -42,21 +42,17 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     resumes_mid_epoch = True
 
+    @checked
     def __init__(
         self,
         runner,
         dataloader: DataLoader | dict,
-        max_epochs: int | None = None,
-        val_begin: int = 1,
-        val_interval: int = 1,
+        max_epochs: Whole | None = None,
+        val_begin: Count = 1,
+        val_interval: Whole = 1,
         dynamic_intervals: list[tuple[int, int]] | None = None,
-        worker_timeout: float = 600,
+        worker_timeout: NonNegative = 600,
     ) -> None:
-        arguments.require_number(self, at_least=0, worker_timeout=worker_timeout)
-        arguments.require_whole(self, val_interval=val_interval)
-        if max_epochs is not None:
-            arguments.require_whole(self, max_epochs=max_epochs)
-        arguments.require_whole(self, 0, val_begin=val_begin)
         pairs = dynamic_intervals or ()
         if not isinstance(pairs, (list, tuple)) or any(len(pair) != 2 for pair in pairs):
             raise ValueError(
@@ -82,17 +78,17 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         """Trains to the end.
 
         Raises:
-            ValueError: if nobody said how long.
+            ValueError: if neither config nor phases give the length of the run.
         """
         if not self._length_known:
             raise ValueError(
-                'how long to train is not said: set train_cfg.max_epochs, or add a '
+                'the length of the run is not set: set train_cfg.max_epochs, or add a '
                 'ProgressivePhaseHook, whose phases have a length'
             )
         return super().run()
 
     def _require_a_batch(self) -> None:
-        """Refuses epochs without an iteration, in which schedulers would fail."""
+        """Refuses epochs without an iteration, on which schedulers would fail."""
         loader = self.dataloader
         if len(loader) == 0:
             batch = loader.batch_size or loader.batch_sampler.batch_size
@@ -100,7 +96,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             raise ValueError(f'{found}: {remedy}')
 
     def run_epoch(self) -> None:
-        """Runs an epoch, or what is left of it."""
+        """Runs an epoch, or the rest of it."""
         done = self.iter - self.epoch * len(self.dataloader)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
@@ -113,7 +109,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def _shared_memory(self, data_batch: object) -> str:
-        """What this node needs of it, by the last batch, and what there is."""
+        """Shared memory that this node needs, judging by the last batch, and what it has."""
         loader, ranks = self.dataloader, _ranks_of_node()
         hooks = (hook for hook in self.runner.hooks if not getattr(hook, 'scratch_dir', None))
         tables = (getattr(hook, 'table', None) for hook in hooks)
@@ -131,14 +127,14 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
 
 def _ranks_of_node() -> int:
-    """As torchrun or Slurm says; without them, all."""
+    """Ranks per node as set by torchrun or Slurm; without them, all ranks."""
     told = (os.environ.get(name, '') for name in ('LOCAL_WORLD_SIZE', 'SLURM_NTASKS_PER_NODE'))
     return next((int(number) for number in told if number.isdecimal()), get_world_size())
 
 
 @contextmanager
 def without_first_batches(loader: DataLoader, count: int) -> Iterator[DataLoader]:
-    """The loader without its first batches, which nobody decodes.
+    """The loader without its first batches, which are not decoded.
 
     Args:
         loader: a loader with torch's ``BatchSampler``.
@@ -166,7 +162,7 @@ def without_first_batches(loader: DataLoader, count: int) -> Iterator[DataLoader
 
 
 class _Tail(Sampler):
-    """A sampler without its first samples, and without those of which no batch is made."""
+    """A sampler without its first samples, and without those of incomplete batches."""
 
     def __init__(self, whole: Sampler, skipped: int, end: int) -> None:
         self.whole = whole
@@ -177,5 +173,5 @@ class _Tail(Sampler):
         return islice(self.whole, self.skipped, self.end)
 
     def __len__(self) -> int:
-        # of the whole: the length of an epoch does not change when a part of it is done
+        # the full length: an epoch does not get shorter when part of it is done
         return len(self.whole)

@@ -1,4 +1,4 @@
-"""What the processes of a node keep in shared memory: batches of workers, and a table."""
+"""Shared memory needed on a node: batches of the workers, and the difficulty table."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ GIB = 2**30
 
 
 class SharedMemory(NamedTuple):
-    """Need of one node.
+    """Shared memory needed on one node.
 
     Attributes:
         batch: bytes of one batch; None if no batch has been seen.
-        prefetch: batches that a worker has ready.
-        workers: per rank.
-        ranks: of the node.
-        table: bytes of the difficulty table, if it lies there.
+        prefetch: batches that a worker prefetches.
+        workers: workers per rank.
+        ranks: ranks on the node.
+        table: bytes of the difficulty table, if it is kept there.
     """
 
     batch: int | None
@@ -30,13 +30,13 @@ class SharedMemory(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Bytes in all."""
+        """Total number of bytes."""
         return self.ranks * self.workers * self.prefetch * (self.batch or 0) + self.table
 
     @property
     def remedy(self) -> str:
-        """What helps if there is not so much."""
-        size = -(-self.total * 9 // 8 // GIB)  # an eighth for the batch that is being handed over
+        """Remedy if there is not enough."""
+        size = -(-self.total * 9 // 8 // GIB)  # plus an eighth for the batch in transit
         return (
             f'enlarge {SHARED_MEMORY} (docker: --shm-size={max(size, 1)}g), lower num_workers or '
             'prefetch_factor of train_dataloader'
@@ -52,7 +52,7 @@ class SharedMemory(NamedTuple):
 
 
 def told_space() -> str:
-    """How large the shared memory is and what is free of it."""
+    """Size of the shared memory, and how much of it is free."""
     if not SHARED_MEMORY.is_dir():
         return f'there is no {SHARED_MEMORY}'
     usage = shutil.disk_usage(SHARED_MEMORY)

@@ -16,18 +16,18 @@ REMEDY = (
 def explained_worker_faults(batches: Iterator, shared_memory: Callable[[], str]) -> Iterator[None]:
     """Ends the run with the remedy if a worker of a data loader is lost.
 
-    Its processes are killed then: one that hangs in a decoder heeds no other signal, and the
-    Python interpreter would wait for it at its end.
+    The loader's processes are then killed: one that hangs in a decoder ignores every other signal,
+    and the Python interpreter would wait for it at exit.
 
-    Not covered: a decoder that hangs and lets no other Python code of its process run, if batches
-    that the worker has finished still wait. Torch waits for these without a limit.
+    Not covered: a decoder that hangs while holding the interpreter lock, if finished batches of
+    its worker are still queued. Torch waits for these without a limit.
 
     Args:
         batches: an iterator of torch's ``DataLoader``.
-        shared_memory: what the run needs of it and what there is.
+        shared_memory: describes the shared memory that the run needs and has.
 
     Raises:
-        RuntimeError: in the place of torch's, saying what to do.
+        RuntimeError: in place of torch's, with the remedy.
     """
     try:
         yield
@@ -35,7 +35,7 @@ def explained_worker_faults(batches: Iterator, shared_memory: Callable[[], str])
         told = str(error).strip()
         if not told.startswith('DataLoader '):  # of the loader itself, not of what it loads
             raise
-        memory = shared_memory()  # before the workers give theirs back
+        memory = shared_memory()  # before the workers release theirs
         _kill(getattr(batches, '_workers', ()))
         raise RuntimeError(f'{told}\n{_cause(told)} {REMEDY}.\n{memory}') from error
 

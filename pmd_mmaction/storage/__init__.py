@@ -1,1 +1,1 @@
-"""Files that are complete or not there."""
+"""Atomic files, digests and errors of full disks."""

@@ -1,4 +1,4 @@
-"""A file that appears complete or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def atomic_writer(path: str | os.PathLike, size: int | None = None) -> Iterator[BinaryIO]:
-    """Writes a file so that neither an error nor a crash can leave a partial one under its name.
+    """Writes a file atomically: neither an error nor a crash leaves a partial file.
 
-    The bytes go to ``<name>.tmp`` in the same directory, which takes the name when they have
-    reached the disk. An error removes it; after a kill the next attempt overwrites it, because its
-    name is always the same, so partial files do not pile up. One process may write at a time.
+    The bytes go to ``<name>.tmp`` in the same directory, which is renamed once they are on disk. An
+    error removes it; after a kill the next attempt overwrites it, since its name is always the
+    same, so partial files do not pile up. Only one process may write at a time.
 
     Args:
-        path: The file to create or to replace.
-        size: Bytes that it needs, for the message if they are not there.
+        path: The file to create or replace.
+        size: Bytes that it needs, for the message if the disk is full.
 
     Yields:
         The file to write to.
 
     Raises:
-        OSError: If the file cannot be written; an older one of this name is intact. Without space
-            (`NO_SPACE`) it names the file, the bytes that it needs and those that are free.
+        OSError: If the file cannot be written; an older file of this name is intact. On a full
+            disk (`NO_SPACE`) it names the file, the bytes needed and the bytes free.
     """
     path = Path(path)
     temporary = path.with_name(path.name + '.tmp')
@@ -49,7 +49,7 @@ def atomic_writer(path: str | os.PathLike, size: int | None = None) -> Iterator[
 
 
 def _without_space(error: OSError, path: Path, size: int | None) -> OSError:
-    """The same error, with what was to be written and what is free."""
+    """The same error, with the file, the bytes needed and the bytes free."""
     need = '' if size is None else f'it needs {size:,} bytes, '
     free = shutil.disk_usage(path.parent).free
     return OSError(

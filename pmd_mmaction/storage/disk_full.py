@@ -1,4 +1,4 @@
-"""What to do when there is no space for a file of the run."""
+"""Remedy for a full disk."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ REMEDY = (
 
 @contextmanager
 def remedy_if_disk_full() -> Iterator[None]:
-    """Adds the remedy to an error that says that there is no space. Blocks may be nested.
+    """Adds the remedy to a full-disk error. Blocks may be nested.
 
     Raises:
-        OSError: the error of the block, of the same number.
+        OSError: the error of the block, with the same errno.
     """
     try:
         yield

@@ -2,6 +2,7 @@
 
 from pmd_mmaction.transforms.antialiased_resize import AntialiasedResize
 from pmd_mmaction.transforms.mark_split import MarkSplit
+from pmd_mmaction.transforms.motion import PasteMovingObjects
 from pmd_mmaction.transforms.require_frames import RequireFrames
 from pmd_mmaction.transforms.seed_augmentation import SeedAugmentation
 from pmd_mmaction.transforms.video_transforms import VideoDecode, VideoInit
@@ -9,6 +10,7 @@ from pmd_mmaction.transforms.video_transforms import VideoDecode, VideoInit
 __all__ = [
     'AntialiasedResize',
     'MarkSplit',
+    'PasteMovingObjects',
     'RequireFrames',
     'SeedAugmentation',
     'VideoDecode',

@@ -1,4 +1,6 @@
-"""Resizing of frames that averages over what a smaller frame leaves out."""
+"""Anti-aliased resizing of frames."""
+
+from typing import Literal
 
 import mmcv
 import numpy as np
@@ -7,31 +9,31 @@ import torch.nn.functional as F
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
-
-BACKENDS = ('torch', 'pillow')
+from pmd_mmaction.arguments import Whole, checked, height_and_width, require
 
 
 @TRANSFORMS.register_module()
 class AntialiasedResize(BaseTransform):
     """Resizes frames bilinearly with anti-aliasing, as VideoMAE's and MVD's pipelines do.
 
-    MMAction2's ``Resize`` takes OpenCV's bilinear interpolation, which looks at four pixels however
+    MMAction2's ``Resize`` uses OpenCV's bilinear interpolation, which reads four pixels however
     much a frame shrinks. Reads ``imgs``; sets ``imgs`` and ``img_shape``.
 
     Args:
         scale: (width, height) of the result.
-        backend: ``'pillow'`` gives the very pixels of VideoMAE and MVD; ``'torch'`` takes a third
-            of its time and differs by a grey level or two where its weights, of 16 bits, round.
+        backend: ``'pillow'`` gives exactly the pixels of VideoMAE and MVD; ``'torch'`` takes a
+            third of its time and differs by a grey level or two, since its 16-bit weights round.
 
     Raises:
         ValueError: for an invalid size or another backend.
     """
 
-    def __init__(self, scale: tuple[int, int], backend: str = 'torch') -> None:
-        width, height = arguments.height_and_width(self, scale=scale)
-        arguments.require_whole(self, **{'scale width': width, 'scale height': height})
-        arguments.require_one_of(self, BACKENDS, backend=backend)
+    @checked
+    def __init__(
+        self, scale: tuple[int, int], backend: Literal['torch', 'pillow'] = 'torch'
+    ) -> None:
+        width, height = height_and_width(self, scale=scale)
+        require(self, Whole, **{'scale width': width, 'scale height': height})
         self.scale = (width, height)
         self.backend = backend
 

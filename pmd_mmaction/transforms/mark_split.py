@@ -1,28 +1,28 @@
-"""Tells a metric which data set a clip comes from."""
+"""Marks clips with the split that they belong to, for metrics."""
+
+from typing import Literal
 
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
-
-SPLITS = ('bank', 'query')
+from pmd_mmaction.arguments import checked
 
 
 @TRANSFORMS.register_module()
 class MarkSplit(BaseTransform):
     """Writes ``split`` into the results, for :class:`KNNMetric` and :class:`LinearProbeMetric`.
 
-    ``PackActionInputs(meta_keys=('split', ...))`` has to take it along.
+    ``PackActionInputs(meta_keys=('split', ...))`` has to include it.
 
     Args:
         split: ``'bank'`` for labelled clips to learn from, ``'query'`` for clips to classify.
 
     Raises:
-        ValueError: for another word.
+        ValueError: for any other value.
     """
 
-    def __init__(self, split: str) -> None:
-        arguments.require_one_of(self, SPLITS, split=split)
+    @checked
+    def __init__(self, split: Literal['bank', 'query']) -> None:
         self.split = split
 
     def transform(self, results: dict) -> dict:

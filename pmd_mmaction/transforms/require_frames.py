@@ -3,12 +3,12 @@
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 
 
 @TRANSFORMS.register_module()
 class RequireFrames(BaseTransform):
-    """Refuses videos with fewer frames; it comes after the step that opens the file.
+    """Refuses videos with too few frames; comes after the transform that opens the file.
 
     ``SampleFrames`` repeats the frames of a short video, so that a single frame becomes a clip
     without motion.
@@ -20,12 +20,12 @@ class RequireFrames(BaseTransform):
         ValueError: for a ``minimum`` below 1.
     """
 
-    def __init__(self, minimum: int) -> None:
-        arguments.require_whole(self, minimum=minimum)
+    @checked
+    def __init__(self, minimum: Whole) -> None:
         self.minimum = minimum
 
     def transform(self, results: dict) -> dict:
-        """The results as they are.
+        """Returns the results unchanged.
 
         Raises:
             ValueError: if ``total_frames`` is below the minimum.

@@ -1,4 +1,4 @@
-"""Arguments of MMAction2's ``SampleFrames``, which ignores those that it does not know."""
+"""Checks the arguments of MMAction2's ``SampleFrames``, which ignores unknown ones."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from mmaction.datasets.transforms import SampleFrames
 from mmaction.registry import TRANSFORMS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, argument_names, require, require_keys
 
 COUNTS = ('clip_len', 'frame_interval', 'num_clips')
 
@@ -29,5 +29,5 @@ def check_sampling(pipeline: Sequence[dict | Callable]) -> None:
         if not (inspect.isclass(kind) and issubclass(kind, SampleFrames)):
             continue
         where, given = kind.__name__, {k: v for k, v in step.items() if k != 'type'}
-        arguments.require_keys(where, arguments.argument_names(kind), config=given)
-        arguments.require_whole(where, **{k: v for k, v in given.items() if k in COUNTS})
+        require_keys(where, argument_names(kind), config=given)
+        require(where, Whole, **{k: v for k, v in given.items() if k in COUNTS})

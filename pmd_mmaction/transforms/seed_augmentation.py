@@ -16,9 +16,9 @@ class SeedAugmentation(BaseTransform):
     """Seeds the random generators of the worker for one sample; the first transform.
 
     Without it a worker's random stream depends on its history, so a resumed run augments
-    otherwise than the uninterrupted one, and with ``persistent_workers=False`` mmengine even
-    replays the same randomness every epoch. ``StepSeedHook`` tells seed and epoch; until it has
-    done so, this transform changes nothing and warns.
+    differently from an uninterrupted one, and with ``persistent_workers=False`` mmengine even
+    replays the same randomness every epoch. ``StepSeedHook`` provides seed and epoch; until then
+    this transform changes nothing and warns.
 
     In ``RepeatAugPathListDataset`` it runs once per video, and the clips draw one after the other
     from its seed. Not for ``RepeatDataset``: its copies of a video would all be augmented alike.
@@ -29,7 +29,7 @@ class SeedAugmentation(BaseTransform):
         self._seed_and_epoch = torch.tensor([0, -1]).share_memory_()
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Sets the run's seed and the epoch, also for workers that run already."""
+        """Sets the run's seed and the epoch, also for workers that are already running."""
         self._seed_and_epoch.copy_(torch.tensor([seed, epoch]))
 
     def transform(self, results: dict) -> dict:

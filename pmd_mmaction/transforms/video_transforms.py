@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Options, checked, one_of
 from pmd_mmaction.readers.decord_reader import DecordReader
 from pmd_mmaction.readers.video_reader import VideoReader
 
@@ -16,24 +18,26 @@ READERS = {'pyav': VideoReader, 'decord': DecordReader}
 
 @TRANSFORMS.register_module()
 class VideoInit(BaseTransform):
-    """Opens a video; takes the place of MMAction2's ``DecordInit``.
+    """Opens a video; replaces MMAction2's ``DecordInit``.
 
     Reads ``filename``; adds ``video_reader``, ``total_frames``, ``avg_fps``.
 
     Args:
-        reader: ``'pyav'`` (``benchmarks/data_pipeline.py`` says how much faster), or
+        reader: ``'pyav'``, which is faster (``benchmarks/data_pipeline.py`` measures it), or
             ``'decord'``. Both give the same frames.
-        backend_args: of ``mmengine.fileio``, for files that are not on a local disk.
+        backend_args: arguments of ``mmengine.fileio``, for files that are not on a local disk.
 
     Raises:
         ValueError: for another reader.
-        VideoError: when it is called with a file that is no readable video.
+        VideoError: when called with a file that is not a readable video.
     """
 
-    def __init__(self, reader: str = 'pyav', backend_args: dict | None = None) -> None:
-        arguments.require_one_of(self, tuple(READERS), reader=reader)
-        if backend_args is not None:
-            arguments.require_dict(self, backend_args=backend_args)
+    @checked
+    def __init__(
+        self,
+        reader: Annotated[str, one_of(tuple(READERS))] = 'pyav',
+        backend_args: Options | None = None,
+    ) -> None:
         self.reader = reader
         self.backend_args = backend_args
 
@@ -53,7 +57,7 @@ class VideoInit(BaseTransform):
 
 @TRANSFORMS.register_module()
 class VideoDecode(BaseTransform):
-    """Decodes the sampled frames; takes the place of MMAction2's ``DecordDecode``.
+    """Decodes the sampled frames; replaces MMAction2's ``DecordDecode``.
 
     Reads ``video_reader`` (of :class:`VideoInit`), which it closes, and ``frame_inds``; adds
     ``imgs`` (list of ``(H, W, 3)`` uint8 RGB), ``original_shape`` and ``img_shape``.

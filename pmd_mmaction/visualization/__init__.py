@@ -1,7 +1,19 @@
 """Pictures of masks, difficulty and training curves (matplotlib figures)."""
 
-from pmd_mmaction.visualization.curves import plot_curves, read_scalars
+from pmd_mmaction.visualization.curves import (
+    plot_balance,
+    plot_curves,
+    plot_health,
+    read_scalars,
+)
 from pmd_mmaction.visualization.difficulty import plot_difficulty
 from pmd_mmaction.visualization.masks import plot_masks
 
-__all__ = ['plot_curves', 'plot_difficulty', 'plot_masks', 'read_scalars']
+__all__ = [
+    'plot_balance',
+    'plot_curves',
+    'plot_difficulty',
+    'plot_health',
+    'plot_masks',
+    'read_scalars',
+]

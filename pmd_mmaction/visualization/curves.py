@@ -4,11 +4,14 @@ import itertools
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
-PANELS = {'base': 'base', 'pg': 'psd', 'df': 'dare', 'al': 'clfa'}
+TITLES = {'pg': 'psd', 'df': 'dare', 'al': 'clfa'}  # PMD's terms, as the paper calls them
+STYLES = ('-', '--', ':', '-.')
 
 
 def read_scalars(paths: list[Path]) -> dict[str, dict[int, float]]:
@@ -30,28 +33,112 @@ def read_scalars(paths: list[Path]) -> dict[str, dict[int, float]]:
     return dict(scalars)
 
 
-def plot_curves(scalars: dict[str, dict[int, float]]) -> Figure:
-    """The four terms for both teachers over the iterations, with phases and learning rate.
+def plot_curves(scalars: dict[str, dict[int, float]], teachers: Sequence[str] = ()) -> Figure:
+    """The terms for each teacher over the iterations, with phases and learning rate.
 
     Args:
         scalars: result of :func:`read_scalars`.
+        teachers: their names in the log, ``loss_<term>_<teacher>``; a key that ends with none of
+            them is a term by itself.
 
     Returns:
         Figure with a panel per term and one for the learning rate.
     """
-    figure, axes = plt.subplots(1, 5, figsize=(16, 3.2), layout='constrained')
-    for axis, (key, title) in zip(axes, PANELS.items()):
-        for teacher, style in (('img', '-'), ('vid', '--')):
-            values = scalars.get(f'loss_{key}_{teacher}', {})
-            if values:
-                axis.plot(*zip(*sorted(values.items())), style, label=f'{teacher} teacher')
-        axis.set_title(f'{title} (x lambda)')
+    terms = _terms(scalars, teachers)
+    count = len(terms) + 1
+    figure, axes = plt.subplots(1, count, figsize=(3.2 * count, 3.2), layout='constrained')
+    axes = np.atleast_1d(axes)
+    for axis, (term, curves) in zip(axes, terms.items()):
+        for (teacher, values), style in zip(curves.items(), itertools.cycle(STYLES)):
+            label = f'{teacher} teacher' if teacher else None
+            axis.plot(*zip(*sorted(values.items())), style, label=label)
+        axis.set_title(f'{TITLES.get(term, term)} (x lambda)')
+        if any(curves):
+            axis.legend()
     axes[-1].plot(*zip(*sorted(scalars.get('lr', {0: 0}).items())))
     axes[-1].set_title('learning rate')
     for axis in axes:
         axis.set_xlabel('iteration')
         _mark_phases(axis, scalars)
-    axes[0].legend()
+    return figure
+
+
+def plot_balance(scalars: dict[str, dict[int, float]]) -> Figure:
+    """Share of each term in the sum of the losses over the iterations.
+
+    Args:
+        scalars: result of :func:`read_scalars`, with a ``loss_...`` at the least.
+
+    Returns:
+        Figure with one panel.
+    """
+    losses = {key: values for key, values in scalars.items() if key.startswith('loss_')}
+    steps = sorted(set.union(*map(set, losses.values())))
+    rows = np.array([[values.get(step, 0) for step in steps] for values in losses.values()])
+    rows = np.abs(np.nan_to_num(rows, nan=0, posinf=0, neginf=0))
+    figure, axis = plt.subplots(figsize=(8, 3), layout='constrained')
+    names = [key.removeprefix('loss_') for key in losses]
+    axis.stackplot(steps, rows / np.maximum(rows.sum(0), 1e-12), labels=names)
+    axis.set(ylim=(0, 1), xlabel='iteration', ylabel='share of the loss')
+    axis.legend(loc='center left', bbox_to_anchor=(1, 0.5))
+    _mark_phases(axis, scalars)
+    return figure
+
+
+def _terms(
+    scalars: dict[str, dict[int, float]], teachers: Sequence[str]
+) -> dict[str, dict[str, dict[int, float]]]:
+    """Term to teacher ('' for none) to its curve, in the order of the log."""
+    terms: dict[str, dict[str, dict[int, float]]] = {}
+    for key, values in scalars.items():
+        if not key.startswith('loss_'):
+            continue
+        term = key.removeprefix('loss_')
+        teacher = next((name for name in teachers if term.endswith(f'_{name}')), '')
+        terms.setdefault(term.removesuffix(f'_{teacher}'), {})[teacher] = values
+    return terms
+
+
+HEALTH = {
+    'explained variance': ('explained_', 'explained_place_'),
+    'around the mean of a place': ('explained_place_', None),
+    'rank of the features': ('feature_rank', None),
+    'spread of the features': ('feature_spread', None),
+    'pull of a term over base': ('term_norm_', None),
+}
+
+
+def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
+    """The numbers of ``HealthHook`` and ``TermBalanceHook``, of one run or several.
+
+    Args:
+        runs: name of a run to the result of :func:`read_scalars`.
+
+    Returns:
+        Figure with a panel per number, a colour per run and a line style per teacher or term.
+    """
+    figure, axes = plt.subplots(1, len(HEALTH), figsize=(17, 3.4), layout='constrained')
+    for axis, (title, (prefix, but)) in zip(axes, HEALTH.items()):
+        for colour, (run, scalars) in enumerate(runs.items()):
+            base = scalars.get('term_norm_base', {}) if prefix == 'term_norm_' else {}
+            keys = [k for k in scalars if k.startswith(prefix) and not (but and k.startswith(but))]
+            styles = itertools.cycle(('-', '--', ':', '-.'))
+            for key, style in zip(keys, styles):
+                values = {
+                    step: value / base[step] if base else value
+                    for step, value in scalars[key].items()
+                    if not base or base.get(step)
+                }
+                name = ' '.join((run if len(runs) > 1 else '', key.removeprefix(prefix))).strip()
+                if values and key != 'term_norm_base':
+                    points = zip(*sorted(values.items()))
+                    axis.plot(*points, style, color=f'C{colour}', label=name or None, lw=1)
+        axis.set_title(title)
+        axis.set_xlabel('iteration')
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=7)
+    if axes[-1].lines:
+        axes[-1].set_yscale('log')
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Where the student finds a video difficult."""
+"""Plots of the difficulty of a video's patches."""
 
 from typing import Mapping, Sequence
 

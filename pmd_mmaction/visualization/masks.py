@@ -1,4 +1,4 @@
-"""What the student sees in each phase."""
+"""Plots of what the student sees in each phase."""
 
 from typing import Mapping
 

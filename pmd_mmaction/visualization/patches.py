@@ -1,4 +1,4 @@
-"""Values on the patch grid as pictures of the clip's size."""
+"""Upsampling of values on the patch grid to the clip's resolution."""
 
 import numpy as np
 

@@ -58,6 +58,18 @@ GOOD = {
             PMD['clfa'], student_dims=8, student_depth=6, num_patches=32, teacher_dims=dict(vid=8)
         ),
     ),
+    'generator': (MODELS, dict(type='FeatureGenerator', dims=8, token_grid=(2, 4, 4), depth=1)),
+    'pairs': (
+        MODELS,
+        dict(
+            type='LayerPairTerm',
+            student_dims=8,
+            token_grid=(2, 4, 4),
+            teacher_dims=dict(vid=8),
+            pairs=[(1, 2)],
+            generator=dict(depth=1),
+        ),
+    ),
     'base': (MODELS, dict(type='BaseTerm')),
     'pixel_teacher': (
         MODELS,
@@ -66,6 +78,14 @@ GOOD = {
     'pixel': (MODELS, dict(type='PixelTerm')),
     'psd': (MODELS, dict(type='PSDTerm')),
     'dare': (MODELS, dict(type='DARETerm')),
+    'unit_alignment': (
+        MODELS,
+        dict(type='UnitAlignmentTerm', student_dims=8, student_depth=4, teacher_dims=dict(vid=8)),
+    ),
+    'object_tube': (
+        MODELS,
+        dict(type='ObjectTubeMasker', token_grid=(2, 4, 4), clip_size=(3, 4, 16, 16)),
+    ),
     'tube': (MODELS, dict(type='TubeMasker', token_grid=(2, 4, 4))),
     'cell': (MODELS, dict(type='RunningCellMasker', token_grid=(2, 4, 4))),
     'cube': (MODELS, dict(type='CubeMasker', token_grid=(2, 4, 4))),
@@ -81,6 +101,8 @@ GOOD = {
     'seed_hook': (HOOKS, dict(type='StepSeedHook')),
     'bad_video_hook': (HOOKS, dict(type='BadVideoHook')),
     'data_time_hook': (HOOKS, dict(type='DataTimeHook')),
+    'health_hook': (HOOKS, dict(type='HealthHook')),
+    'term_balance_hook': (HOOKS, dict(type='TermBalanceHook')),
     'loss_info_hook': (HOOKS, dict(type='LossInfoHook')),
     'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'preemption_hook': (HOOKS, dict(type='PreemptionHook')),
@@ -94,6 +116,7 @@ GOOD = {
         DATA_SAMPLERS,
         dict(type='WholeStepBatchSampler', batch_size=2, accumulative_counts=2),
     ),
+    'motion': (TRANSFORMS, dict(type='PasteMovingObjects', folder='objects')),
     'mark_split': (TRANSFORMS, dict(type='MarkSplit', split='bank')),
     'seed_augmentation': (TRANSFORMS, dict(type='SeedAugmentation')),
     'antialiased_resize': (TRANSFORMS, dict(type='AntialiasedResize', scale=(4, 4))),

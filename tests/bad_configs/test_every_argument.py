@@ -8,7 +8,7 @@ from mmengine.hooks import CheckpointHook
 
 from pmd_mmaction.arguments import argument_names
 from pmd_mmaction.datasets import PathListDataset
-from pmd_mmaction.models import Float32TimeSformerHead, MaskedVisionTransformer
+from pmd_mmaction.models import FeatureDecoder, Float32TimeSformerHead, MaskedVisionTransformer
 from pmd_mmaction.models.terms import PatchTerm, Term
 from tests.bad_configs.good import ERRORS, GOOD, build
 
@@ -20,7 +20,13 @@ BEHIND = {
         name: lambda: set(argument_names(PatchTerm))
         for name in ('BaseTerm', 'DARETerm', 'PixelTerm')
     },
-    **{name: lambda: set(argument_names(Term)) for name in ('PSDTerm', 'CLFATerm')},
+    **{
+        name: lambda: set(argument_names(Term))
+        for name in ('PSDTerm', 'CLFATerm', 'LayerPairTerm', 'UnitAlignmentTerm')
+    },
+    'FeatureGenerator': lambda: (
+        set(argument_names(FeatureDecoder)) - {'in_dims', 'out_dims', 'embed_dims', 'embed_bias'}
+    ),
     'AttentiveHead': lambda: set(signature(Float32TimeSformerHead).parameters),
     'VideoMAETeacher': lambda: set(signature(MaskedVisionTransformer).parameters),
     'PathListDataset': lambda: set(PathListDataset.OPTIONS),

@@ -35,7 +35,7 @@ TABLE = [
         "DAREHook: stage_epochs is '32'; it must be a whole number",
     ),
     ('dare_hook', 'scratch_dir', 1, 'scratch_dir is 1; it must be a non-empty string'),
-    ('preemption_hook', 'signals', 'SIGTERM', "must be a list of names as 'SIGTERM'"),
+    ('preemption_hook', 'signals', 'SIGTERM', "must be a list of names such as 'SIGTERM'"),
     # --- words that do not exist
     (
         'dare_hook',
@@ -71,7 +71,7 @@ TABLE = [
         'checkpoint_hook',
         'filename_tmpl',
         'last.pth',
-        "filename_tmpl is .*must be as 'epoch_{}.pth'",
+        "filename_tmpl is .*must be like 'epoch_{}.pth'",
     ),
     (
         'checkpoint_hook',

@@ -53,10 +53,10 @@ RUNS = [
     (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
     (drop(2), "there is no difficulty table: add dict\\(type='DAREHook'\\).* or set dare=None"),
     (put('custom_hooks.2.stage_epochs', 4), 'stage_epochs is 4, but the longest phase has 3'),
-    (put('train_cfg.max_epochs', 10), 'the phases have 9 epochs together, but .*max_epochs is 10'),
+    (put('train_cfg.max_epochs', 10), 'the phases have 9 epochs in total, but .*max_epochs is 10'),
     (put('custom_hooks.1.phases.0.mask_ratio', 0.01), 'mask_ratio 0.01 leaves no masked patch'),
     (forget_index, 'PackActionInputs in the train pipeline drops sample_idx'),
-    (put('optim_wrapper.accumulative_counts', 2), 'no multiple of accumulative_counts=2'),
+    (put('optim_wrapper.accumulative_counts', 2), 'not a multiple of accumulative_counts=2'),
     (put('optim_wrapper.clip_grad.max_norm', 0), 'clip_grad: max_norm is 0; .* above 0'),
     (put('optim_wrapper.clip_grad.max_norm', -1.0), 'clip_grad: max_norm is -1.0'),
     (
@@ -66,8 +66,8 @@ RUNS = [
     (put('custom_hooks.1.prev_student', 'nowhere.pth'), 'nowhere.pth'),
     (late, "make dict\\(type='SeedAugmentation'\\) the first step of the train pipeline"),
     (drop_seed, "make dict\\(type='SeedAugmentation'\\) the first step"),
-    (add(dict(type='DAREHook')), 'DAREHook is there 2 times: keep one'),
-    (add(dict(type='NonFiniteHook')), 'NonFiniteHook is there 2 times'),
+    (add(dict(type='DAREHook')), 'DAREHook is given 2 times: keep one'),
+    (add(dict(type='NonFiniteHook')), 'NonFiniteHook is given 2 times'),
     (other_model, 'ProgressivePhaseHook leads a PMDRecognizer.*the model is a Recognizer3D'),
     (without_mean, 'the clips would not be normalised: set model.data_preprocessor'),
     (

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration import tiny
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,6 +39,7 @@ ROOT = Path(__file__).parents[2]
             ['optimizer_step.py', '--tiny', '--repeats', '1'],
             ['| fused, many groups |', '| fused, merged | 2 |', '| foreach, merged | 2 |'],
         ),
+        (['long_list.py', '--videos', '1000'], ['| 1,000 |', 'fingerprint, s']),
         (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
         (
             ['communication.py', '--ranks', '2', '--accumulation', '2'],
@@ -53,4 +56,23 @@ def test_it_runs(command, words):
     )
     assert result.returncode == 0, result.stderr
     for word in ('commit', *words):
+        assert word in result.stdout
+
+
+def test_term_balance(tmp_path):
+    clips = tiny.make_clips(tmp_path / 'clips')
+    result = subprocess.run(
+        [
+            sys.executable,
+            ROOT / 'benchmarks/term_balance.py',
+            '--tiny',
+            '--batch=1',
+            f'--data={clips}',
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stderr
+    for word in ('commit', '| the letter |', '| norm, FC zero |'):
         assert word in result.stdout

@@ -61,6 +61,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'bfloat16-scale',
         'optimizer-state',
         'tf32',
+        'package-bases',
     ]
     assert all(item.repaired for item in before if item.present)
 
@@ -75,3 +76,12 @@ def test_nothing_is_repaired_where_no_fault_is_present(monkeypatch):
     compat.apply()
     assert done == ['ill']
     assert compat.status() == [('sound', 'none', False, False), ('ill', 'some', True, True)]
+
+
+def test_a_library_without_its_window_system(monkeypatch, tmp_path):
+    text = "raise ImportError('libGL.so.1: cannot open shared object file')"
+    (tmp_path / 'lib_without_windows.py').write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    library = Library('lib_without_windows', '1', '2', 'pip install it')
+    with pytest.raises(ImportError, match='opencv-python-headless'):
+        check((library,))

@@ -12,6 +12,9 @@ import torch
 from mmaction.registry import MODELS
 
 from pmd_mmaction.convert import ClipSize, Options, convert
+from pmd_mmaction.convert.formats import VIDEO_SOURCES
+from pmd_mmaction.models import VideoMAETeacher
+from tests.models.recognizers.golden import Golden, close
 
 NAMES = json.loads(
     (Path(__file__).resolve().parents[1] / 'data' / 'golden' / 'names.json').read_text()
@@ -103,6 +106,37 @@ def test_wrappers_within_the_names_make_no_difference(method, part):
         result = converted(method, wrapped)
         assert result.state_dict.keys() == plain.state_dict.keys()
         assert list(result.renamed.values()) == list(plain.renamed.values())
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('prefix', ['', '_orig_mod.', 'module.'])
+@pytest.mark.parametrize('part', ['student.', 'teacher_video.'])
+@pytest.mark.parametrize('method', ['videomae', 'videomaev2', 'amd', 'mvd'])
+def test_recorded_weights_give_the_recorded_features(method, part, prefix, tmp_path):
+    """Every key of a file is known, and the converted encoder loads strictly."""
+    golden = Golden(method)
+    state = {prefix + key: value for key, value in golden.part(part).items()}
+    if not state:  # pixels teach
+        return
+    size = golden.size
+    source = 'mvd' if (method, part) == ('mvd', 'student.') else 'videomae'
+    options = Options(source_clip=ClipSize(size['frames'], size['img']))
+    result = convert(state, source, 'mmaction', options).conversion
+    assert {*result.renamed, *result.dropped} == state.keys()
+    torch.save(dict(state_dict=result.state_dict), tmp_path / 'encoder.pth')
+    sizes = size['s'] if part == 'student.' else size.get('vt', size.get('t'))
+    teacher = VideoMAETeacher(
+        str(tmp_path / 'encoder.pth'),
+        position=VIDEO_SOURCES[source][2],
+        target_norm='none',
+        last_norm=part == 'student.',
+        **golden.encoder(sizes),
+    )
+    if method == 'mvd' and part == 'teacher_video.':
+        close(teacher(golden['clip']).features, golden['inter.teacher_video_tokens'])
+    if part == 'student.':
+        features = teacher(golden['clip'], (), golden.view().visible).features
+        close(features, golden['inter.student_encoder_normed'])
 
 
 @pytest.mark.parametrize('source', ['mmaction', 'huggingface'])

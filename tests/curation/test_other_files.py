@@ -4,7 +4,7 @@ import os
 
 from pmd_mmaction.curation.other_files import describe_other_files, holds_video
 from pmd_mmaction.datasets.video_suffixes import count_suffixes
-from tests.tools.films import write_film, write_sound
+from tests.tools.videos import write_sound, write_video
 
 
 def test_by_suffix(tmp_path):
@@ -22,8 +22,8 @@ def test_videos_under_other_names_are_told_from_other_files(tmp_path):
     others = sorted(tmp_path.iterdir())
     text, videos = describe_other_files(others, 2, 60)
     assert (text, videos) == ('not looked at: 1 .bin, 1 .txt, 1 without suffix', False)
-    write_film(tmp_path / 'a.mp4').rename(tmp_path / 'clip')
-    write_film(tmp_path / 'b.mpg', codec='mpeg2video').rename(tmp_path / 'b.dat')
+    write_video(tmp_path / 'a.mp4').rename(tmp_path / 'clip')
+    write_video(tmp_path / 'b.mpg', codec='mpeg2video').rename(tmp_path / 'b.dat')
     text, videos = describe_other_files(sorted(tmp_path.iterdir()), 2, 60)
     assert videos and text.startswith('not looked at: 2 without suffix, 1 .bin, 1 .dat, 1 .txt; 2 ')
     assert f'such as {tmp_path / "b.dat"}' in text and 'suffix of a video' in text

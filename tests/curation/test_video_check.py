@@ -5,58 +5,62 @@ import os
 import pytest
 
 from pmd_mmaction.curation.video_check import check_video
-from tests.tools.films import cut, write_film, write_sound
+from tests.tools.videos import cut, write_sound, write_video
 
 FORMATS = [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.webm', 'libvpx-vp9'), ('.mkv', 'libx264')]
 
 
 @pytest.mark.parametrize('suffix, codec', FORMATS)
 @pytest.mark.parametrize('decode', [True, False])
-def test_a_good_film(tmp_path, suffix, codec, decode):
-    report = check_video(str(write_film(tmp_path / f'a{suffix}', codec=codec)), decode=decode)
+def test_a_good_video(tmp_path, suffix, codec, decode):
+    report = check_video(str(write_video(tmp_path / f'a{suffix}', codec=codec)), decode=decode)
     assert report == (None, '', 20)
 
 
 @pytest.mark.parametrize('suffix, codec', FORMATS[2:])
 def test_the_second_half_is_missing(tmp_path, suffix, codec):
-    film = cut(write_film(tmp_path / f'a{suffix}', frames=100, size=(128, 96), codec=codec))
-    report = check_video(str(film))
+    video_path = cut(write_video(tmp_path / f'a{suffix}', frames=100, size=(128, 96), codec=codec))
+    report = check_video(str(video_path))
     assert report.problem == 'wrong length' and 'header says' in report.detail
     assert 20 < report.frames < 80
-    assert check_video(str(film), decode=False).problem is None
+    assert check_video(str(video_path), decode=False).problem is None
 
 
 def test_a_cut_mp4_has_lost_its_index(tmp_path):
-    film = cut(write_film(tmp_path / 'a.mp4'))
-    assert check_video(str(film)) == ('not a video', 'Invalid data found when processing input', 0)
+    video_path = cut(write_video(tmp_path / 'a.mp4'))
+    assert check_video(str(video_path)) == (
+        'not a video',
+        'Invalid data found when processing input',
+        0,
+    )
 
 
 def test_too_short(tmp_path):
-    film = str(write_film(tmp_path / 'a.mp4'))
+    video_path = str(write_video(tmp_path / 'a.mp4'))
     for decode in (True, False):
-        assert check_video(film, 21, decode) == ('too short', '20 of 21 frames', 20)
-        assert check_video(film, 20, decode).problem is None
+        assert check_video(video_path, 21, decode) == ('too short', '20 of 21 frames', 20)
+        assert check_video(video_path, 20, decode).problem is None
 
 
 def test_a_frame_cut_off(tmp_path):
-    film = cut(write_film(tmp_path / 'a.avi', frames=100, size=(128, 96), codec='mpeg4'))
-    report = check_video(str(film))
+    video_path = cut(write_video(tmp_path / 'a.avi', frames=100, size=(128, 96), codec='mpeg4'))
+    report = check_video(str(video_path))
     assert report.problem == 'decode error' and report.detail
 
 
 def test_a_tolerance_allows_for_lost_frames(tmp_path):
-    film = str(cut(write_film(tmp_path / 'a.webm', frames=100, codec='libvpx-vp9')))
-    assert check_video(film, tolerance=0.9).problem is None
+    video_path = str(cut(write_video(tmp_path / 'a.webm', frames=100, codec='libvpx-vp9')))
+    assert check_video(video_path, tolerance=0.9).problem is None
 
 
 def test_no_length_in_the_header_is_no_fault(tmp_path):
     """Browsers record such files; without decoding nothing could be said of them."""
-    film = write_film(tmp_path / 'a.webm', codec='libvpx-vp9', options=dict(live='1'))
+    video_path = write_video(tmp_path / 'a.webm', codec='libvpx-vp9', options=dict(live='1'))
     for decode in (True, False):
-        assert check_video(str(film), 16, decode) == (None, '', 20)
+        assert check_video(str(video_path), 16, decode) == (None, '', 20)
 
 
-def test_no_film_at_all(tmp_path):
+def test_no_video_at_all(tmp_path):
     (tmp_path / 'empty.mp4').touch()
     (tmp_path / 'text.mp4').write_text('this is no video\n' * 100)
     os.symlink('loop.mp4', tmp_path / 'loop.mp4')
@@ -74,23 +78,23 @@ def test_no_film_at_all(tmp_path):
 
 
 def test_no_permission(tmp_path):
-    film = write_film(tmp_path / 'a.mp4')
-    film.chmod(0)
+    video_path = write_video(tmp_path / 'a.mp4')
+    video_path.chmod(0)
     user = os.geteuid()
     if user == 0:  # whom no permission stops
         os.seteuid(65534)
     try:
-        assert check_video(str(film)).problem == 'no permission'
+        assert check_video(str(video_path)).problem == 'no permission'
     finally:
         os.seteuid(user)
 
 
 def test_names(tmp_path, monkeypatch):
     """Colons make FFmpeg think of addresses, percent signs of numbered pictures."""
-    film = write_film(tmp_path / 'a.mp4')
+    video_path = write_video(tmp_path / 'a.mp4')
     monkeypatch.chdir(tmp_path)
     for name in (b'caf\xe9.mp4', b'12:30 x.mp4', b'a\nb.mp4', b'q"\'.mp4', b'%d.mp4', b'-i.mp4'):
-        os.link(film, name)
+        os.link(video_path, name)
         assert check_video(os.fsdecode(name)).frames == 20
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video, target_size
-from tests.tools.films import cut, read_film, read_times, turn, write_film, write_sound
+from tests.tools.videos import cut, read_times, read_video, turn, write_sound, write_video
 
 FAST = ResizeSettings(short_side=32, preset='ultrafast', gop=5)
 
 
-def copy(film, settings=FAST):
-    target = film.parent / 'new' / 'copy.mp4'
-    return resize_video((str(film), str(target)), settings), target
+def copy(video_path, settings=FAST):
+    target = video_path.parent / 'new' / 'copy.mp4'
+    return resize_video((str(video_path), str(target)), settings), target
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_the_short_side_is_exact():
     [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.webm', 'libvpx-vp9'), ('.flv', 'libx264')],
 )
 def test_frames_and_times_are_kept(tmp_path, suffix, codec):
-    film = write_film(tmp_path / f'a{suffix}', size=(96, 64), codec=codec)
-    count, target = copy(film)
-    before, after = read_times(film), read_times(target)
+    video_path = write_video(tmp_path / f'a{suffix}', size=(96, 64), codec=codec)
+    count, target = copy(video_path)
+    before, after = read_times(video_path), read_times(target)
     assert count == len(after) == 20
     np.testing.assert_allclose(after - after[0], before - before[0], atol=1e-6)
-    assert read_film(target).shape == (20, 32, 48, 3)
+    assert read_video(target).shape == (20, 32, 48, 3)
     with av.open(str(target)) as container:
         assert container.streams.video[0].codec_context.name == 'h264'
     assert [path.name for path in target.parent.iterdir()] == ['copy.mp4']
@@ -57,25 +57,25 @@ def test_frames_and_times_are_kept(tmp_path, suffix, codec):
 
 def test_uneven_times_are_kept(tmp_path):
     times = [0, 40, 45, 200, 201, 900]
-    film = write_film(tmp_path / 'a.mkv', frames=6, size=(96, 64), milliseconds=times)
-    _, target = copy(film)
+    video_path = write_video(tmp_path / 'a.mkv', frames=6, size=(96, 64), milliseconds=times)
+    _, target = copy(video_path)
     np.testing.assert_allclose(read_times(target), np.array(times) / 1000, atol=1e-6)
 
 
 def test_the_picture(tmp_path):
-    film = write_film(tmp_path / 'a.mp4', size=(96, 64))
-    _, target = copy(film, FAST._replace(crf=5))
-    small = read_film(film).reshape(20, 32, 2, 48, 2, 3).mean((2, 4))
-    assert np.abs(read_film(target) - small).mean() < 4
+    video_path = write_video(tmp_path / 'a.mp4', size=(96, 64))
+    _, target = copy(video_path, FAST._replace(crf=5))
+    small = read_video(video_path).reshape(20, 32, 2, 48, 2, 3).mean((2, 4))
+    assert np.abs(read_video(target) - small).mean() < 4
 
 
 @pytest.mark.parametrize('degrees', [90, 180, 270])
-def test_a_turned_film_becomes_upright(tmp_path, degrees):
-    film = write_film(tmp_path / 'a.mp4', size=(96, 64))
-    turn(film, degrees)
-    _, target = copy(film, FAST._replace(short_side=64, crf=5))
-    upright = np.rot90(read_film(film), -degrees // 90, axes=(1, 2))
-    found = read_film(target)
+def test_a_turned_video_becomes_upright(tmp_path, degrees):
+    video_path = write_video(tmp_path / 'a.mp4', size=(96, 64))
+    turn(video_path, degrees)
+    _, target = copy(video_path, FAST._replace(short_side=64, crf=5))
+    upright = np.rot90(read_video(video_path), -degrees // 90, axes=(1, 2))
+    found = read_video(target)
     assert found.shape == upright.shape
     assert np.abs(found.astype(int) - upright).mean() < 4
     with av.open(str(target)) as container:
@@ -83,19 +83,19 @@ def test_a_turned_film_becomes_upright(tmp_path, degrees):
 
 
 def test_odd_sizes_and_no_enlargement(tmp_path):
-    _, target = copy(write_film(tmp_path / 'a.mp4', size=(65, 49)), FAST._replace(short_side=320))
-    assert read_film(target).shape == (20, 48, 64, 3)
+    _, target = copy(write_video(tmp_path / 'a.mp4', size=(65, 49)), FAST._replace(short_side=320))
+    assert read_video(target).shape == (20, 48, 64, 3)
 
 
 def test_key_frames(tmp_path):
-    _, target = copy(write_film(tmp_path / 'a.mp4', size=(96, 64)))
+    _, target = copy(write_video(tmp_path / 'a.mp4', size=(96, 64)))
     with av.open(str(target)) as container:
         keys = [i for i, f in enumerate(container.decode(video=0)) if f.key_frame]
     assert max(np.diff([*keys, 20])) <= 5
 
 
-def test_bad_films_leave_nothing(tmp_path):
-    broken = cut(write_film(tmp_path / 'a.mp4'))
+def test_bad_videos_leave_nothing(tmp_path):
+    broken = cut(write_video(tmp_path / 'a.mp4'))
     with pytest.raises(av.FFmpegError):
         copy(broken)
     with pytest.raises(ValueError, match='no video stream'):
@@ -108,10 +108,10 @@ def test_nothing_appears_before_it_is_complete(tmp_path, monkeypatch):
     replace = os.replace
 
     def look(aside, target):
-        seen.append(len(read_film(aside)))
+        seen.append(len(read_video(aside)))
         assert not os.path.exists(target)
         replace(aside, target)
 
     monkeypatch.setattr(os, 'replace', look)
-    copy(write_film(tmp_path / 'a.mp4'))
+    copy(write_video(tmp_path / 'a.mp4'))
     assert seen == [20]

@@ -82,10 +82,10 @@ def copy(path):
 def test_numbers_and_their_meaning_are_kept(tmp_path, name, codec, pix_fmt, matrix, range_):
     # any mark of the colours also marks the range
     tags = (UNSPECIFIED,) * 2 if range_ == UNKNOWN else (5, 6)
-    film = write_flat(tmp_path / name, codec, pix_fmt, matrix, range_, tags=tags)
-    target, tags = copy(film)
-    assert np.abs(flat_colours(film) - flat_colours(target)).max() < 0.5
-    with av.open(str(film)) as container:
+    video_path = write_flat(tmp_path / name, codec, pix_fmt, matrix, range_, tags=tags)
+    target, tags = copy(video_path)
+    assert np.abs(flat_colours(video_path) - flat_colours(target)).max() < 0.5
+    with av.open(str(video_path)) as container:
         before = container.streams.video[0].codec_context
         primaries, transfer = before.color_primaries, before.color_trc
     assert tags == (matrix, range_, primaries, transfer)
@@ -103,9 +103,9 @@ def test_numbers_and_their_meaning_are_kept(tmp_path, name, codec, pix_fmt, matr
     ],
 )
 def test_other_codecs(tmp_path, name, codec, pix_fmt, range_):
-    film = write_flat(tmp_path / name, codec, pix_fmt, range_=range_, options={'q': '1'})
-    target, _ = copy(film)
-    assert np.abs(flat_colours(film) - flat_colours(target)).mean() < 0.5
+    video_path = write_flat(tmp_path / name, codec, pix_fmt, range_=range_, options={'q': '1'})
+    target, _ = copy(video_path)
+    assert np.abs(flat_colours(video_path) - flat_colours(target)).mean() < 0.5
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,17 @@ def test_other_codecs(tmp_path, name, codec, pix_fmt, range_):
 )
 def test_what_is_stored_otherwise_becomes_8_bits(tmp_path, name, codec, pix_fmt, matrix, range_):
     """FFmpeg turns 8 bits of 4:2:0 into RGB with up to 2 grey levels of rounding, others finer."""
-    film = write_flat(tmp_path / name, codec, pix_fmt, matrix, range_)
-    target, _ = copy(film)
-    difference = np.abs(flat_colours(film) - flat_colours(target))
+    video_path = write_flat(tmp_path / name, codec, pix_fmt, matrix, range_)
+    target, _ = copy(video_path)
+    difference = np.abs(flat_colours(video_path) - flat_colours(target))
     assert difference.mean() < 1.1 and difference.max() <= 2.5
 
 
 @pytest.mark.parametrize('transpose', [False, True])
 def test_the_shape_of_the_pixels_is_kept(tmp_path, transpose):
     """As the readers do, copies keep the stored pixels; players get the ratio to show them."""
-    film = tmp_path / 'wide.mp4'
-    with av.open(str(film), 'w') as container:
+    video_path = tmp_path / 'wide.mp4'
+    with av.open(str(video_path), 'w') as container:
         stream = container.add_stream('libx264', rate=25)
         stream.width, stream.height, stream.pix_fmt = 96, 64, 'yuv420p'
         stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
@@ -141,8 +141,8 @@ def test_the_shape_of_the_pixels_is_kept(tmp_path, transpose):
             frame = av.VideoFrame.from_ndarray(np.zeros((64, 96, 3), np.uint8), format='rgb24')
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    set_matrix(film, Orientation(transpose=transpose))
-    target, _ = copy(film)
+    set_matrix(video_path, Orientation(transpose=transpose))
+    target, _ = copy(video_path)
     with av.open(str(target)) as container:
         ratio = Fraction(15, 16) if transpose else Fraction(16, 15)
         assert container.streams.video[0].sample_aspect_ratio == ratio

@@ -14,7 +14,7 @@ import numpy as np
 
 from pmd_mmaction.readers.video_stream import Orientation
 from tests.datasets.numbered_videos import FRAMES, SIZE, encode, join, set_matrix
-from tests.tools.films import patch_box
+from tests.tools.videos import patch_box
 
 STORED = Path(__file__).parents[1] / 'data' / 'videos'
 INTERLACED = (1 << 18) | (1 << 29)

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from pmd_mmaction.readers.video_stream import Orientation
-from tests.tools.films import patch_box
+from tests.tools.videos import patch_box
 
 FRAMES = 40
 SIZE = 96, 64

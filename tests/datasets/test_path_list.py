@@ -73,7 +73,7 @@ def test_what_exists_as_written_is_a_path(tmp_path, names):
     for name in names:
         (tmp_path / name).touch()
     (tmp_path / 'list.txt').write_text('\n'.join(names))
-    assert read_path_list(tmp_path / 'list.txt', tmp_path) == [(name, None) for name in names]
+    assert list(read_path_list(tmp_path / 'list.txt', tmp_path)) == [(name, None) for name in names]
 
 
 def test_names_with_spaces_need_not_exist():
@@ -91,7 +91,7 @@ def test_names_that_are_no_utf8_can_be_opened(tmp_path):
 
 def test_lists_of_other_editors(tmp_path):
     (tmp_path / 'list.txt').write_bytes(b'\xef\xbb\xbfa.mp4\t1\r\nb.mp4   2  \r\n')
-    assert read_path_list(tmp_path / 'list.txt') == [('a.mp4', 1), ('b.mp4', 2)]
+    assert list(read_path_list(tmp_path / 'list.txt')) == [('a.mp4', 1), ('b.mp4', 2)]
 
 
 def test_no_list_and_an_empty_one(tmp_path):

@@ -9,7 +9,7 @@ from scipy.stats import chi2_contingency
 from torch.utils.data import DataLoader
 
 from pmd_mmaction.readers.video_reader import VideoReader
-from tests.tools.films import write_film
+from tests.tools.videos import write_video
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
 OURS = dict(type='VideoInit'), dict(type='VideoDecode')
@@ -26,14 +26,14 @@ RANDOM_CROP = [
 
 
 @pytest.fixture(scope='module')
-def film(tmp_path_factory):
-    return write_film(tmp_path_factory.mktemp('films') / 'a.mp4', 40)
+def video_path(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp('videos') / 'a.mp4', 40)
 
 
-def build(film, steps, kind='RepeatAugPathListDataset', names=('a.mp4 3',), **options):
-    listed = film.parent / f'{len(names)}.txt'
+def build(video_path, steps, kind='RepeatAugPathListDataset', names=('a.mp4 3',), **options):
+    listed = video_path.parent / f'{len(names)}.txt'
     listed.write_text('\n'.join(names))
-    folder = dict(video=str(film.parent))
+    folder = dict(video=str(video_path.parent))
     return DATASETS.build(
         dict(type=kind, ann_file=str(listed), data_prefix=folder, pipeline=steps, **options)
     )
@@ -50,33 +50,33 @@ def pre_training(*first):
 
 
 @pytest.mark.parametrize('steps', STEPS.values(), ids=STEPS)
-def test_each_clip_samples_its_frames(film, steps):
+def test_each_clip_samples_its_frames(video_path, steps):
     np.random.seed(0)
-    clips = build(film, plain(*steps), num_repeats=3)[0]
+    clips = build(video_path, plain(*steps), num_repeats=3)[0]
     assert [int(clip['data_samples'].gt_label) for clip in clips] == [3, 3, 3]
     assert [clip['data_samples'].sample_idx for clip in clips] == [0, 0, 0]
     assert clips[0]['inputs'].shape == (1, 3, 4, 48, 64)
     assert not torch.equal(clips[0]['inputs'], clips[1]['inputs'])
-    once = build(film, plain(*steps), num_repeats=2, sample_once=True)[0]
+    once = build(video_path, plain(*steps), num_repeats=2, sample_once=True)[0]
     assert torch.equal(once[0]['inputs'], once[1]['inputs'])
 
 
-def test_other_pipelines_are_refused(film):
+def test_other_pipelines_are_refused(video_path):
     for first, last in ((OURS[0], dict(type='DecordDecode')), (dict(type='Flip'), OURS[1])):
         with pytest.raises(ValueError, match='repeated augmentation needs VideoInit'):
-            build(film, plain(first, last))
+            build(video_path, plain(first, last))
     with pytest.raises(ValueError, match='repeated augmentation needs VideoInit'):
-        build(film, [*OURS])
+        build(video_path, [*OURS])
     with pytest.raises(ValueError, match='num_repeats is 0'):
-        build(film, plain(*OURS), num_repeats=0)
+        build(video_path, plain(*OURS), num_repeats=0)
 
 
-def test_a_video_is_read_once(film, monkeypatch):
+def test_a_video_is_read_once(video_path, monkeypatch):
     calls, read = [], VideoReader.read
     monkeypatch.setattr(
         VideoReader, 'read', lambda self, numbers: calls.append(len(numbers)) or read(self, numbers)
     )
-    build(film, plain(*OURS), num_repeats=4)[0]
+    build(video_path, plain(*OURS), num_repeats=4)[0]
     assert calls == [16]
 
 
@@ -99,8 +99,8 @@ def same_distribution(a, b):
     return chi2_contingency([[x.count(v) for v in values] for x in (a, b)]).pvalue > 1e-3
 
 
-def test_every_clip_is_drawn_as_without_repeats(film, tmp_path):
-    small = write_film(tmp_path / 'a.mp4', 8)
+def test_every_clip_is_drawn_as_without_repeats(video_path, tmp_path):
+    small = write_video(tmp_path / 'a.mp4', 8)
     steps = [*plain(*OURS)[:3], *RANDOM_CROP, dict(type='NoteDraws')]
     steps[1] = dict(type='SampleFrames', clip_len=2, frame_interval=2)
     np.random.seed(0)
@@ -123,9 +123,9 @@ def test_every_clip_is_drawn_as_without_repeats(film, tmp_path):
 
 
 @pytest.mark.parametrize('persistent', [False, True])
-def test_clips_are_a_function_of_seed_epoch_and_video(film, persistent):
+def test_clips_are_a_function_of_seed_epoch_and_video(video_path, persistent):
     steps = pre_training(dict(type='SeedAugmentation'), OURS[0])
-    dataset = build(film, steps, names=['a.mp4'] * 4, num_repeats=2)
+    dataset = build(video_path, steps, names=['a.mp4'] * 4, num_repeats=2)
 
     def expected(epoch):
         dataset.pipeline.transforms[0].set_epoch(0, epoch)
@@ -143,9 +143,11 @@ def test_clips_are_a_function_of_seed_epoch_and_video(film, persistent):
         assert torch.equal(clips, whole[epoch])
 
 
-def test_a_video_that_is_too_short_is_replaced_for_all_its_clips(film):
-    write_film(film.parent / 'short.mp4', 1)
-    dataset = build(film, pre_training(OURS[0]), names=['short.mp4', *['a.mp4'] * 8], num_repeats=2)
+def test_a_video_that_is_too_short_is_replaced_for_all_its_clips(video_path):
+    write_video(video_path.parent / 'short.mp4', 1)
+    dataset = build(
+        video_path, pre_training(OURS[0]), names=['short.mp4', *['a.mp4'] * 8], num_repeats=2
+    )
     dataset.substitute_bad_videos(0, 0)
     first, second = (clip['data_samples'] for clip in dataset[0])
     assert first.sample_idx == second.sample_idx != 0

@@ -15,23 +15,23 @@ from torch.utils.data import DataLoader, Dataset
 
 from pmd_mmaction.readers.video_reader import VideoError, VideoReader
 from pmd_mmaction.transforms import VideoDecode, VideoInit
-from tests.datasets import films
-from tests.tools.films import write_sound
+from tests.datasets import videos
+from tests.tools.videos import write_sound
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('films')
-    for name, recipe in {**films.ZOO, **films.BEYOND}.items():
-        films.write(folder / name, **recipe)
-    films.make_rotated(folder / 'gop12.mp4', folder / 'rotated.mp4')
-    films.make_cut(folder / 'gop12.mp4', folder / 'cut.mp4')
+    folder = tmp_path_factory.mktemp('videos')
+    for name, recipe in {**videos.ZOO, **videos.BEYOND}.items():
+        videos.write(folder / name, **recipe)
+    videos.make_rotated(folder / 'gop12.mp4', folder / 'rotated.mp4')
+    videos.make_cut(folder / 'gop12.mp4', folder / 'cut.mp4')
     return folder
 
 
 @pytest.fixture(scope='module')
 def sequential(folder):
-    """All frames of each film, decoded in one go by code of its own."""
+    """All frames of each video, decoded in one go by code of its own."""
     frames = {}
     for path in folder.iterdir():
         with av.open(str(path)) as container:
@@ -46,35 +46,35 @@ def _read(path, numbers):
         return np.stack(video.read(numbers))
 
 
-@pytest.mark.parametrize('name', [*films.ZOO, 'rotated.mp4'])
+@pytest.mark.parametrize('name', [*videos.ZOO, 'rotated.mp4'])
 def test_frames_are_those_of_decord(folder, name):
     path = str(folder / name)
     expected = decord.VideoReader(path, num_threads=1)
     with VideoReader(path) as video:
-        assert len(video) == len(expected) == films.FRAMES
+        assert len(video) == len(expected) == videos.FRAMES
         assert video.avg_fps == pytest.approx(expected.get_avg_fps())
         found = np.stack(video.read(range(len(video))))
-    np.testing.assert_array_equal(found, expected.get_batch(range(films.FRAMES)).asnumpy())
+    np.testing.assert_array_equal(found, expected.get_batch(range(videos.FRAMES)).asnumpy())
 
 
-@pytest.mark.parametrize('name', films.BEYOND)
+@pytest.mark.parametrize('name', videos.BEYOND)
 def test_frames_that_decord_does_not_get(folder, name, sequential):
-    np.testing.assert_array_equal(_read(folder / name, range(films.FRAMES)), sequential[name])
+    np.testing.assert_array_equal(_read(folder / name, range(videos.FRAMES)), sequential[name])
 
 
 def test_an_edit_list_is_followed(folder, sequential):
     with VideoReader(str(folder / 'cut.mp4')) as video:
-        assert len(video) == films.FRAMES - 5
+        assert len(video) == videos.FRAMES - 5
         found = video.read([0, 20])
     np.testing.assert_array_equal(found, sequential['gop12.mp4'][[5, 25]])
 
 
-ALL = [*films.ZOO, *films.BEYOND, 'rotated.mp4', 'cut.mp4']
+ALL = [*videos.ZOO, *videos.BEYOND, 'rotated.mp4', 'cut.mp4']
 
 
 @pytest.mark.parametrize('name', ALL)
 @settings(max_examples=12, deadline=None)
-@given(numbers=st.lists(st.integers(0, films.FRAMES - 6), min_size=1, max_size=6))
+@given(numbers=st.lists(st.integers(0, videos.FRAMES - 6), min_size=1, max_size=6))
 def test_the_way_to_a_frame_does_not_matter(folder, sequential, name, numbers):
     np.testing.assert_array_equal(_read(folder / name, numbers), sequential[name][numbers])
 
@@ -163,7 +163,7 @@ def test_the_file_is_freed_without_the_garbage_collector(folder, tmp_path):
 def test_the_reader_is_closed_after_an_error(folder):
     results = VideoInit()(dict(filename=str(folder / 'gop12.mp4')))
     video = results['video_reader']
-    results['frame_inds'] = np.array([films.FRAMES])
+    results['frame_inds'] = np.array([videos.FRAMES])
     with pytest.raises(IndexError, match='gop12.mp4'):
         VideoDecode()(results)
     assert video._index is None and video._frames == [] and results['video_reader'] is None
@@ -180,16 +180,16 @@ def test_a_flip_turns_a_repeated_frame_once(mmaction_scope, folder):
 
 
 class Frames(Dataset):
-    """A few frames of a film, by index."""
+    """A few frames of a video, by index."""
 
-    def __init__(self, film):
-        self.film = film
+    def __init__(self, video_path):
+        self.video_path = video_path
 
     def __len__(self):
         return 6
 
     def __getitem__(self, index):
-        results = VideoInit()(dict(filename=self.film))
+        results = VideoInit()(dict(filename=self.video_path))
         results['frame_inds'] = np.array([index, 5 * index + 7])
         return torch.from_numpy(np.stack(VideoDecode()(results)['imgs']))
 

@@ -54,7 +54,7 @@ def test_files_that_are_not_there(cfg):
     cfg.train_dataloader.dataset.ann_file = 'nowhere.txt'
     found = errors(cfg)
     assert set(found) == {'video_teacher file', 'load_from', 'train_dataloader list'}
-    assert 'model_zoo.md' in found['video_teacher file'].remedy
+    assert 'convert_checkpoint.py' in found['video_teacher file'].remedy
     assert 'no list file nowhere.txt' in found['train_dataloader list'].found
 
 

@@ -72,7 +72,8 @@ def test_a_source_tree_has_no_declaration(monkeypatch):
 def test_two_that_own_the_same_files(more, subject):
     assert {finding.level for finding in examine_duplicates(GOOD)} == {'ok'}
     found = by_subject(examine_duplicates({**GOOD, **more}))
-    assert [s for s, finding in found.items() if finding.level == 'error'] == [subject]
+    bad = 'warning' if subject == 'OpenCV' else 'error'  # which was imported, so it works
+    assert {s: f.level for s, f in found.items() if f.level != 'ok'} == {subject: bad}
     assert next(iter(more)) in found[subject].found
     assert 'pip uninstall' in found[subject].remedy
 

@@ -101,6 +101,25 @@ def test_normalize_target_of_a_constant_token_is_zero():
     assert torch.equal(normalize_target(torch.full((1, 1, 8), 7.0)), torch.zeros(1, 1, 8))
 
 
+def test_channel_norm_equals_the_loop():
+    features = 3 * torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(1)) + 5
+    result = normalize_target(features, 'channel_norm')
+    for b in range(2):
+        for c in range(3):
+            column = [float(x) for x in features[b, :, c]]
+            mean = math.fsum(column) / len(column)
+            std = math.sqrt(math.fsum((x - mean) ** 2 for x in column) / (len(column) - 1))
+            expected = torch.tensor([(x - mean) / (std + 1e-6) for x in column])
+            torch.testing.assert_close(result[b, :, c], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_channel_norm_in_half_precision_is_computed_in_full():
+    features = torch.tensor([2048.0, *[2050.0] * 7]).view(1, 8, 1).half()  # mean 2049.75
+    result = normalize_target(features, 'channel_norm')
+    assert result.dtype == torch.float16
+    torch.testing.assert_close(result, normalize_target(features.float(), 'channel_norm').half())
+
+
 def test_raw_targets_are_untouched():
     features = torch.randn(2, 3, 4)
     assert torch.equal(normalize_target(features, 'none'), features)
@@ -115,3 +134,9 @@ def test_masked_mean_equals_the_loop():
     losses = torch.rand(3, 4, dtype=torch.float64)
     expected = sum(sum(float(x) for x in row) / 4 for row in losses) / 3
     assert masked_mean(losses).item() == pytest.approx(expected)
+
+
+def test_masked_mean_of_the_counted_patches_is_that_of_the_whole_batch():
+    losses = torch.tensor([[1.0, 2.0, 4.0], [8.0, float('inf'), 16.0]])
+    counted = torch.tensor([[True, True, True], [False, False, True]])
+    assert masked_mean(losses, counted).item() == (1 + 2 + 4 + 16) / 4

@@ -61,8 +61,8 @@ def test_each_is_named_once_and_counted_in_each_epoch(tmp_path):
     _epoch(hook, runner, ('a', 'E: x'), ('b', 'E: y'))
     _epoch(hook, runner, ('b', 'E: y'))
     assert _warnings(runner) == [
-        "Bad video 'a', another one is used: E: x",
-        "Bad video 'b', another one is used: E: y",
+        "Bad video 'a', another one is used instead: E: x",
+        "Bad video 'b', another one is used instead: E: y",
     ]
     assert _logged(runner) == ('train/bad_videos', 1)
     rows = (tmp_path / 'bad_videos.csv').read_text().splitlines()

@@ -38,8 +38,8 @@ def state(model):
 def test_a_student_is_accepted_and_what_is_left_over_is_told(look, state):
     student = {k: v for k, v in state.items() if 'fc_norm' not in k and 'cls_head' not in k}
     text = look(student | {'decoders.img.head.weight': torch.ones(1)})
-    assert 'filled from student.pth' in text
-    assert 'not used of it: decoders.img' in text
+    assert 'loaded from student.pth' in text
+    assert 'not used from it: decoders.img' in text
 
 
 def test_a_bare_state_dict_and_the_prefix_of_ddp(look, state):

@@ -50,8 +50,8 @@ def test_classes_are_accepted(build, kind):
     [
         ([1, 3, 2, 3], 2, 'such as 3 of x/001.mp4', 'subtract 1'),
         ([0, 1, 2, 3], 4, 'such as 3 of x/003.mp4', 'cls_head.num_classes'),
-        ([0, 1, -2], 3, 'such as -2 of x/002.mp4', 'mend the list'),
-        ([0, -1, 2], 2, 'such as -1 of x/001.mp4', 'mend the list'),
+        ([0, 1, -2], 3, 'such as -2 of x/002.mp4', 'correct the list'),
+        ([0, -1, 2], 2, 'such as -1 of x/001.mp4', 'correct the list'),
         ([-1, -1], 1, 'x/000.mp4 has no label', 'last column'),
         (['', ''], 1, 'x/000.mp4 has no label', 'last column'),
     ],

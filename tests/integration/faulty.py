@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tests.tools import films
+from tests.tools import videos
 
 VIDEOS, GOOD_NAME = 200, 'good_{:03}.mp4'
 # What the reader and the pipeline say about each bad file.
@@ -46,7 +46,7 @@ def make_folder(folder: Path, clips: Path) -> Path:
     folder.mkdir(parents=True)
     for name in UNUSUAL:
         _UNUSUAL[name](folder / name)
-    whole = films.write_film(folder / 'whole.mp4')
+    whole = videos.write_video(folder / 'whole.mp4')
     _make_bad(folder, whole.read_bytes())
     whole.unlink()
     ordinary = sorted((clips / 'train').rglob('*.mp4'))
@@ -68,8 +68,8 @@ def _make_bad(folder: Path, whole: bytes) -> None:
     (folder / 'text.mp4').write_text('This is no video.')
     (folder / 'forbidden.mp4').write_bytes(whole)
     (folder / 'forbidden.mp4').chmod(0)
-    films.write_film(folder / 'one_frame.mp4', frames=1)
-    films.write_sound(folder / 'sound.mp4')
+    videos.write_video(folder / 'one_frame.mp4', frames=1)
+    videos.write_sound(folder / 'sound.mp4')
     os.mkfifo(folder / 'pipe.mp4')
     start = whole.index(b'mdat') + 4
     (folder / 'damaged.mp4').write_bytes(whole[:start] + b'\xff' * 900 + whole[start + 900 :])
@@ -99,13 +99,13 @@ def _gray(frames: int = 20) -> list[np.ndarray]:
 
 
 def _no_duration(path: Path) -> None:
-    films.write_film(path)
+    videos.write_video(path)
     for box, offset in (('stts', 16), ('mdhd', 20), ('mvhd', 20)):
-        films.patch_box(path, box.encode(), offset, bytes(4))
+        videos.patch_box(path, box.encode(), offset, bytes(4))
 
 
 def _turned(path: Path) -> None:
-    films.turn(films.write_film(path), 90)
+    videos.turn(videos.write_video(path), 90)
 
 
 def _cut_off(path: Path) -> None:
@@ -116,8 +116,8 @@ def _cut_off(path: Path) -> None:
 
 
 _UNUSUAL = {
-    '8k.mp4': lambda path: films.write_film(path, frames=2, size=(7680, 4320)),
-    'odd_size.mp4': lambda path: films.write_film(path, size=(61, 47)),
+    '8k.mp4': lambda path: videos.write_video(path, frames=2, size=(7680, 4320)),
+    'odd_size.mp4': lambda path: videos.write_video(path, size=(61, 47)),
     'yuv444.mp4': lambda path: _write(path, _gray(), pix_fmt='yuv444p'),
     'variable_rate.mp4': lambda path: _write(path, _gray(), times=np.arange(20) ** 2 * 10),
     'no_duration.mp4': _no_duration,

@@ -291,7 +291,7 @@ def _distilled(model, distill):
     clips = torch.randn(2, 3, 4, 32, 32, generator=generator)
     history = torch.rand(2, len(model.teachers), tiny.PATCHES, generator=generator)
     model.zero_grad()
-    losses, smoothed = distill(clips, model.draw_views(clips), History(history, history / 2))
+    losses, smoothed, _ = distill(clips, model.draw_views(clips), History(history, history / 2))
     sum(losses.values()).backward()
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return losses, smoothed, gradients

@@ -36,6 +36,7 @@ def _waits(clips, work_dir, **changes):
         clips,
         work_dir,
         dict(type='CountWaits'),
+        dict(type='HealthHook', interval=1, clips=6),
         ratios=(0.5, 0.8),
         epochs=2,
         optim_wrapper=dict(type='OptimWrapper', optimizer=FUSED),

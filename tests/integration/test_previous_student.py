@@ -55,7 +55,7 @@ def test_a_continued_run_resumes_in_each_of_its_phases(continued, clips, tmp_pat
 def test_a_previous_student_of_a_higher_ratio_is_refused(clips, work_dir, tmp_path):
     path = str(work_dir / 'phase_3_student.pth')
     cfg = tiny.tiny_config(clips, tmp_path, ratios=(0.7, 0.85), phase=dict(prev_student=path))
-    with pytest.raises(ValueError, match=r'mask ratio 0\.8, above 0\.7.*drop the phases'):
+    with pytest.raises(ValueError, match=r'mask ratio 0\.8, above 0\.7.*remove the phases'):
         tiny.train(cfg)
 
 

@@ -81,6 +81,7 @@ def _train(clips: Path, work_dir: Path, ranks: int, **changes) -> None:
         clips,
         work_dir,
         dict(type='RankNotes'),
+        dict(type='TermBalanceHook', interval=2),
         ratios=(0.5, 0.8),
         epochs=2,
         dare=dict(stage_epochs=1),

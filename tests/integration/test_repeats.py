@@ -72,7 +72,7 @@ def test_a_run_goes_on_inside_an_epoch(clips, tmp_path):
     processes.run(_train, log, clips, whole, None)
     told = ''.join(path.read_text() for path in whole.glob('*/*.log'))
     assert 'Total batch 4 = 1 rank(s) x 4 clips x 1 accumulation step(s)' in told
-    assert '6 iterations per epoch, 2 clips of each video in every epoch' in told
+    assert '6 iterations per epoch, 2 clips per video and epoch' in told
     assert told.count('Bad video') == 1
     processes.start(_train, log, clips, run, dict(type='Signal', iteration=8, name='SIGTERM')).join(
         processes.TIMEOUT

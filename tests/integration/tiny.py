@@ -26,6 +26,7 @@ from pmd_mmaction.hooks import DAREHook
 
 # Registered here, so that every user of this module can name them in a config.
 from tests.integration.watching import StopAfter, Watch, snapshot  # noqa: F401
+from tools.data import make_demo_objects
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -47,6 +48,14 @@ def make_clips(out: Path, size: int = 32, frames: int = 8) -> Path:
     script = ROOT / 'tools' / 'data' / 'make_demo_dataset.py'
     subprocess.run([sys.executable, str(script), '--quiet', *arguments], check=True)
     return out
+
+
+def use_objects(cfg: Config, out: Path) -> None:
+    """Lets a config paste the objects of the demo, made by the tool of the repository."""
+    steps = [s for s in cfg.train_dataloader.dataset.pipeline if s.type == 'PasteMovingObjects']
+    for step in steps:
+        step.folder = str(out)
+        make_demo_objects.main(['--out', str(out)])
 
 
 # ---------------------------------------------------------------------- configs
@@ -116,7 +125,7 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
     phases = [dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios]
     phase = dict(type='ProgressivePhaseHook', phases=phases) | changes.pop('phase', {})
     dare = dict(type='DAREHook', stage_epochs=2, dtype='float32') | changes.pop('dare', {})
-    for name in ('step_seed', 'curriculum', 'difficulty'):
+    for name in ('step_seed', 'curriculum', 'difficulty', 'term_balance', 'health'):
         cfg.default_hooks.pop(name)
     cfg.custom_hooks = [dict(type='StepSeedHook'), phase, dare, *hooks]
     cfg.param_scheduler = schedulers(len(ratios), epochs)

@@ -122,7 +122,7 @@ COMPONENTS = {
         ('mask: one more', 'order[..., :visible]', 'order[..., : visible + 1]'),
         ('mask: highest ranks visible', 'argsort(dim=-1, stable=True)', 'argsort(dim=-1, descending=True)'),
         ('several masks: the same one', 'order.roll(-k * visible, -1)', 'order.roll(-k, -1)'),
-        ('visible patches: of one group', 'return groups * visible_count', 'return visible_count'),
+        ('visible patches: of one group', 'return self.group_shape[0] * self', 'return self'),
     ],
     ('models/maskers/tube.py', 'models/maskers/test_maskers.py'): [
         ('tube: a ranking for each time step', 'torch.rand(batch, 1, length', 'torch.rand(batch, groups, length'),
@@ -132,6 +132,7 @@ COMPONENTS = {
         ('cube: per time step', 'return 1, t * h * w', 'return t, h * w'),
     ],
     ('models/maskers/running_cell.py', 'models/maskers/test_maskers.py'): [
+        ('running cell: always on', '-time if self.backward else time', 'time'),
         ('running cell: stands still', 'place - time[:, None] + start', 'place + 0 * time[:, None] + start'),
         ('running cell: fewer turns', 'self.cell**2', 'self.cell'),
         ('running cell: no random start', 'time[:, None] + start)', 'time[:, None] + 0 * start)'),
@@ -143,7 +144,6 @@ COMPONENTS = {
         ('CLFA: difference of the distances', 'medium) + alignment_distance', 'medium) - alignment_distance'),
         ('CLFA: one layer too many', 'self.num_shallow = len(shallow)', 'self.num_shallow = len(shallow) + 1'),
         ('CLFA: last layers of the student', 'self.student_layers = (*shallow, *medium)', 'self.student_layers = (*medium, *_)'),
-        ('CLFA: shared projections', 'ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)', 'ModuleList([nn.Linear(student_dims, dims)] * len(self.student_layers))'),
         ('CLFA: sum divides', '* medium.mean.shape[-1]', '/ medium.mean.shape[-1]'),
         ('CLFA: targets shallow and medium', '_, medium, deep = layer_groups(depth,', 'medium, deep, _ = layer_groups(depth,'),
         ('CLFA: other tokens', "student.visible if self.align_tokens == 'visible'", "student.visible if self.align_tokens != 'visible'"),
@@ -153,12 +153,40 @@ COMPONENTS = {
         ('completion: keys without position', ' + gather_tokens(positions, visible_index)', ''),
         ('completion: raw tokens', 'keys = self.norm(tokens) +', 'keys = tokens +'),
     ],
+    ('models/maskers/object_tube.py', 'models/maskers/test_object_tube.py'): [
+        ('object masker: the ratio of all patches', 'return self.token_grid[1] * self.token_grid[2]', 'return self.group_shape[1]'),
+        ('object masker: no tubes', 'visible.repeat(1, t)', 'visible.repeat(1, t) & (noise < 0.5)'),
+    ],
+    ('transforms/motion/pasting.py', 'transforms/motion/test_motion_golden.py'): [
+        ('pasting: anticlockwise', '-int(angle)', 'int(angle)'),
+        ('pasting: whole angles no more', '-int(angle)', '-angle'),
+        ('pasting: grown to the right', '(right - left - width) // 2', '(right - left - width + 1) // 2 * 0'),
+        ('pasting: smaller ones behind', 'np.argsort(-sides', 'np.argsort(sides'),
+        ('pasting: resized once', 'rotate_object(resize_object(source, *side), angle)', 'rotate_object(resize_object(pictures[k], *side), angle)'),
+    ],
+    ('transforms/motion/trajectories.py', 'transforms/motion/test_motion_golden.py'): [
+        ('paths: ends repeated', "mode='symmetric'", "mode='edge'"),
+        ('paths: points cut off', 'np.round(np.linspace(0, smoothed.shape[1] - 1, frames))', 'np.linspace(0, smoothed.shape[1] - 1, frames)'),
+        ('paths: one axis', 'smoothed.min(1, keepdims=True), smoothed.max(1, keepdims=True)', 'smoothed.min(keepdims=True), smoothed.max(keepdims=True)'),
+    ],
+    ('models/terms/unit_alignment.py', 'models/recognizers/test_dmae_golden.py'): [
+        ('unit alignment: squared', '.abs().mean()', '.square().mean()'),
+        ('unit alignment: student of any length', 'F.normalize(self.projections[name](step.layers[layer]).float(), dim=-1)', 'self.projections[name](step.layers[layer])'),
+        ('unit alignment: teacher of any length', 'F.normalize(group.mean.float(), dim=-1)', 'group.mean'),
+        ('unit alignment: the next layer', '3 * depth // 4 - 1', '3 * depth // 4'),
+    ],
+    ('models/teachers/pixel.py', 'models/recognizers/test_dmae_golden.py'): [
+        ('pixels: always in [0, 1]', "if self.scale == 'unit':", 'if True:'),
+    ],
+    ('models/maskers/views.py', 'models/maskers/test_several_masks.py'): [
+        ('several masks: always of one ranking', "if self.mask_choice == 'permuted':", 'if False:'),
+    ],
     ('models/teachers/frozen.py', 'models/teachers/test_videomae.py'): [
         ('teacher: group one layer late', 'if index in layers', 'if index - 1 in layers'),
-        ('teacher: group raw', 'statistics.add(normalize_target(layer, self.target_norm))', 'statistics.add(layer)'),
+        ('teacher: group raw', 'return normalize_target(gather_tokens(tokens, index), self.target_norm)', 'return gather_tokens(tokens, index)'),
         ('teacher: target raw', 'features = normalize_target(features, self.target_norm)', 'features = features'),
         ('teacher: last norm reversed', 'if self.last_norm else tokens', 'if not self.last_norm else tokens'),
-        ('teacher: other tokens', 'tokens if token_index is None else gather_tokens(tokens, token_index)', 'tokens if token_index is None else tokens[:, : token_index.shape[1]]'),
+        ('teacher: other tokens', 'normalize_target(gather_tokens(tokens, index), ', 'normalize_target(tokens[:, : index.shape[1]], '),
     ],
     ('models/teachers/timm_image.py', 'models/teachers/test_timm_image.py'): [
         ('image teacher: the other frame', ':: self.tubelet_size]', '1 :: self.tubelet_size]'),
@@ -173,8 +201,12 @@ COMPONENTS = {
     ],
     ('models/maskers/view.py', 'models/maskers/test_view.py'): [
         ('places: of the patch itself', 'table.gather(1, index)', 'index'),
+        ('counted: the visible ones', 'return ~is_among', 'return is_among'),
+        ('among: the place before', 'place.clamp_max(patches.shape[1] - 1)', '(place - 1).clamp_min(0)'),
     ],
     ('models/maskers/views.py', 'models/recognizers/test_distillation.py'): [
+        ('decoded part: masked patches only', 'if self.whole_clip', 'if False'),
+        ('decoded part: those that are left out', 'self.decode_ratio).visible)', 'self.decode_ratio).masked)'),
         ('decoded part: the last ranks', '[:, :kept].sort', '[:, -kept:].flip(1)[:, : kept - 1].sort'),
         ('wider view: ratio of the student', 'self.masker.view(order, ratio)', 'self.masker.view(order, mask_ratio)'),
         ('several masks: one', 'self.masker.disjoint_orders(order, self.num_masks, mask_ratio)', 'order'),
@@ -193,17 +225,41 @@ COMPONENTS = {
         ('lambda: of any teacher', 'self.loss_weight[teacher]', 'next(iter(self.loss_weight.values()))'),
     ],
     ('models/terms/dare.py', 'models/terms/test_terms.py'): [
-        ('default: alpha', 'alpha: float = 0.95', 'alpha: float = 0.05'),
-        ('default: tau', 'tau: float = 0.5', 'tau: float = 2.0'),
-        ('tau: 0 allowed', 'above=0, tau', 'at_least=0, tau'),
-        ('alpha: 0 allowed', 'above=0, at_most=1, alpha', 'at_least=0, at_most=1, alpha'),
-        ('alpha: 1 refused', 'above=0, at_most=1, alpha', 'above=0, below=1, alpha'),
+        ('default: alpha', 'at_most=1)] = 0.95', 'at_most=1)] = 0.05'),
+        ('default: tau', 'tau: Positive = 0.5', 'tau: Positive = 2.0'),
+        ('tau: 0 allowed', 'tau: Positive', 'tau: float'),
+        ('alpha: 0 allowed', 'above=0, at_most=1', 'at_least=0, at_most=1'),
+        ('alpha: 1 refused', 'above=0, at_most=1', 'above=0, below=1'),
     ],
     ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
-        ('lambda: a teacher may be left out', 'arguments.require_keys(term, names, names, loss', 'arguments.require_keys(term, names, (), loss'),
+        ('lambda: a teacher may be left out', 'require_keys(term, names, names, loss', 'require_keys(term, names, (), loss'),
+    ],
+    ('models/terms/projections.py', 'models/terms/test_clfa.py'): [
+        ('CLFA: shared projections', 'ModuleList(nn.Linear(student_dims, dims, bias=bias) for _ in range(count))', 'ModuleList([nn.Linear(student_dims, dims, bias=bias)] * count)'),
+    ],
+    ('models/terms/layer_pairs.py', 'models/terms/test_layer_pairs.py'): [
+        ('pairs: one projection', 'self.projections[name][index]', 'self.projections[name][0]'),
+        ('pairs: one generator', 'self.generators[name][index]', 'self.generators[name][0]'),
+        ('pairs: direct at the other patches', 'projected, group.mean, known', 'projected, group.mean, known.flip(1)'),
+        ('pairs: generation at the student\'s patches', 'made, group.mean, beyond', 'made, group.mean, known[:, : beyond.shape[1]]'),
+        ('pairs: places for patches', 'else seen.gather(1, beyond)', 'else beyond'),
+        ('pairs: sum of the pairs', 'torch.stack(direct).mean()', 'torch.stack(direct).sum()'),
+        ('pairs: no lambda', 'weight = self.weight(name)', 'weight = 1.0'),
+        ('pairs: no weight of the generation', 'weight * self.generation_weight', 'weight'),
+    ],
+    ('models/terms/layer_pairs.py', 'models/recognizers/test_amd_golden.py'): [
+        ('pairs: a bias', 'bias=False', 'bias=True'),
+        ('pairs: teacher\'s layer beside', 'range(layer, layer + 1)', 'range(layer - 1, layer)'),
+    ],
+    ('models/heads/feature_generator.py', 'models/heads/test_feature_generator.py'): [
+        ('generator: mask token trained', 'if not train_mask_token', 'if False'),
+        ('generator: with its last norm', 'self.embed, self.norm, self.head = nn.Identity(), nn.Identity(), nn.Identity()', 'self.embed, self.head = nn.Identity(), nn.Identity()'),
+    ],
+    ('hooks/curriculum/phase_schedulers.py', 'hooks/curriculum/test_phase_schedulers.py'): [
+        ('schedule: the cosine ends with the phase', 'T_max=end - top + extra_epochs', 'T_max=end - top'),
     ],
     ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
-        ('total: no lambda_base', 'self.weight(name) * masked_mean', 'masked_mean'),
+        ('total: no lambda_base', 'self.weight(name)\n            * masked_mean', 'masked_mean'),
     ],
     ('models/terms/clfa.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_al', 'self.weight(name) * self.distance', 'self.distance'),
@@ -236,7 +292,7 @@ COMPONENTS = {
         ('masks of a clip: videos in turn', 'for index in sample_idx for _ in range(self.views.num_masks)', 'for _ in range(self.views.num_masks) for index in sample_idx'),
     ],
     ('models/terms/psd.py', 'models/recognizers/test_pmd.py'): [
-        ('total: no lambda_pg', 'self.weight(name) * masked_mean', 'masked_mean'),
+        ('total: no lambda_pg', 'self.weight(name) * loss', 'loss'),
     ],
     ('models/terms/psd.py', 'models/recognizers/test_psd.py'): [
         ('PSD: distance of base', "taught, 'l2', self", "taught, 'smooth_l1', self"),

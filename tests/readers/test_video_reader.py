@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pmd_mmaction.readers.decord_reader import DecordReader
 from pmd_mmaction.readers.video_reader import VideoError, VideoReader
-from tests.tools.films import cut, read_film, turn, write_film, write_sound
+from tests.tools.videos import cut, read_video, turn, write_sound, write_video
 
 FRAMES = 40
 KINDS = {
@@ -23,35 +23,35 @@ KINDS = {
 
 
 @pytest.fixture(scope='module', params=KINDS, ids=lambda kind: kind.replace(' ', '-'))
-def film(request, tmp_path_factory):
-    path = tmp_path_factory.mktemp('films') / 'a.mp4'
-    return write_film(path, FRAMES, **KINDS[request.param])
+def video_path(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp('videos') / 'a.mp4'
+    return write_video(path, FRAMES, **KINDS[request.param])
 
 
 @functools.cache
 def whole(path):
     """All frames, decoded from the beginning by the plainest loop."""
-    return read_film(path)
+    return read_video(path)
 
 
 @settings(deadline=None, max_examples=25)
 @given(numbers=st.lists(st.integers(0, FRAMES - 1), min_size=1, max_size=12))
-def test_a_frame_does_not_depend_on_the_others(film, numbers):
-    with VideoReader(str(film)) as video:
+def test_a_frame_does_not_depend_on_the_others(video_path, numbers):
+    with VideoReader(str(video_path)) as video:
         assert len(video) == FRAMES
         images = video.read(numbers)
-    np.testing.assert_array_equal(images, whole(film)[numbers])
+    np.testing.assert_array_equal(images, whole(video_path)[numbers])
 
 
-def test_a_reader_can_be_asked_again(film):
-    with VideoReader(str(film)) as video:
+def test_a_reader_can_be_asked_again(video_path):
+    with VideoReader(str(video_path)) as video:
         for numbers in ([30, 31], [0], [39, 5]):
-            np.testing.assert_array_equal(video.read(numbers), whole(film)[numbers])
+            np.testing.assert_array_equal(video.read(numbers), whole(video_path)[numbers])
 
 
-def test_the_frames_are_those_of_decord(film):
+def test_the_frames_are_those_of_decord(video_path):
     numbers = [0, 3, 17, 18, 39, 2]
-    readers = VideoReader(str(film)), DecordReader(str(film))
+    readers = VideoReader(str(video_path)), DecordReader(str(video_path))
     ours, decords = (np.stack(video.read(numbers)).astype(int) for video in readers)
     assert len(readers[0]) == len(readers[1])
     assert readers[0].avg_fps == pytest.approx(readers[1].avg_fps, rel=0.03)
@@ -61,32 +61,32 @@ def test_the_frames_are_those_of_decord(film):
 
 
 def test_it_starts_no_thread(tmp_path):
-    film = write_film(tmp_path / 'a.mp4', size=(320, 240))
-    with VideoReader(str(film)) as video:
+    video_path = write_video(tmp_path / 'a.mp4', size=(320, 240))
+    with VideoReader(str(video_path)) as video:
         before = os.listdir('/proc/self/task')
         video.read([0, 5])
         assert set(os.listdir('/proc/self/task')) <= set(before)
 
 
-def test_pictures_of_one_frame_are_separate(film):
-    with VideoReader(str(film)) as video:
+def test_pictures_of_one_frame_are_separate(video_path):
+    with VideoReader(str(video_path)) as video:
         first, second = video.read([4, 4])
     first[:] = 0
-    np.testing.assert_array_equal(second, whole(film)[4])
+    np.testing.assert_array_equal(second, whole(video_path)[4])
 
 
 @pytest.mark.parametrize('degrees, turns', [(90, -1), (180, 2), (270, 1)])
-def test_turned_films_stand_upright(tmp_path, degrees, turns):
-    film = write_film(tmp_path / 'a.mp4')
-    turn(film, degrees)
-    with VideoReader(str(film)) as video:
+def test_turned_videos_stand_upright(tmp_path, degrees, turns):
+    video_path = write_video(tmp_path / 'a.mp4')
+    turn(video_path, degrees)
+    with VideoReader(str(video_path)) as video:
         (image,) = video.read([3])
-    np.testing.assert_array_equal(image, np.rot90(read_film(film)[3], turns))
+    np.testing.assert_array_equal(image, np.rot90(read_video(video_path)[3], turns))
 
 
-def test_content_from_memory(film):
-    with VideoReader('s3://a/film', film.read_bytes()) as video:
-        np.testing.assert_array_equal(video.read([7]), whole(film)[[7]])
+def test_content_from_memory(video_path):
+    with VideoReader('s3://a/video', video_path.read_bytes()) as video:
+        np.testing.assert_array_equal(video.read([7]), whole(video_path)[[7]])
 
 
 @pytest.mark.parametrize('reader', [VideoReader, DecordReader])
@@ -100,7 +100,7 @@ def test_what_is_no_video_is_named(tmp_path, reader, kind):
     elif kind == 'sound':
         write_sound(path)
     elif kind == 'cut':
-        cut(write_film(path))
+        cut(write_video(path))
     with pytest.raises(VideoError, match=f'{kind}.mp4: '):
         reader(str(path))
 
@@ -112,17 +112,22 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, reader):
         reader(str(tmp_path / 'a.mp4'))
 
 
-def test_a_frame_that_does_not_exist(film):
-    with VideoReader(str(film)) as video, pytest.raises(IndexError, match='no frame 40 among 40'):
+def test_a_frame_that_does_not_exist(video_path):
+    with (
+        VideoReader(str(video_path)) as video,
+        pytest.raises(IndexError, match='no frame 40 among 40'),
+    ):
         video.read([0, FRAMES])
 
 
 def test_a_damaged_middle_is_an_error_and_never_another_frame(tmp_path):
-    film = write_film(tmp_path / 'a.mp4', 60, size=(128, 96), options=dict(movflags='faststart'))
-    expected = read_film(film)
-    content = film.read_bytes()
-    film.write_bytes(content[: len(content) * 3 // 4])
-    with VideoReader(str(film)) as video:
+    video_path = write_video(
+        tmp_path / 'a.mp4', 60, size=(128, 96), options=dict(movflags='faststart')
+    )
+    expected = read_video(video_path)
+    content = video_path.read_bytes()
+    video_path.write_bytes(content[: len(content) * 3 // 4])
+    with VideoReader(str(video_path)) as video:
         np.testing.assert_array_equal(video.read([0, 5]), expected[[0, 5]])
         last = len(video) - 1
         if last == 59:

@@ -19,7 +19,7 @@ from pmd_mmaction.readers.video_stream import (
     upright,
 )
 from tests.datasets.form_builders import STILL, add_picture, add_sound
-from tests.tools.films import patch_box, write_film
+from tests.tools.videos import patch_box, write_video
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from tests.tools.films import patch_box, write_film
 )
 def test_the_display_matrix_sends_every_point_where_it_says(tmp_path, matrix):
     a, b, c, d = matrix
-    path = write_film(tmp_path / 'a.mp4', 1)
+    path = write_video(tmp_path / 'a.mp4', 1)
     values = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
     patch_box(path, b'tkhd', 4 + 40, b''.join(v.to_bytes(4, 'big', signed=True) for v in values))
     with open_video(str(path)) as container:
@@ -48,7 +48,7 @@ def test_the_display_matrix_sends_every_point_where_it_says(tmp_path, matrix):
 
 
 def test_no_matrix_is_upright(tmp_path):
-    with open_video(str(write_film(tmp_path / 'a.mkv', 1))) as container:
+    with open_video(str(write_video(tmp_path / 'a.mkv', 1))) as container:
         (frame,) = decode_in_order(container, best_stream(container))
         assert orientation(frame) == Orientation()
 

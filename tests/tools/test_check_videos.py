@@ -15,7 +15,7 @@ from pmd_mmaction.curation.video_check import check_video
 from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.readers.video_stream import VideoError
 from tests.datasets.stored_forms import write
-from tests.tools.films import cut, write_film, write_sound
+from tests.tools.videos import cut, write_sound, write_video
 from tools.data import check_videos
 
 TOOL = Path(check_videos.__file__)
@@ -40,12 +40,12 @@ def problems(rows):
 
 def test_a_folder_with_every_problem(tmp_path, run):
     clips = tmp_path / 'clips'
-    good = write_film(clips / 'good.mp4')
+    good = write_video(clips / 'good.mp4')
     for name in (b'caf\xe9.mp4', b'a b 7.mp4', b'q"\'.mp4', b'12:30.mp4', b'new\nline.mp4'):
         os.link(good, os.fsencode(clips / 'odd') + name)
-    write_film(clips / 'sub' / 'short.mp4', frames=15)
-    cut(write_film(clips / 'no_index.mp4'))
-    cut(write_film(clips / 'half.webm', frames=100, codec='libvpx-vp9'))
+    write_video(clips / 'sub' / 'short.mp4', frames=15)
+    cut(write_video(clips / 'no_index.mp4'))
+    cut(write_video(clips / 'half.webm', frames=100, codec='libvpx-vp9'))
     write_sound(clips / 'sound.mp4')
     (clips / 'empty.mp4').touch()
     (clips / 'notes.txt').touch()
@@ -67,7 +67,7 @@ def test_a_folder_with_every_problem(tmp_path, run):
 
 def test_lists_keep_order_and_labels(tmp_path, run, capsys):
     for name in ('b.mp4', 'a c.mp4'):
-        write_film(tmp_path / 'clips' / name)
+        write_video(tmp_path / 'clips' / name)
     source = tmp_path / 'list.txt'
     source.write_text('b.mp4 3\ngone.mp4 1\na c.mp4 0\nb.mp4 4\n')
     code, lines, rows = run(source, prefix=tmp_path / 'clips')
@@ -82,7 +82,7 @@ def test_lists_keep_order_and_labels(tmp_path, run, capsys):
 
 @pytest.mark.parametrize('name', ['../b.mp4', 'a/../../b.mp4', '{}/b.mp4'])
 def test_a_list_does_not_lead_outside_of_the_prefix(tmp_path, run, capsys, name):
-    write_film(tmp_path / 'b.mp4')
+    write_video(tmp_path / 'b.mp4')
     (tmp_path / 'clips' / 'a').mkdir(parents=True)
     line = name.format(tmp_path)
     (tmp_path / 'list.txt').write_text(f'{line}\n')
@@ -97,7 +97,7 @@ def test_a_list_does_not_lead_outside_of_the_prefix(tmp_path, run, capsys, name)
 def test_what_is_settled_is_not_checked_again(tmp_path, run, monkeypatch):
     clips = tmp_path / 'clips'
     for name in ('a.mp4', 'b.mp4', 'short.mp4'):
-        write_film(clips / name, frames=20 - 10 * (name == 'short.mp4'))
+        write_video(clips / name, frames=20 - 10 * (name == 'short.mp4'))
     os.symlink('c', clips / 'missing.mp4')
     checked = []
     isolated = check_videos.map_isolated
@@ -109,7 +109,7 @@ def test_what_is_settled_is_not_checked_again(tmp_path, run, monkeypatch):
     monkeypatch.setattr(check_videos, 'map_isolated', look)
     first = run(clips)
     assert run(clips) == first
-    write_film(clips / 'a.mp4', frames=30)  # another file under the same name
+    write_video(clips / 'a.mp4', frames=30)  # another file under the same name
     run(clips)
     run(clips, '--min-frames', '9')
     everything = ['a.mp4', 'b.mp4', 'missing.mp4', 'short.mp4']
@@ -118,9 +118,9 @@ def test_what_is_settled_is_not_checked_again(tmp_path, run, monkeypatch):
 
 def test_a_killed_check_goes_on(tmp_path, run):
     clips = tmp_path / 'clips'
-    film = write_film(clips / '000.mp4', frames=300, size=(320, 240))
+    video_path = write_video(clips / '000.mp4', frames=300, size=(320, 240))
     for i in range(1, 200):
-        os.link(film, clips / f'{i:03d}.mp4')
+        os.link(video_path, clips / f'{i:03d}.mp4')
     outputs = [
         '--out',
         str(tmp_path / 'out/clean.txt'),
@@ -188,12 +188,12 @@ def test_the_reader_of_the_training_has_the_last_word(tmp_path, run, monkeypatch
 
 def test_what_was_not_looked_at_is_told(tmp_path, run, capsys):
     clips = tmp_path / 'clips'
-    write_film(clips / 'a.mp4')
+    write_video(clips / 'a.mp4')
     for name in ('notes.txt', 'more.txt', 'cover.jpg'):
         (clips / name).touch()
     assert run(clips)[0] == 0
     assert 'not looked at: 2 .txt, 1 .jpg' in capsys.readouterr().err
-    write_film(clips / 'b.mp4').rename(clips / 'b.film')
+    write_video(clips / 'b.mp4').rename(clips / 'b.clip')
     code, lines, rows = run(clips)
     assert (code, lines, rows) == (3, ['a.mp4'], [])
-    assert 'b.film: give them the suffix of a video' in capsys.readouterr().err
+    assert 'b.clip: give them the suffix of a video' in capsys.readouterr().err

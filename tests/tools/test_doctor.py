@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
-from tools.doctor import libraries_silenced, main
+from tools.doctor import libraries_silenced, main, show
 
 
 def test_here_all_is_well(capsys):
@@ -88,3 +88,44 @@ def test_lists_and_videos_of_any_name(capsys, tmp_path, name):
     assert main([str(tmp_path / 'config.py'), '--json']) == 1
     findings = {f['subject']: f for f in json.loads(capsys.readouterr().out)}
     assert findings['train_dataloader list']['found'].endswith(f'{listed}.mp4')
+
+
+# ---------------------------------------------------------------------- what is shown
+
+FINDINGS = [
+    ('torch', 'ok', '2.8.0, wanted >=2.8', ''),
+    ('fault tf32', 'ok', 'repaired: x', ''),
+    ('GPU', 'warning', 'none', 'training runs on the CPU'),
+    ('fault drn-module', 'ok', 'absent: x', ''),
+    (
+        'image_teacher file',
+        'error',
+        f'{"long/" * 30}a[b].pth does not exist',
+        'curl -Lo ' + 'x' * 99,
+    ),
+]
+
+
+def test_what_is_wrong_comes_first_and_the_rest_in_a_line_per_group(capsys):
+    show(FINDINGS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == 'error    image_teacher file:'
+    assert lines[1].strip() == FINDINGS[-1][2].split()[0]  # whole, with its brackets
+    assert lines.index('warning  GPU: none') > 2
+    assert lines[-3:] == [
+        'ok       packages: 1 fine: torch',
+        'ok       known faults of the stack: 2 fine: tf32, drn-module',
+        'not ready: 1 errors, 1 warnings',
+    ]
+
+
+def test_lines_fit_eighty_columns(capsys):
+    many = [(f'fault number {i}', 'ok', 'absent: x', '') for i in range(50)]
+    show([*many, ('GPU', 'warning', 'word ' * 60, 'word ' * 60)])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_verbose_shows_all(capsys):
+    show(FINDINGS, verbose=True)
+    shown = capsys.readouterr().out
+    assert all(finding[0].split()[0] in shown for finding in FINDINGS)

@@ -97,7 +97,7 @@ def test_a_clip_does_not_depend_on_how_many_there_are(demo):
 
 
 @pytest.mark.parametrize('name', ['first', 'second'])
-def test_splits_share_no_picture_film_or_digit(demo, name):
+def test_splits_share_no_picture_video_or_digit(demo, name):
     world = demo.WORLDS[name]
     train, val = (set(demo.shipped_pictures(world, split)) for split in demo.SPLITS)
     assert not train & val

@@ -91,7 +91,8 @@ def test_a_record_is_replayed(place, capsys):
     tiny.train(cfg)
     record = min(Path(cfg.work_dir, 'nonfinite').glob('epoch_*.json'))
     moved = shutil.copytree(record.parent, place / f'records{ODD}') / record.name
-    assert replay_batch.main([str(moved), '--device', 'cpu']) == 0
+    config = Path(cfg.work_dir, BatchRecord.read(moved).config)
+    assert replay_batch.main([str(moved), '--config', str(config), '--device', 'cpu']) == 0
     samples = BatchRecord.read(moved).batches[0]['samples']
     assert {str(place / 'clips')} <= {os.path.dirname(os.path.dirname(s['file'])) for s in samples}
     assert 'input' in capsys.readouterr().out

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.tools.films import cut, read_film, write_film
+from tests.tools.videos import cut, read_video, write_video
 from tools.data import resize_videos
 
 
@@ -23,12 +23,12 @@ def failures(tmp_path):
         return [(row['path'], row['error']) for row in csv.DictReader(file)]
 
 
-def test_a_broken_film_does_not_stop_the_others(tmp_path, run, capsys):
+def test_a_broken_video_does_not_stop_the_others(tmp_path, run, capsys):
     raw, small = tmp_path / 'raw', tmp_path / 'small'
-    write_film(raw / 'x' / 'a b.mp4', size=(96, 64))
-    write_film(raw / 'y.avi', size=(64, 96), codec='mpeg4')
+    write_video(raw / 'x' / 'a b.mp4', size=(96, 64))
+    write_video(raw / 'y.avi', size=(64, 96), codec='mpeg4')
     os.link(raw / 'y.avi', os.fsencode(raw) + b'/caf\xe9.avi')
-    broken = cut(write_film(raw / 'broken.mp4'))
+    broken = cut(write_video(raw / 'broken.mp4'))
     assert run() == 3
     ((path, error),) = failures(tmp_path)
     assert path == str(broken) and 'Invalid data' in error
@@ -36,8 +36,8 @@ def test_a_broken_film_does_not_stop_the_others(tmp_path, run, capsys):
     found = {str(p.relative_to(small)) for p in small.rglob('*') if p.is_file()}
     notes = {'resize_failures.csv', 'resize_settings.json'}
     assert found - notes == {'x/a b.mp4', 'y.mp4', 'caf\udce9.mp4'}
-    assert read_film(small / 'x' / 'a b.mp4').shape == (20, 32, 48, 3)
-    write_film(broken)
+    assert read_video(small / 'x' / 'a b.mp4').shape == (20, 32, 48, 3)
+    write_video(broken)
     made = (small / 'y.mp4').stat().st_mtime_ns
     assert run() == 0
     assert failures(tmp_path) == [] and (small / 'broken.mp4').is_file()
@@ -45,31 +45,31 @@ def test_a_broken_film_does_not_stop_the_others(tmp_path, run, capsys):
 
 
 def test_what_a_kill_left_does_not_count(tmp_path, run):
-    write_film(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
+    write_video(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
     (tmp_path / 'small').mkdir()
-    (tmp_path / 'small' / 'a.mp4.tmp').write_bytes(b'half a film')
+    (tmp_path / 'small' / 'a.mp4.tmp').write_bytes(b'half a video')
     assert run() == 0
-    assert len(read_film(tmp_path / 'small' / 'a.mp4')) == 20
+    assert len(read_video(tmp_path / 'small' / 'a.mp4')) == 20
     assert not (tmp_path / 'small' / 'a.mp4.tmp').exists()
 
 
-def test_a_film_that_takes_too_long(tmp_path, run):
-    film = write_film(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
+def test_a_video_that_takes_too_long(tmp_path, run):
+    video_path = write_video(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
     assert run('--timeout', '0') == 3
-    assert failures(tmp_path) == [(str(film), 'timeout')]
+    assert failures(tmp_path) == [(str(video_path), 'timeout')]
     assert not list((tmp_path / 'small').glob('*.mp4*'))
 
 
 def test_refusals(tmp_path, run, capsys):
     raw = tmp_path / 'raw'
-    write_film(raw / 'a.mp4')
+    write_video(raw / 'a.mp4')
     for target in (raw, raw / 'small'):
         assert run(target=target) == 1
         assert 'choose a folder outside' in capsys.readouterr().err
     assert run() == 0
     assert run('--crf', '30') == 1
     assert 'other settings' in capsys.readouterr().err
-    write_film(raw / 'a.avi', codec='mpeg4')
+    write_video(raw / 'a.avi', codec='mpeg4')
     assert run() == 1
     assert 'rename one' in capsys.readouterr().err
     assert run(source=tmp_path / 'none') == 1
@@ -77,19 +77,19 @@ def test_refusals(tmp_path, run, capsys):
         run('--short-side', '0')
 
 
-def test_nothing_is_made_of_a_damaged_film(tmp_path, run):
-    film = cut(write_film(tmp_path / 'raw' / 'a.webm', frames=100, codec='libvpx-vp9'))
+def test_nothing_is_made_of_a_damaged_video(tmp_path, run):
+    video_path = cut(write_video(tmp_path / 'raw' / 'a.webm', frames=100, codec='libvpx-vp9'))
     assert run() == 3
     ((path, error),) = failures(tmp_path)
-    assert path == str(film) and 'wrong length' in error
+    assert path == str(video_path) and 'wrong length' in error
     assert not list((tmp_path / 'small').glob('*.mp4*'))
 
 
 def test_every_suffix_and_what_was_not_looked_at(tmp_path, run, capsys):
     raw = tmp_path / 'raw'
-    write_film(raw / 'a.AVI', codec='mpeg4')
+    write_video(raw / 'a.AVI', codec='mpeg4')
     for name in ('clip.MTS', 'clip.ts'):
-        write_film(raw / 'x.mpg', codec='mpeg2video').rename(raw / f'{name[-2:]}{name}')
+        write_video(raw / 'x.mpg', codec='mpeg2video').rename(raw / f'{name[-2:]}{name}')
     (raw / 'labels.csv').touch()
     assert run() == 0
     assert {path.name for path in (tmp_path / 'small').glob('*.mp4')} == {
@@ -98,6 +98,6 @@ def test_every_suffix_and_what_was_not_looked_at(tmp_path, run, capsys):
         'tsclip.mp4',
     }
     assert 'not looked at: 1 .csv' in capsys.readouterr().err
-    write_film(raw / 'b.mp4').rename(raw / 'b.film')
+    write_video(raw / 'b.mp4').rename(raw / 'b.clip')
     assert run() == 3
-    assert 'b.film: give them the suffix of a video' in capsys.readouterr().err
+    assert 'b.clip: give them the suffix of a video' in capsys.readouterr().err

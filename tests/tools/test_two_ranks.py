@@ -6,9 +6,13 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
+
+from tests.integration.tiny import same
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 MODULE = """
@@ -23,10 +27,14 @@ from mmengine.model import BaseModel
 
 @HOOKS.register_module()
 class LoseRank(Hook):
+    def __init__(self, epoch=0):
+        self.epoch = epoch
+
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        rank = os.environ['RANK']
+        rank, lost = os.environ['RANK'], Path(runner.work_dir, 'lost')
         Path(runner.work_dir, f'pid_{rank}').write_text(str(os.getpid()))
-        if rank == '1' and batch_idx == 1:
+        if rank == '1' and batch_idx == 1 and runner.epoch == self.epoch and not lost.exists():
+            lost.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
 @MODELS.register_module()
@@ -63,6 +71,12 @@ LOST = """
 custom_hooks = [dict(type='LoseRank')]
 env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=1000))
 """
+TWO_EPOCHS = """
+train_cfg = dict(by_epoch=True, max_epochs=2)
+"""
+RESTARTED = """
+custom_hooks = [dict(type='LoseRank', epoch=1)]
+"""
 
 
 def _free_port() -> int:
@@ -79,6 +93,8 @@ def run(tmp_path):
     (place / 'tiny_module.py').write_text(MODULE)
     (place / 'my config.py').write_text(CONFIG)
     (place / 'lost.py').write_text(CONFIG + LOST)
+    (place / 'whole.py').write_text(CONFIG + TWO_EPOCHS)
+    (place / 'restarted.py').write_text(CONFIG + TWO_EPOCHS + RESTARTED)
     env = dict(
         os.environ,
         PYTHON=sys.executable,
@@ -90,9 +106,9 @@ def run(tmp_path):
         CUDA_VISIBLE_DEVICES='',  # two processes would need two
     )
 
-    def start(*command: str) -> subprocess.CompletedProcess:
+    def start(*command: str, **more: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240
+            command, env=env | more, cwd=tmp_path, capture_output=True, text=True, timeout=240
         )
 
     return start
@@ -121,3 +137,33 @@ def test_a_killed_rank_ends_the_job_with_an_error(run, tmp_path):
     for rank in (0, 1):
         with pytest.raises(ProcessLookupError):
             os.kill(int((tmp_path / 'run' / f'pid_{rank}').read_text()), 0)
+
+
+def test_a_killed_rank_is_started_again(run, tmp_path):
+    """The end is bit for bit that of an uninterrupted run."""
+    script = str(TOOLS / 'dist_train.sh')
+    done = run('bash', script, 'a place/whole.py', '2', '--work-dir', 'whole')
+    assert done.returncode == 0, done.stderr
+    restarted = 'a place/restarted.py'
+    done = run('bash', script, restarted, '2', '--work-dir', 'again', MAX_RESTARTS='1')
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'again' / 'lost').exists()
+    assert 'resumed epoch: 1' in done.stdout + done.stderr
+    whole, again = (
+        torch.load(tmp_path / name / 'epoch_2.pth', weights_only=False)
+        for name in ('whole', 'again')
+    )
+    for key in ('state_dict', 'optimizer'):
+        assert same(whole[key], again[key]), key
+
+
+def test_two_machines_meet(run, tmp_path):
+    """Two launchers with one process each, on the loopback interface."""
+    command = ('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '1')
+    with ThreadPoolExecutor() as pool:
+        started = [pool.submit(run, *command, '--work-dir', 'shared', NNODES='2') for _ in range(2)]
+        for done in (future.result() for future in started):
+            assert done.returncode == 0, done.stderr
+    told = ''.join(path.read_text() for path in tmp_path.glob('shared/*/*.log'))
+    assert '2 rank(s)' in told or '[2/2]' in told
+    assert (tmp_path / 'shared' / 'epoch_1.pth').is_file()

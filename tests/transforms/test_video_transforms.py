@@ -5,7 +5,7 @@ import pytest
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import Compose
 
-from tests.tools.films import write_film
+from tests.tools.videos import write_video
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
 SAMPLE = dict(type='SampleFrames', clip_len=4, frame_interval=3, num_clips=2, test_mode=True)
@@ -17,14 +17,16 @@ def run(path, *steps):
 
 
 @pytest.fixture(scope='module')
-def film(tmp_path_factory):
-    return write_film(tmp_path_factory.mktemp('films') / 'a.mp4', 40)
+def video_path(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp('videos') / 'a.mp4', 40)
 
 
 @pytest.mark.parametrize('reader', ['pyav', 'decord'])
-def test_they_do_what_the_steps_of_mmaction_do(film, reader):
-    ours = run(film, dict(type='VideoInit', reader=reader), SAMPLE, dict(type='VideoDecode'))
-    stock = run(film, dict(type='DecordInit', num_threads=1), SAMPLE, dict(type='DecordDecode'))
+def test_they_do_what_the_steps_of_mmaction_do(video_path, reader):
+    ours = run(video_path, dict(type='VideoInit', reader=reader), SAMPLE, dict(type='VideoDecode'))
+    stock = run(
+        video_path, dict(type='DecordInit', num_threads=1), SAMPLE, dict(type='DecordDecode')
+    )
     assert ours['total_frames'] == stock['total_frames'] == 40
     assert ours['original_shape'] == stock['original_shape'] == ours['img_shape'] == (48, 64)
     np.testing.assert_array_equal(ours['frame_inds'], stock['frame_inds'])
@@ -34,10 +36,10 @@ def test_they_do_what_the_steps_of_mmaction_do(film, reader):
     assert ours['imgs'][0].dtype == np.uint8 and ours['video_reader'] is None
 
 
-def test_files_from_a_storage_backend(film):
+def test_files_from_a_storage_backend(video_path):
     backend = dict(type='VideoInit', backend_args=dict(backend='local'))
     ours, plain = (
-        run(film, init, SAMPLE, dict(type='VideoDecode'))
+        run(video_path, init, SAMPLE, dict(type='VideoDecode'))
         for init in (backend, dict(type='VideoInit'))
     )
     np.testing.assert_array_equal(ours['imgs'], plain['imgs'])

@@ -53,6 +53,18 @@ def test_later_logs_win_and_phases_are_marked(tmp_path):
     second.write_text(json.dumps(dict(step=2, loss_base_img=20, mask_ratio=0.8, lr=0.5)))
     scalars = read_scalars([first, second])
     assert scalars['loss_base_img'] == {1: 1, 2: 20}
-    axis = plot_curves(scalars).axes[0]
+    axis = plot_curves(scalars, ['img']).axes[0]
     assert axis.get_title() == 'base (x lambda)'
     assert [line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1] == [1]
+
+
+def test_curves_of_any_teachers_and_terms():
+    curve = {1: 0.5, 2: 0.25}
+    keys = ('loss_base_img', 'loss_base_deep_video', 'loss_al_img', 'loss_pixel', 'loss', 'lr')
+    axes = plot_curves(dict.fromkeys(keys, curve), ['img', 'deep_video']).axes
+    titles = [axis.get_title() for axis in axes]
+    assert titles == ['base (x lambda)', 'clfa (x lambda)', 'pixel (x lambda)', 'learning rate']
+    labels = [[line.get_label() for line in axis.lines] for axis in axes[:2]]
+    assert labels == [['img teacher', 'deep_video teacher'], ['img teacher']]
+    assert [len(axis.lines) for axis in axes] == [2, 1, 1, 1]
+    assert axes[2].get_legend() is None

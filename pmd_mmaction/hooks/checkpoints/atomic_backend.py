@@ -1,4 +1,4 @@
-"""Files of the Runner that appear complete or not at all."""
+"""Atomic writes for the files of the Runner."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ NAME = 'atomic_local'
 
 @register_backend(NAME)
 class AtomicLocalBackend(LocalBackend):
-    """MMEngine's local backend with ``put`` as write aside, fsync, rename.
+    """MMEngine's local backend, with an atomic ``put``: temporary file, fsync, rename.
 
-    ``remove`` can be told to wait, so that an old file outlives the writing of its successor.
+    ``remove`` can be deferred, so that an old file is kept until its successor is complete.
     """
 
     def __init__(self) -> None:
         self.waiting: list[Path] | None = None
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Writes a file under its final name only when it has reached the disk.
+        """Writes a file; it gets its final name only once it is on disk.
 
         Raises:
             OSError: if it cannot be written; an older file of this name is intact.
@@ -30,7 +30,7 @@ class AtomicLocalBackend(LocalBackend):
             file.write(obj)
 
     def remove(self, filepath: str | Path) -> None:
-        """Removes a file, or notes it while ``waiting`` is a list."""
+        """Removes a file, or appends it to ``waiting`` while that is a list."""
         if self.waiting is None:
             super().remove(filepath)
         else:

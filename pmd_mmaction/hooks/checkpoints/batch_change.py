@@ -1,4 +1,4 @@
-"""Going on with another number of ranks or another batch size."""
+"""Resuming with a different number of ranks or a different batch size."""
 
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop
@@ -9,7 +9,7 @@ KEY = 'progress'
 
 
 def measure(runner) -> dict:
-    """What a checkpoint has to say of the batches it was trained with."""
+    """The batch arithmetic that a checkpoint records."""
     loader = runner.train_dataloader
     accumulation = iterations_per_step(runner)
     ranks = get_world_size()
@@ -22,30 +22,30 @@ def measure(runner) -> dict:
 
 
 def adapt_checkpoint(checkpoint: dict, runner) -> None:
-    """Translates a checkpoint, before the Runner reads it, to the present length of an epoch.
+    """Converts a checkpoint to the current epoch length, before the Runner reads it.
 
-    With the same total batch nothing changes, whatever the ranks. Otherwise iterations and
-    schedulers are translated: they stand where a run of the present batches would stand after
-    as many epochs (a warm-up that is under way differs by less than an iteration). The learning
-    rate follows only with ``auto_scale_lr.enable``.
+    With the same total batch nothing changes, whatever the number of ranks. Otherwise iteration
+    counts and schedulers are converted to where a run with the current batches would be after
+    the same number of epochs (within one iteration during a warm-up). The learning rate is scaled
+    only with ``auto_scale_lr.enable``.
 
     Args:
-        checkpoint: is changed.
-        runner: its loop, schedulers and data are built for the present run.
+        checkpoint: modified in place.
+        runner: its loop, schedulers and data are those of the current run.
 
     Raises:
-        ValueError: if it was saved inside an epoch of other length, or with other data.
+        ValueError: if it was saved inside an epoch of another length, or with other data.
     """
     if not isinstance(runner.train_loop, EpochBasedTrainLoop):
         return
     old, new, meta = checkpoint.get(KEY), measure(runner), checkpoint['meta']
-    if old is None:  # saved by another hook, which saves at the end of epochs
+    if old is None:  # saved by another hook, always at the end of an epoch
         check_epoch_length(meta['epoch'], meta['iter'], new['epoch_length'])
         return
     if old['samples'] != new['samples']:
         raise ValueError(
             f'the checkpoint was trained with {old["samples"]} samples, the data set has '
-            f'{new["samples"]} now: resume with the same data set, or start anew from the '
+            f'{new["samples"]} now: resume with the same data set, or start afresh from the '
             'weights with load_from and resume=False'
         )
     ranks = f'{old["ranks"]} rank(s) before, {new["ranks"]} now'
@@ -57,7 +57,7 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
         raise ValueError(
             f'the checkpoint was saved inside epoch {meta["epoch"] + 1} with a total batch of '
             f'{old["total_batch"]}, now it is {new["total_batch"]} ({ranks}): the rest of the '
-            'epoch would be other clips. Resume from a checkpoint at the end of an epoch, or '
+            'epoch would have other clips. Resume from a checkpoint at the end of an epoch, or '
             'with the old total batch (ranks x clips per rank)'
         )
     meta['iter'] = meta['epoch'] * new['epoch_length']
@@ -79,7 +79,7 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
 def _rescale(
     checkpoint: dict, runner, old_length: int, new_length: int, ratio: float, scaled: bool
 ) -> float:
-    """Translates schedulers and, if ``scaled``, learning rates; returns the old peak rate."""
+    """Converts schedulers and, if ``scaled``, learning rates; returns the old peak rate."""
     groups = (
         checkpoint.get('optimizer', {}).get('param_groups') or runner.optim_wrapper.param_groups
     )
@@ -94,10 +94,10 @@ def _rescale(
 
 
 def check_epoch_length(epoch: int, iteration: int, length: int) -> None:
-    """Refuses a checkpoint that does not say how long its epochs were and stands inside one.
+    """Refuses a checkpoint saved inside an epoch whose length it does not record.
 
     Raises:
-        ValueError: saying so.
+        ValueError: with the remedy.
     """
     if iteration != epoch * length:
         raise ValueError(
@@ -109,7 +109,7 @@ def check_epoch_length(epoch: int, iteration: int, length: int) -> None:
 
 
 def _translate(state: dict, fresh: dict, old_length: int, new_length: int) -> None:
-    """Gives a scheduler's state the spans of the present run; counters keep their epoch."""
+    """Gives a scheduler's state the spans of the current run; counters keep their epoch."""
     if state['by_epoch'] or state['end'] * new_length != fresh['end'] * old_length:
         return  # it counts epochs, or the config gives its span in iterations
     done = state['_global_step'] * new_length // old_length

@@ -1,4 +1,4 @@
-"""Which checkpoints a directory holds, which is the newest, and whether it is complete."""
+"""Checkpoints in a directory: the newest, and whether it is complete."""
 
 import os
 import pickle
@@ -33,8 +33,8 @@ _UNREADABLE = (
 def note_checkpoint(work_dir: Path, path: Path) -> None:
     """Writes ``last_checkpoint``, relative to its own directory, before the checkpoint itself.
 
-    It says from where to look backwards: later files of another attempt are not taken for the
-    newest, and a note whose checkpoint was never finished leads to the one before.
+    The search for the newest checkpoint goes backwards from there: later files of another attempt
+    are ignored, and if the named checkpoint was never finished, the one before it is used.
     """
     relative = os.fsencode(os.path.relpath(path, work_dir))
     with atomic_writer(Path(work_dir) / NOTE, len(relative)) as file:
@@ -42,10 +42,10 @@ def note_checkpoint(work_dir: Path, path: Path) -> None:
 
 
 def list_checkpoints(work_dir: Path) -> list[Path]:
-    """The checkpoints to resume from, the newest first; those after the noted one are left out.
+    """Checkpoints to resume from, newest first; those after ``last_checkpoint`` are left out.
 
     Args:
-        work_dir: the directory of the run; checkpoints may lie elsewhere if
+        work_dir: work directory of the run; checkpoints may be elsewhere if
             ``last_checkpoint`` says so, and are found here if the directory was moved.
     """
     work_dir = Path(work_dir)
@@ -69,7 +69,7 @@ def newest_complete(work_dir: Path, warn: Callable[[str], None]) -> Path | None:
 
     Args:
         work_dir: the directory of the run.
-        warn: is told of each checkpoint that is passed over, and why.
+        warn: called with each checkpoint that is skipped, and why.
 
     Returns:
         The checkpoint; None if there is none at all.
@@ -86,27 +86,27 @@ def newest_complete(work_dir: Path, warn: Callable[[str], None]) -> Path | None:
     if paths:
         raise ValueError(
             f'none of the {len(paths)} checkpoint(s) in {paths[0].parent} is complete; the last '
-            f'one tried: {problem}. Restore their files, or move them away to start anew'
+            f'one tried: {problem}. Restore their files, or move them away to start afresh'
         )
     return None
 
 
 def file_damage(path: Path) -> str | None:
-    """Why a checkpoint file is not what was written; None if it is.
+    """How a checkpoint file is damaged; None if it is not.
 
     torch.save writes a CRC-32 of every tensor, but torch.load does not look at it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
-        _without_tensors(path)  # torch is stricter than zipfile about the archive's frame
+        _without_tensors(path)  # torch is stricter than zipfile about the archive's structure
     except _UNREADABLE as error:
         return f'{path} is cut short or changed ({type(error).__name__}: {error})'
     return None if part is None else f'{path} was changed after it was written (at {part})'
 
 
 def companion_damage(path: Path, work_dir: Path) -> str | None:
-    """What is wrong with the files that a checkpoint names; None if all are there and sound."""
+    """How the files that a checkpoint names are damaged; None if all are present and intact."""
     content = _without_tensors(path)
     if table := content.get('dare'):
         if problem := table_damage(path.parent / table['file'], table['digest']):
@@ -123,12 +123,12 @@ def companion_damage(path: Path, work_dir: Path) -> str | None:
 
 
 def _without_tensors(path: Path) -> dict:
-    """What is in a checkpoint, tensors without their values."""
+    """Content of a checkpoint, with tensors on the meta device."""
     return CheckpointLoader.load_checkpoint(str(path), map_location='meta', logger='silent')
 
 
 def remove_unfinished(directory: Path) -> None:
-    """Removes what a killed process left of checkpoints and tables it was writing."""
+    """Removes the partial checkpoints and tables that a killed process left behind."""
     for pattern in ('*.pth.tmp', 'difficulty_*.table.tmp'):
         for path in directory.glob(pattern):
             path.unlink()

@@ -1,24 +1,24 @@
-"""What a resumed run does otherwise than the run that wrote the checkpoint."""
+"""Differences between the config of a resumed run and that of its checkpoint."""
 
 import ast
 from collections.abc import Iterator
 
-# They say where and how a run is started, not what it does.
+# These say where and how a run is started, not what it does.
 PLACE = {'work_dir', 'load_from', 'resume', 'launcher', 'experiment_name', 'log_level'}
 SHOWN = 40  # changes that are listed
 
 
 def warn_of_changes(checkpoint: dict, runner) -> None:
-    """Tells how the config of a run differs from that in the checkpoint it goes on from."""
+    """Logs how the config differs from that in the checkpoint to resume from."""
     before = checkpoint['meta'].get('cfg')
-    if not isinstance(before, str):  # of another tool
+    if not isinstance(before, str):  # written by another tool
         return
     changes = config_changes(before, runner.cfg.pretty_text)
     if len(changes) > SHOWN:
         changes[SHOWN:] = [f'and {len(changes) - SHOWN} more']
     if changes:
         runner.logger.warning(
-            'The config is not that of the checkpoint; the run goes on with the present one:'
+            'The config differs from that in the checkpoint; the run uses the current one:'
             + ''.join(f'\n  {line}' for line in changes)
         )
 
@@ -28,7 +28,7 @@ def config_changes(before: str, now: str) -> list[str]:
 
     Args:
         before: text of a config (``Config.pretty_text``), as it is in a checkpoint.
-        now: that of the present run.
+        now: text of the current run's config.
     """
     old, new = _settings(before), _settings(now)
     names = [name for name in old | new if name.split('.')[0] not in PLACE]
@@ -40,7 +40,7 @@ def config_changes(before: str, now: str) -> list[str]:
 
 
 def _settings(text: str) -> dict[str, str]:
-    """Text of each single setting, however it is formatted; nothing is evaluated."""
+    """Text of each setting, however it is formatted; nothing is evaluated."""
     try:
         body = ast.parse(text).body
         return {

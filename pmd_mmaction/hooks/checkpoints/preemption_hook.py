@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.contracts import find_hook, iterations_per_step
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 
@@ -24,15 +24,15 @@ CATCHABLE = [name for name in signal.Signals.__members__ if name not in ('SIGKIL
 class PreemptionHook(Hook):
     """On a signal: finishes the iteration, saves, and exits with status 0.
 
-    The checkpoint holds the place inside the epoch; with ``ResumableTrainLoop`` the next start
-    goes on there. Ranks agree on the iteration to stop after: whichever of them got the signal,
-    all stop after the next agreement. Workers of the data loaders ignore the signals, which
-    clusters send to every process.
+    The checkpoint records the position inside the epoch; with ``ResumableTrainLoop`` the next
+    start continues there. Ranks agree on when to stop: whichever of them got the signal, all stop
+    after the next agreement. Data loader workers ignore the signals, which clusters send to every
+    process.
 
     Args:
         signals: names of the signals, such as Slurm's ``--signal=USR1@120``.
-        agree_every: iterations between two agreements of several ranks, each an all-reduce of
-            one number that the host waits for. One rank needs none and looks every iteration.
+        agree_every: iterations between agreements of several ranks, each an all-reduce of one
+            number that the host waits for. A single rank needs none and checks every iteration.
 
     Raises:
         ValueError: for an unknown signal or ``agree_every`` below 1.
@@ -40,16 +40,16 @@ class PreemptionHook(Hook):
 
     priority = 'LOWEST'  # when everything else has seen the iteration
 
+    @checked
     def __init__(
-        self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1'), agree_every: int = 10
+        self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1'), agree_every: Whole = 10
     ) -> None:
         listed = isinstance(signals, Sequence) and not isinstance(signals, str)
         if not (listed and signals and all(name in CATCHABLE for name in signals)):
             raise ValueError(
-                f"PreemptionHook: signals is {signals!r}; it must be a list of names as 'SIGTERM', "
-                'of signals that a process can catch'
+                f'PreemptionHook: signals is {signals!r}; it must be a list of names such as '
+                "'SIGTERM', of signals that a process can catch"
             )
-        arguments.require_whole(self, agree_every=agree_every)
         self.signals = [signal.Signals[name] for name in signals]
         self.agree_every = agree_every
         self._received: int | None = None
@@ -57,10 +57,10 @@ class PreemptionHook(Hook):
         self._previous: dict = {}
 
     def before_train(self, runner) -> None:
-        """Listens from now on.
+        """Installs the signal handlers.
 
         Raises:
-            ValueError: if there is no hook that could save inside an epoch.
+            ValueError: if no hook can save inside an epoch.
         """
         self._checkpoints = find_hook(runner, SafeCheckpointHook)
         if self._checkpoints is None:
@@ -82,7 +82,7 @@ class PreemptionHook(Hook):
                 )
 
     def after_train(self, runner) -> None:
-        """Listens no longer."""
+        """Restores the signal handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
@@ -100,13 +100,13 @@ class PreemptionHook(Hook):
     def after_val_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Does not wait for the end of a validation, which a resumed run leaves out."""
+        """Stops during validation, too; a resumed run skips the rest of it."""
         if self._previous and self._agree((batch_idx + 1) % self.agree_every == 0):
             if runner.iter < runner.max_iters:
                 self._stop(runner, runner.iter)
 
     def _note(self, number: int, frame) -> None:
-        """The handler: no more than a note."""
+        """The signal handler: records the signal and nothing else."""
         self._received = number
 
     def _agree(self, due: bool) -> bool:
@@ -129,7 +129,7 @@ class PreemptionHook(Hook):
             f'{name}: stopped after iteration {iteration} and saved {path}; '
             f'resume with: {command}{again}'
         )
-        # Goes on listening: another signal while workers are ended would change the exit status.
+        # The handlers stay: another signal while workers end would change the exit status.
         raise SystemExit(0)
 
 

@@ -1,14 +1,14 @@
-"""Checkpoints that are complete or not there, and a resume that finds the newest of them."""
+"""Atomic checkpoints, and resuming from the newest complete one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from mmengine.dist import broadcast_object_list, get_world_size, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Check, Count, Options, Texts, require, whole
 from pmd_mmaction.hooks.checkpoints import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     can_be_found,
@@ -25,17 +25,28 @@ from pmd_mmaction.optim.resuming import regroup_schedulers
 from pmd_mmaction.storage.disk_full import remedy_if_disk_full
 
 KEPT = 'kept_checkpoints'
+# -1 is the last checkpoint only, and all of them
+_Number = Annotated[int, Check(whole().words, lambda value: value == -1 or whole().fits(value))]
+OPTIONS = {
+    **dict.fromkeys(('interval', 'max_keep_ckpts'), _Number),
+    **dict.fromkeys(('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'), bool),
+    **dict.fromkeys(('backend_args', 'file_client_args'), Options | None),
+    **dict.fromkeys(('save_best', 'rule', 'greater_keys'), Texts | None),
+    **dict.fromkeys(('less_keys', 'published_keys'), Texts | None),
+    'save_begin': Count,
+}
 
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook`` for runs that may be killed at any moment.
 
-    - A checkpoint is written aside, synced and renamed; older ones go when it is complete.
+    - A checkpoint is written to a temporary file, synced and renamed; older ones are removed only
+      once it is complete.
     - ``last_checkpoint`` is relative to its directory, which may be moved.
     - A run with ``resume=True`` starts from the newest checkpoint that is undamaged and has its
       difficulty table and auxiliary teacher; a path given explicitly is refused if it is damaged.
-    - A checkpoint says how long an epoch was, so that it can be resumed inside an epoch or with
+    - A checkpoint records the epoch length, so that it can be resumed inside an epoch or with
       another total batch (see :func:`batch_change.adapt_checkpoint`).
 
     Args:
@@ -43,7 +54,7 @@ class SafeCheckpointHook(CheckpointHook):
             ``out_dir`` on a remote store leave atomicity to that store.
 
     Raises:
-        TypeError: for an argument that ``CheckpointHook`` has not.
+        TypeError: for an argument that ``CheckpointHook`` does not have.
         ValueError: for one that makes no sense.
     """
 
@@ -57,39 +68,29 @@ class SafeCheckpointHook(CheckpointHook):
         self._kept: list[str] = []
         self._saved_at: int | None = None
 
-    def _check(self, interval: int = -1, max_keep_ckpts: int = -1, **others: Any) -> None:
-        """The parent takes anything and fails, or saves nothing, after hours."""
-        for name, value in dict(interval=interval, max_keep_ckpts=max_keep_ckpts).items():
-            if value != -1:  # the last checkpoint only; all of them
-                arguments.require_whole(self, **{name: value})
-        for key in ('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'):
-            arguments.require_flag(self, **{key: others.get(key, True)})
-        arguments.require_whole(self, 0, save_begin=others.get('save_begin', 0))
-        for key in ('backend_args', 'file_client_args'):
-            if others.get(key) is not None:
-                arguments.require_dict(self, **{key: others[key]})
-        for key in ('save_best', 'rule', 'greater_keys', 'less_keys', 'published_keys'):
-            if others.get(key) is not None:
-                arguments.require_texts(self, **{key: others[key]})
-        if not isinstance(others.get('out_dir'), (str, Path, type(None))):
+    def _check(self, **options: Any) -> None:
+        """The parent accepts anything, and fails or saves nothing hours later."""
+        for name in filter(OPTIONS.get, options):
+            require(self, OPTIONS[name], **{name: options[name]})
+        if not isinstance(options.get('out_dir'), (str, Path, type(None))):
             raise ValueError(
-                f'SafeCheckpointHook: out_dir is {others["out_dir"]!r}; it must be a directory'
+                f'SafeCheckpointHook: out_dir is {options["out_dir"]!r}; it must be a directory'
             )
-        template = others.get('filename_tmpl')
+        template = options.get('filename_tmpl')
         if template is not None and not (
             isinstance(template, str)
             and '{}' in template
             and can_be_found(template.replace('{}', '1'))
         ):
             raise ValueError(
-                f"SafeCheckpointHook: filename_tmpl is {template!r}; it must be as 'epoch_{{}}.pth'"
-                " or 'iter_{}.pth', by which a resumed run finds its checkpoints"
+                f'SafeCheckpointHook: filename_tmpl is {template!r}; it must be like '
+                "'epoch_{}.pth' or 'iter_{}.pth', by which a resumed run finds its checkpoints"
             )
 
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Sees that all nodes share the work directory; chooses the checkpoint to resume from.
+        """Checks that all nodes share the work directory; chooses the checkpoint to resume from.
 
         Raises:
             TypeError: under a ``FlexibleRunner``.
@@ -102,7 +103,7 @@ class SafeCheckpointHook(CheckpointHook):
                 "default_hooks.checkpoint.type='CheckpointHook' and leave PreemptionHook out "
                 '(docs/scaling.md)'
             )
-        # not for a test, of which the ranks share no files
+        # not for a test, whose ranks share no files
         if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
             require_shared_directory(Path(runner.work_dir))
         if not runner._resume:
@@ -116,26 +117,26 @@ class SafeCheckpointHook(CheckpointHook):
         if error is not None:
             raise ValueError(error)
         if path is None:
-            runner.logger.info(f'No checkpoint in {runner.work_dir}: the run starts anew')
+            runner.logger.info(f'No checkpoint in {runner.work_dir}: starting from scratch')
             runner._resume = False
             self._warn_of_earlier_run(runner)
         runner._load_from = path
 
     @staticmethod
     def _warn_of_earlier_run(runner) -> None:
-        """Says so if a start from zero is going to overwrite what took weeks."""
+        """Warns if a run from scratch is about to overwrite an earlier one."""
         directory = Path(runner.work_dir)
         earlier = [*list_checkpoints(directory), *sorted(directory.glob('phase_*_student.pth'))]
         if earlier:
             runner.logger.warning(
                 f'{directory} has files of an earlier run, such as {earlier[0].name}. This run '
-                'starts from zero and overwrites them one by one: stop it if you meant to go on '
-                '(--resume), or choose another --work-dir'
+                'starts from scratch and overwrites them one by one: stop it if you meant to '
+                'resume (--resume), or choose another --work-dir'
             )
 
     @staticmethod
     def _choose(runner) -> tuple[str | None, str | None]:
-        """A path, or why there is none."""
+        """The path to resume from, and the problem if there is one."""
         given = runner._load_from
         try:
             if given is None:
@@ -148,14 +149,14 @@ class SafeCheckpointHook(CheckpointHook):
         return str(given), damage and f'{damage}: resume from the checkpoint before it'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Translates the checkpoint to the present batches; tells what else is different."""
+        """Converts the checkpoint to the current batches; logs other differences."""
         if runner._resume:
             regroup_schedulers(checkpoint, runner)
             batch_change.adapt_checkpoint(checkpoint, runner)
             warn_of_changes(checkpoint, runner)
 
     def before_train(self, runner) -> None:
-        """Finds the directory and what is kept in it."""
+        """Finds the checkpoint directory and the checkpoints kept in it."""
         position = runner.iter - runner.epoch * len(runner.train_dataloader)
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         if by_epoch and position and not getattr(runner.train_loop, 'resumes_mid_epoch', False):
@@ -167,7 +168,7 @@ class SafeCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if is_main_process() and '://' not in str(self.out_dir):
             remove_unfinished(Path(self.out_dir))
-        ids = getattr(self, 'keep_ckpt_ids', ())  # of a run that began with CheckpointHook
+        ids = getattr(self, 'keep_ckpt_ids', ())  # from a run that began with CheckpointHook
         names = [self.filename_tmpl.format(step) for step in ids]
         info = runner.message_hub.runtime_info
         self._kept = list(info.get(KEPT, names))
@@ -176,10 +177,10 @@ class SafeCheckpointHook(CheckpointHook):
     # ------------------------------------------------------------------ saving
 
     def save_now(self, runner, iteration: int) -> str:
-        """Saves outside the intervals, after ``iteration`` iterations of the run.
+        """Saves a checkpoint now, after ``iteration`` iterations of the run.
 
         Returns:
-            Path of the checkpoint.
+            Path to the checkpoint.
         """
         if self._saved_at != iteration:
             name = f'epoch_{runner.epoch}_iter_{iteration}.pth'
@@ -189,14 +190,14 @@ class SafeCheckpointHook(CheckpointHook):
         return self.last_ckpt
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Says how long an epoch is."""
+        """Records the epoch length."""
         checkpoint[batch_change.KEY] = batch_change.measure(runner)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         self._write(runner, self.filename_tmpl.format(step), meta)
 
     def _write(self, runner, name: str, meta: dict) -> None:
-        """Notes, writes and prunes, in this order."""
+        """Updates ``last_checkpoint``, writes and prunes, in this order."""
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         self._kept = [other for other in self._kept if other != name] + [name]
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -233,9 +234,9 @@ class SafeCheckpointHook(CheckpointHook):
                 self.file_backend.remove(path)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        """The parent's, but the best checkpoint so far goes after the better one is complete."""
+        """As the parent, but removes the previous best only once the new one is complete."""
         if not self.save_best:
-            return  # also in a validation without training, which has no file_backend
+            return  # also for validation without training, which has no file_backend
         if not isinstance(self.file_backend, atomic_backend.AtomicLocalBackend):
             super()._save_best_checkpoint(runner, metrics)
             return

@@ -1,4 +1,4 @@
-"""Several nodes have one work directory: what the main process writes, all of them read."""
+"""Checks that all nodes share the work directory that the main process writes to."""
 
 import os
 import platform
@@ -13,12 +13,12 @@ PAUSE = 0.2
 
 
 def require_shared_directory(directory: Path, patience: float = PATIENCE) -> None:
-    """Refuses a run some of whose ranks do not see the main process's directory. Collective.
+    """Refuses a run in which a rank does not see the main process's directory. Collective.
 
     The main process writes a file of a random name there, and every rank looks for it.
 
     Args:
-        directory: as this rank knows it.
+        directory: the work directory, as this rank sees it.
         patience: seconds to look for the file.
 
     Raises:
@@ -45,7 +45,7 @@ def require_shared_directory(directory: Path, patience: float = PATIENCE) -> Non
 
 
 def _write(directory: Path) -> list[str | None]:
-    """Name of the new file, or why there is none."""
+    """Name of the new file and None, or None and the reason."""
     name = f'.shared_{uuid.uuid4().hex}'
     try:
         (directory / name).touch()

@@ -13,7 +13,7 @@ def check_restartable(runner, boundaries: list[int]) -> None:
         boundaries: first epochs of the second and later phases.
 
     Raises:
-        TypeError: for several optimisers, or one that hides its state.
+        TypeError: for several optimisers, or one whose state is not accessible.
         ValueError: naming the scheduler that runs across a boundary.
     """
     # OptimWrapperDict calls itself an OptimWrapper, but has no optimizer.
@@ -33,13 +33,13 @@ def check_restartable(runner, boundaries: list[int]) -> None:
             if begin < epoch < end:
                 raise ValueError(
                     f'{name} runs across epoch {epoch}, where a new phase '
-                    'restarts the learning rate: give each phase schedulers of its own (begin and '
+                    'restarts the learning rate: give each phase its own schedulers (begin and '
                     'end at the boundaries), or set restart=False in ProgressivePhaseHook'
                 )
 
 
 def check_coverage(runner, starts: list[int], total: int) -> None:
-    """Refuses schedulers that leave a phase without its own, or the last epochs without any.
+    """Refuses schedulers that leave a phase or the last epochs uncovered.
 
     Args:
         runner: the Runner, its schedulers built.
@@ -73,10 +73,10 @@ def _spans(runner) -> Iterator[tuple[str, float, float]]:
 
 
 def restart_optimizer(optim_wrapper: OptimWrapper) -> None:
-    """Forgets the moments and goes back to the initial learning rates.
+    """Clears the moments and restores the initial learning rates.
 
     Called before the schedulers' step, so that a scheduler that begins at the boundary (they
-    work by factors on the present rate) starts from the initial rate.
+    multiply the current rate) starts from the initial rate.
     """
     optim_wrapper.zero_grad()
     optim_wrapper.optimizer.state.clear()

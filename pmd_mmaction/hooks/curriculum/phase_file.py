@@ -8,7 +8,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Options, Ratio, Whole, require
 from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.storage.digest import sha256_of
 
@@ -18,7 +18,7 @@ class PhaseFile(NamedTuple):
 
     Attributes:
         state_dict: weights, keys ``backbone.*`` and ``decoders.*``.
-        number: the phase, from 1.
+        number: number of the phase, from 1.
         mask_ratio: its mask ratio.
         sha256: digest of the file.
     """
@@ -38,7 +38,7 @@ def write_phase_file(
         SHA-256 of the file.
     """
     weights = {key: value.detach().cpu() for key, value in state_dict.items()}
-    content = io.BytesIO()  # into a file, torch would hide the error of a full disk behind its own
+    content = io.BytesIO()  # writing to a file, torch would mask a full-disk error
     torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), content)
     with atomic_writer(path, content.tell()) as file:
         file.write(content.getbuffer())
@@ -54,7 +54,7 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
 
     Raises:
         FileNotFoundError: if it does not exist.
-        ValueError: if its digest is another, or it is no phase file.
+        ValueError: if its digest differs, or it is not a phase file.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -72,9 +72,9 @@ def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile
     content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
     try:
         state, meta = content['state_dict'], content['meta']
-        arguments.require_dict('phase file', state_dict=state)
-        arguments.require_whole('phase file', phase=meta['phase'])
-        arguments.require_number('phase file', above=0, below=1, mask_ratio=meta['mask_ratio'])
+        require('phase file', Options, state_dict=state)
+        require('phase file', Whole, phase=meta['phase'])
+        require('phase file', Ratio, mask_ratio=meta['mask_ratio'])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'{path} is no phase_K_student.pth of PMD ({error!r})') from error
+        raise ValueError(f'{path} is not a phase_K_student.pth of PMD ({error!r})') from error
     return PhaseFile(state, meta['phase'], meta['mask_ratio'], digest)

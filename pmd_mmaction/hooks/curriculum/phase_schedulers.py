@@ -1,11 +1,17 @@
-"""Learning rate schedulers that follow from the phases."""
+"""Learning rate schedulers derived from the phases."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Count, Rate, Share, number, require_keys
 from pmd_mmaction.functional import PhaseSchedule
 
-KEYS = ('warmup', 'start_factor', 'eta_min_ratio')
+KEYS = dict(
+    warmup=Rate,
+    start_factor=Annotated[float, number(above=0, at_most=1)],
+    eta_min_ratio=Share,
+    extra_epochs=Count,
+)
 
 
 def check_schedule(where: object, schedule: Mapping) -> None:
@@ -13,14 +19,9 @@ def check_schedule(where: object, schedule: Mapping) -> None:
 
     Raises:
         TypeError: for an unknown key.
-        ValueError: for a value outside [0, 1], or a ``warmup`` or ``start_factor`` of 1 and 0.
+        ValueError: for a value outside [0, 1], ``warmup=1`` or ``start_factor=0``.
     """
-    arguments.require_keys(where, KEYS, schedule=schedule)
-    arguments.require_number(where, at_least=0, below=1, warmup=schedule.get('warmup', 0))
-    arguments.require_number(
-        where, above=0, at_most=1, start_factor=schedule.get('start_factor', 1)
-    )
-    arguments.require_number(where, at_least=0, at_most=1, eta_min=schedule.get('eta_min_ratio', 0))
+    require_keys(where, KEYS, schedule=schedule)
 
 
 def phase_schedulers(
@@ -29,15 +30,18 @@ def phase_schedulers(
     warmup: float = 0.1,
     start_factor: float = 1e-6,
     eta_min_ratio: float = 0.0,
+    extra_epochs: int = 0,
 ) -> list[dict]:
-    """Configs of MMEngine's schedulers: linear warm-up and half a cosine, step by step.
+    """Configs of MMEngine's schedulers: linear warm-up, then half a cosine, updated every step.
 
     Args:
         phases: the curriculum.
-        restart: one schedule for each phase; otherwise one over all of them.
-        warmup: share of the epochs, rounded to whole ones, in which the rate rises.
-        start_factor: rate of the first step over that after the warm-up, in (0, 1].
-        eta_min_ratio: rate at the end over that after the warm-up.
+        restart: one schedule per phase; False: a single one over all of them.
+        warmup: fraction of the epochs spent on warm-up, rounded to whole epochs.
+        start_factor: learning rate of the first step relative to the peak, in (0, 1].
+        eta_min_ratio: final learning rate relative to the peak.
+        extra_epochs: how much longer the cosine is than the phase, which ends before its end: 1 in
+            VideoMAE and MVD, which train 401 epochs and use the weights after 400.
     """
     spans = [(phase.begin, phase.end) for phase in phases.phases]
     spans = spans if restart else [(0, phases.total_epochs)]
@@ -48,6 +52,8 @@ def phase_schedulers(
         if top > begin:
             rise = dict(type='LinearLR', start_factor=start_factor, begin=begin, end=top)
             schedulers.append(rise | by_step)
-        fall = dict(type='CosineAnnealingLR', eta_min_ratio=eta_min_ratio, T_max=end - top)
+        fall = dict(
+            type='CosineAnnealingLR', eta_min_ratio=eta_min_ratio, T_max=end - top + extra_epochs
+        )
         schedulers.append(fall | dict(begin=top, end=end) | by_step)
     return schedulers

@@ -7,7 +7,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked
 from pmd_mmaction.contracts import OpenEndedLoop
 from pmd_mmaction.functional import Phase, PhaseSchedule
 from pmd_mmaction.hooks.curriculum.optimizer_restart import restart_optimizer
@@ -25,49 +25,47 @@ class ProgressivePhaseHook(Hook):
 
     The phase is a pure function of the epoch. At the end of phase K the student is written to
     ``<work_dir>/phase_K_student.pth`` and, with PSD, becomes the auxiliary teacher of phase
-    K + 1; a resumed run reads it back from that file. The last student is the result and also
-    written to ``student.pth``, one name for every curriculum.
+    K + 1; a resumed run reads it back from that file. The last student is the result and is also
+    written to ``student.pth``, whatever the number of phases.
 
-    The length of the run follows from the phases, where ``train_cfg`` of a
-    :class:`ResumableTrainLoop` does not give ``max_epochs``.
+    Unless ``train_cfg`` of a :class:`ResumableTrainLoop` gives ``max_epochs``, the phases
+    determine the length of the run.
 
     Args:
         phases: one ``dict(mask_ratio=..., epochs=...)`` or pair ``(mask_ratio, epochs)`` per phase,
             so that ``--cfg-options default_hooks.curriculum.phases='[(0.75,50),(0.9,50)]'`` works.
         schedule: arguments of ``phase_schedulers``, which then makes the schedulers; None: the
             config's ``param_scheduler``.
-        restart: at a boundary, clear the optimiser's state and go back to the initial
-            learning rate; each phase then has schedulers of its own.
+        restart: at a boundary, clear the optimiser's state and restore the initial learning
+            rate; each phase then has its own schedulers.
         allow_decreasing: accept mask ratios that fall.
         prev_student: ``phase_K_student.pth`` of an earlier run: the student starts from it,
             it is the auxiliary teacher of the first phase given here, and that phase counts
-            as K + 1. CLFA's layers are not in the file and start anew.
+            as K + 1. CLFA's layers are not in the file and are initialised afresh.
 
     Raises:
-        ValueError: for phases that make no sense (see :class:`PhaseSchedule`).
+        ValueError: for invalid phases (see :class:`PhaseSchedule`).
     """
 
     priority = 'NORMAL'  # before the schedulers (LOW) and the checkpoint (VERY_LOW)
 
+    @checked
     def __init__(
         self,
         phases: Sequence[dict | tuple[float, int]],
         schedule: dict | None = None,
         restart: bool = True,
         allow_decreasing: bool = False,
-        prev_student: str | None = None,
+        prev_student: Text | None = None,
     ) -> None:
         if schedule is not None:
             check_schedule(self, schedule)
-        arguments.require_flag(self, restart=restart, allow_decreasing=allow_decreasing)
-        if prev_student is not None:
-            arguments.require_text(self, prev_student=prev_student)
         self.phases = PhaseSchedule.of_config(phases, allow_decreasing)
         self.schedule = schedule
         self.restart = restart
         self.allow_decreasing = allow_decreasing
         self.prev_student = prev_student
-        self.phases_before = 0  # finished by the run that prev_student comes from
+        self.phases_before = 0  # number of phases that the run of prev_student finished
         self._ratio_before: float | None = None
         self._auxiliary_sha256: str | None = None
         self._auxiliary_path: Path | None = None
@@ -76,7 +74,7 @@ class ProgressivePhaseHook(Hook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Makes the schedulers and the length of the run from the phases.
+        """Derives the schedulers and the length of the run from the phases.
 
         Raises:
             ValueError: if the config gives schedulers too.
@@ -95,7 +93,7 @@ class ProgressivePhaseHook(Hook):
         )
 
     def before_train(self, runner) -> None:
-        """Brings the auxiliary teacher back on resume."""
+        """Restores the auxiliary teacher of a resumed run."""
         model = plain_model(runner)
         if self.prev_student is not None:
             self._start_from_previous(runner, model)
@@ -134,7 +132,7 @@ class ProgressivePhaseHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Restarts the optimiser after the last iteration of a phase but the last."""
+        """Restarts the optimiser after the last iteration of each phase but the final one."""
         last = batch_idx == len(runner.train_dataloader) - 1
         phase = self.phases.at(runner.epoch)
         if (
@@ -161,11 +159,11 @@ class ProgressivePhaseHook(Hook):
     # ------------------------------------------------------------------ details
 
     def _number(self, phase: Phase) -> int:
-        """The phase as people count."""
+        """Number of a phase, from 1, those of earlier runs included."""
         return self.phases_before + phase.index + 1
 
     def _path(self, runner, index: int) -> Path:
-        """Where the student of the phase before phase ``index`` is."""
+        """Path of the student that precedes phase ``index``."""
         return Path(runner.work_dir) / f'phase_{self.phases_before + index}_student.pth'
 
     def _existing_path(self, runner, index: int) -> Path:
@@ -177,7 +175,7 @@ class ProgressivePhaseHook(Hook):
         return path
 
     def previous_ratio(self, phase: Phase) -> float | None:
-        """Mask ratio of the phase before, in this run or an earlier one; None: there was none."""
+        """Mask ratio of the previous phase, in this run or an earlier one; None in the first."""
         if phase.index > 0:
             return self.phases.phases[phase.index - 1].mask_ratio
         return self._ratio_before
@@ -219,7 +217,7 @@ class ProgressivePhaseHook(Hook):
         if content.mask_ratio > first.mask_ratio and not self.allow_decreasing:
             raise ValueError(
                 f'prev_student was trained at mask ratio {content.mask_ratio}, above '
-                f'{first.mask_ratio} of the first phase: drop the phases that are '
+                f'{first.mask_ratio} of the first phase: remove the phases that are '
                 'done already, or set allow_decreasing=True'
             )
         self.phases_before = content.number

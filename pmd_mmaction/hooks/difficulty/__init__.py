@@ -1,1 +1,1 @@
-"""The difficulty table in a training."""
+"""The difficulty table during training."""

@@ -1,15 +1,15 @@
-"""Difficulty-Aware Region Enhancement: the life of the difficulty table."""
+"""Difficulty-Aware Region Enhancement: creates, updates and saves the difficulty table."""
 
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Annotated, Callable, Literal, Sequence
 
 from mmengine.dist import barrier
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
 
-from pmd_mmaction import arguments
-from pmd_mmaction.contracts import Curriculum, DifficultyModel, find_hook
+from pmd_mmaction.arguments import Text, Whole, checked, one_of
+from pmd_mmaction.contracts import Curriculum, DifficultyModel, ListedFiles, find_hook
 from pmd_mmaction.dare import (
     DTYPES,
     DifficultyTable,
@@ -22,11 +22,9 @@ from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared
 from pmd_mmaction.hooks.difficulty.table_names import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 
-REGIONS = ('patch_index',)
-
 
 class DifficultyReader:
-    """What the recognizer reads: a table and whether weights are uniform now.
+    """Read access for the recognizer: the table, and whether weights are uniform now.
 
     Args:
         table: the table.
@@ -44,19 +42,19 @@ class DifficultyReader:
 
 @HOOKS.register_module()
 class DAREHook(Hook):
-    """Keeps the smoothed losses of every (video, patch) and turns them over at stage ends.
+    """Keeps the smoothed loss of every patch of every video, for the weights of the next stage.
 
-    After each iteration the new smoothed losses of all ranks go into a table, one per node, where
-    they arrive before the next iteration reads. At the end of a stage its values become the base
-    of the next stage's weights; at the end of a phase it starts from zero. The table is saved
-    beside each checkpoint, which names it with its digest.
+    After each iteration the new smoothed losses of all ranks go into a table, one per node,
+    before the next iteration reads it. At the end of a stage its values become the basis of the
+    next stage's weights; at the end of a phase it is reset to zero. The table is saved next to
+    each checkpoint, which records its name and digest.
 
     Args:
         stage_epochs: epochs per stage; a phase's last stage may be shorter.
         reset_per_phase: start each phase with an empty table and uniform weights.
         dtype: ``'float16'`` or ``'float32'``.
         region: what identifies a patch; only ``'patch_index'`` so far.
-        scratch_dir: node-local directory for the shared table; None chooses.
+        scratch_dir: node-local directory for the shared table; None chooses one.
 
     Raises:
         ValueError: for ``stage_epochs`` below 1 or an unknown option.
@@ -64,20 +62,15 @@ class DAREHook(Hook):
 
     priority = 'NORMAL'  # before the checkpoint (VERY_LOW)
 
+    @checked
     def __init__(
         self,
-        stage_epochs: int = 32,
+        stage_epochs: Whole = 32,
         reset_per_phase: bool = True,
-        dtype: str = 'float16',
-        region: str = 'patch_index',
-        scratch_dir: str | None = None,
+        dtype: Annotated[str, one_of(DTYPES)] = 'float16',
+        region: Literal['patch_index'] = 'patch_index',
+        scratch_dir: Text | None = None,
     ) -> None:
-        arguments.require_whole(self, stage_epochs=stage_epochs)
-        arguments.require_flag(self, reset_per_phase=reset_per_phase)
-        arguments.require_one_of(self, DTYPES, dtype=dtype)
-        arguments.require_one_of(self, REGIONS, region=region)
-        if scratch_dir is not None:
-            arguments.require_text(self, scratch_dir=scratch_dir)
         self.stage_epochs = stage_epochs
         self.reset_per_phase = reset_per_phase
         self.dtype = dtype
@@ -110,7 +103,7 @@ class DAREHook(Hook):
         dataset = runner.train_dataloader.dataset
         curriculum = find_hook(runner, Curriculum)
         if curriculum is None:
-            raise ValueError('DAREHook needs a ProgressivePhaseHook: stages lie inside phases')
+            raise ValueError('DAREHook needs a ProgressivePhaseHook: stages are parts of phases')
         self._schedule = curriculum.phases
         self._fingerprint = _fingerprint(dataset)
         self._share = create_shared_table(
@@ -131,11 +124,11 @@ class DAREHook(Hook):
         if self._record is None:
             raise ValueError(
                 'the checkpoint to resume from has no difficulty table, so it was not trained with '
-                'DARE: resume with dare=None, or start anew from its weights with load_from and '
+                'DARE: resume with dare=None, or start afresh from its weights with load_from and '
                 'resume=False'
             )
         if self._share.owner:
-            # beside the checkpoint, in this run's directory, or where it was written at first
+            # next to the checkpoint, in this run's directory, or where it was first written
             noted = runner.message_hub.runtime_info.get('last_ckpt')
             beside, written = ([Path(p).parent] if p else [] for p in (runner._load_from, noted))
             path = find_table(self._record['file'], [*beside, Path(runner.work_dir), *written])
@@ -144,7 +137,7 @@ class DAREHook(Hook):
         barrier()
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-        """What the recognizer reads of these videos."""
+        """The history of these videos, as the recognizer reads it."""
         self._share.bring_up(sample_idx)
         return self._reader.read(sample_idx)
 
@@ -159,7 +152,7 @@ class DAREHook(Hook):
         self._reader.uniform = first_stage and (self.reset_per_phase or phase.index == 0)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Brings up to date what the recognizer is about to read."""
+        """Updates the rows that the recognizer is about to read."""
         if self._share is not None:
             samples = data_batch['data_samples']
             # The recognizer refuses a sample without an index.
@@ -168,7 +161,7 @@ class DAREHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Sends the smoothed losses of all ranks on their way into the table."""
+        """Starts the transfer of all ranks' smoothed losses into the table."""
         if self._share is None:
             return
         losses = plain_model(runner).pop_patch_losses()
@@ -177,10 +170,10 @@ class DAREHook(Hook):
         self._share.write(losses.sample_idx, losses.masked_index, losses.smoothed)
 
     def after_train_epoch(self, runner) -> None:
-        """Turns the table over where the next epoch begins a stage or a phase."""
+        """Ends the stage or resets the table if the next epoch begins a stage or a phase."""
         if self._share is None:
             return
-        self._share.bring_up()  # each rank hears of a bad value before one of them saves
+        self._share.bring_up()  # all ranks learn of a bad value before one of them saves
         following = runner.epoch + 1
         if following >= self._schedule.total_epochs:
             return
@@ -191,8 +184,8 @@ class DAREHook(Hook):
             self._once(DifficultyTable.end_stage)
 
     def _once(self, change: Callable[[DifficultyTable], None]) -> None:
-        """Changes the whole table once per node, while nobody reads or writes."""
-        table = self.table  # nothing is on its way any more
+        """Changes the whole table once per node, while no rank reads or writes."""
+        table = self.table  # no transfer is pending any more
         barrier()
         if self._share.owner:
             change(table)
@@ -201,7 +194,7 @@ class DAREHook(Hook):
     # ------------------------------------------------------------------ checkpoints
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Saves the table and names it in the checkpoint (the main process calls this)."""
+        """Saves the table and records it in the checkpoint (called by the main process)."""
         if self._share is None:
             return
         meta, directory = checkpoint['meta'], _checkpoint_dir(runner)
@@ -218,7 +211,7 @@ class DAREHook(Hook):
 
 
 def _checkpoint_dir(runner) -> Path:
-    """Where CheckpointHook writes."""
+    """The directory that CheckpointHook writes to."""
     hook = find_hook(runner, CheckpointHook)
     return Path((hook and hook.out_dir) or runner.work_dir)
 
@@ -231,6 +224,8 @@ def _fingerprint(dataset) -> dict:
     """
     prefix = dict(getattr(dataset, 'data_prefix', None) or {})
     root = next(iter(prefix.values()), None) or None
+    if isinstance(dataset, ListedFiles):
+        return dataset_fingerprint(dataset.file_names(), root)
     names: list[str] = []
     by_index: dict[int, str] = {}
     for i in range(len(dataset)):

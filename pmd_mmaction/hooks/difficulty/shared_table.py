@@ -1,30 +1,31 @@
-"""One difficulty table per node, shared by its ranks, and what they send to each other for it.
+"""One difficulty table per node, shared by its ranks, and the communication that keeps it current.
 
-The rows of iteration t travel while the ranks go on: `write` gathers them on the device and asks
-for a copy in pinned memory, `bring_up` waits for it at the start of iteration t + 1, when it has
+The rows of iteration t are transferred in the background: `write` gathers them on the device and
+starts a copy to pinned memory, `bring_up` waits for it at the start of iteration t + 1, when it has
 long arrived, and stores them. There is no barrier; the gathers order the ranks:
 
 1. Every rank holds the rows of all ranks, and can store any of them. A row of iteration t comes
-   out with the same bytes whoever stores it, and however often: its patches are the mean over all
-   copies of the video in that iteration, the others stay as they are.
+   out with the same bytes whichever rank stores it, and however often: its masked patches are the
+   mean over all copies of the video in that iteration, the others are unchanged.
 2. Each rank does, in this order: `bring_up(videos of t)`, its reads of iteration t, the gather of
    t. In `bring_up` it stores its share of the rows of t - 1 (a video belongs to one rank of the
    node, by its index), and those of the videos that it is about to read.
 3. A rank that has the rows of t knows that all have entered the gather of t: all have stored their
-   shares of t - 1, and nobody reads for iteration t any more. So nobody stores rows of t while
-   somebody still reads for t.
+   shares of t - 1, and no rank reads for iteration t any more. So no rank stores rows of t while
+   another still reads for t.
 4. What a rank reads for t + 1 is therefore the newest: rows of t - 1 and before are in the table
-   by 3, rows of t it stores itself by 2. A neighbour that stores the same row at that moment
-   writes the bytes that are there already by 1; rows of t + 1 nobody has before this rank joins
-   their gather, after its reads.
+   by 3, rows of t it stores itself by 2. By 1, a neighbour that stores the same row at that moment
+   writes the bytes that are already there; no rank has rows of t + 1 before this rank joins their
+   gather, after its reads.
 
-This holds however close copies of a video lie: in one batch (repeated augmentation), in consecutive
-batches, in the padding of an epoch's last batch, or at the seam of two epochs. An iteration without
-a gather (its losses were not finite, on every rank) changes nothing: the rows before it are kept.
+This holds however close copies of a video are: in one batch (repeated augmentation), in consecutive
+batches, in the padding of an epoch's last batch, or across the boundary of two epochs. An iteration
+without a gather (its losses were not finite, on every rank) changes nothing: the rows before it are
+kept.
 
-`complete` stores all rows that are on their way. Each rank alone then finds the whole table in the
-state of the last iteration, so that saving needs no word from the others; a change of the whole
-table (stage ends) has a barrier before it, since late stores would spoil it, and one after it.
+`complete` stores all pending rows. Each rank on its own then has the whole table in the state of
+the last iteration, so that saving needs no communication; a change of the whole table (at the end
+of a stage) has a barrier before it, since late stores would corrupt it, and one after it.
 """
 
 import tempfile
@@ -55,8 +56,8 @@ class TableShare:
 
     Attributes:
         table: the table.
-        place: of this rank among those that map the table, in ``[0, sharers)``.
-        sharers: how many ranks map it.
+        place: index of this rank among those that map the table, in ``[0, sharers)``.
+        sharers: number of ranks that map it.
     """
 
     table: DifficultyTable
@@ -67,11 +68,11 @@ class TableShare:
 
     @property
     def owner(self) -> bool:
-        """Whether this rank does the work that is done once per node."""
+        """Whether this rank does what is done once per node."""
         return self.place == 0
 
     def write(self, sample_idx: Sequence[int], masked_index: Tensor, smoothed: Tensor) -> None:
-        """Sends the smoothed losses of all ranks on their way. Collective; nobody waits.
+        """Starts the transfer of all ranks' smoothed losses. Collective, without waiting.
 
         Args:
             sample_idx: the B videos of this rank.
@@ -83,7 +84,7 @@ class TableShare:
         """
         self.bring_up()
         rows = pack_rows(masked_index, smoothed, self.table.layout)
-        # Each rank looks at its own rows only, and tells the others which are bad.
+        # Each rank checks only its own rows and tells the others which are bad.
         videos = send(torch.tensor(sample_idx), rows.device)
         clips = torch.stack([videos, infinite_rows(rows)], 1)
         self._coming = HostCopy(*(torch.cat(all_gather(part)) for part in (clips, rows)))
@@ -110,7 +111,7 @@ class TableShare:
             self.table.write_rows(videos[needed], rows[needed])
 
     def complete(self) -> None:
-        """Stores all rows that are on their way: this rank finds the table complete.
+        """Stores all pending rows, so that this rank sees the complete table.
 
         Raises:
             ValueError: as `bring_up`.
@@ -124,15 +125,15 @@ class TableShare:
 def create_shared_table(
     num_videos: int, num_teachers: int, num_patches: int, dtype: str, scratch_dir: str | None
 ) -> TableShare:
-    """Creates the table on each node, or attaches to the one a neighbour rank created.
+    """Creates the table on each node, or attaches to the one that another rank created.
 
-    The scratch file loses its name as soon as every rank has mapped it, so a killed job leaves
+    The scratch file is unlinked as soon as every rank has mapped it, so a killed job leaves
     nothing behind.
 
     Args:
-        num_videos: rows.
-        num_teachers: K.
-        num_patches: N.
+        num_videos: number of rows.
+        num_teachers: number of teachers K.
+        num_patches: number of patches N.
         dtype: ``'float16'`` or ``'float32'``.
         scratch_dir: node-local directory; None tries shared memory, then the temporary
             directory.
@@ -154,7 +155,7 @@ def create_shared_table(
     created = table is not None
     if table is None:
         table = DifficultyTable.attach(path)
-    # Not the local rank: what counts is who maps the same file. Also waits until all have.
+    # Not the local rank: what counts is which ranks map the same file. Waits for all of them.
     identities = all_gather_object(table.identity)
     if created:
         table.unlink()
@@ -165,17 +166,17 @@ def create_shared_table(
 def _create_first(
     directories: list[str], name: str, sizes: tuple
 ) -> tuple[DifficultyTable | None, Path]:
-    """Creates the file unless another rank of the node was faster."""
+    """Creates the file unless another rank of the node has already done so."""
     for directory in directories:
         path = Path(directory) / name
-        if path.exists():  # before create() looks for free space, which the owner has taken
+        if path.exists():  # before create() checks for free space, which the owner has taken
             return None, path
         try:
             return DifficultyTable.create(path, *sizes), path
         except FileExistsError:
             return None, path
         except OSError:
-            if path.exists():  # it is the owner that took the space meanwhile
+            if path.exists():  # the owner took the space meanwhile
                 return None, path
             if directory == directories[-1]:
                 raise

@@ -1,4 +1,4 @@
-"""Difficulty tables on disk, each beside the checkpoint that names it."""
+"""Difficulty tables on disk, each next to the checkpoint that names it."""
 
 import re
 from pathlib import Path
@@ -22,11 +22,11 @@ def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
     A table belongs to every ``*epoch_E.pth`` and ``*iter_I.pth`` of its epoch or iteration.
 
     Args:
-        directory: where checkpoints and tables lie.
-        keep: name of a table that stays: its checkpoint is about to be written.
+        directory: directory of the checkpoints and tables.
+        keep: name of a table to keep: its checkpoint is about to be written.
 
     Returns:
-        What was removed.
+        Paths of the removed tables.
     """
     kept = {
         match.groups()
@@ -46,7 +46,7 @@ def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
 
 
 def table_damage(path: Path, digest: str) -> str | None:
-    """Why a table is not the one that a checkpoint names; None if it is.
+    """How a table differs from the one that a checkpoint names; None if it does not.
 
     Args:
         path: the table.
@@ -74,6 +74,6 @@ def find_table(name: str, directories: Iterable[Path]) -> Path:
             return directory / name
     raise ValueError(
         f'the checkpoint names the difficulty table {name}, which is in none of '
-        f'{[str(d) for d in directories]}: copy it beside the checkpoint, resume from another '
-        'checkpoint, or start anew from the weights alone with load_from and resume=False'
+        f'{[str(d) for d in directories]}: copy it next to the checkpoint, resume from another '
+        'checkpoint, or start afresh from the weights alone with load_from and resume=False'
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pmd_mmaction.storage.atomic_file import atomic_writer
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
@@ -29,8 +29,7 @@ class BatchRecord:
             ``iter``, ``seed`` and ``mask_seed`` (None without ``StepSeedHook``), ``losses``
             of this rank (float, or ``'nan'``, ``'inf'``), and ``samples``, each with
             ``sample_idx`` and ``file``, None where not known.
-        config: the merged config as a Python literal.
-        config_file: where it came from.
+        config: name of the run's config file, of which the work directory holds a copy.
         phase: the recognizer's phase (index, mask ratio, begin, end), or None.
         previous_ratio: mask ratio of the phase before, or None.
         weights: file beside this one with the model's weights, or None.
@@ -46,8 +45,7 @@ class BatchRecord:
     seed: int
     reason: str
     batches: list[dict]
-    config: str
-    config_file: str | None = None
+    config: str | None = None
     phase: list | None = None
     previous_ratio: float | None = None
     weights: str | None = None

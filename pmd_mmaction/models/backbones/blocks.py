@@ -1,4 +1,4 @@
-"""MMAction2's ViT block on PyTorch's fused kernel, in halves, and with recomputation."""
+"""MMAction2's ViT block: with fused attention, split in two, and recomputed."""
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +51,7 @@ class FusedAttention(Attention):
 
 
 def fuse_attention(block: Block) -> None:
-    """Lets a block's own attention, with its parameters, run on the fused kernel."""
+    """Switches a block's attention to the fused kernel; its parameters are kept."""
     # The subclass adds neither parameters nor state, so the object itself is kept.
     block.attn.__class__ = FusedAttention
 
@@ -59,14 +59,14 @@ def fuse_attention(block: Block) -> None:
 class SplitBlock(Block):
     """MMAction2's block on the fused kernel, in two halves.
 
-    What lies between them may be shared or left out: the keys of a token that is the same in
-    every clip, the queries of a token that nobody reads. Without layer scale.
+    Work between the halves can be shared or skipped: the keys of a token that is the same in
+    every clip, the queries of a token whose output is not used. Without layer scale.
 
     Args:
         embed_dims: width D.
         num_heads: attention heads.
         mlp_ratio: hidden width of the MLP over D.
-        drop_path_rate: chance that a clip skips a half of the block in training.
+        drop_path_rate: probability that a clip skips a half of the block in training.
         norm_cfg: norm layer; None means MMAction2's.
     """
 
@@ -108,7 +108,7 @@ class SplitBlock(Block):
 
 
 class RecomputedBlock(Block):
-    """MMAction2's block, computed again in the backward pass instead of stored."""
+    """MMAction2's block, recomputed in the backward pass instead of stored."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, N, D)`` tokens to ``(B, N, D)`` tokens."""
@@ -118,5 +118,5 @@ class RecomputedBlock(Block):
 
 
 def recompute_in_backward(block: Block) -> None:
-    """Turns on activation checkpointing for a block, its parameters kept."""
+    """Turns on activation checkpointing for a block; its parameters are kept."""
     block.__class__ = RecomputedBlock

@@ -1,13 +1,23 @@
-"""The student's encoder: MMAction2's VideoMAE ViT that can see only visible patches."""
+"""The student's encoder: MMAction2's VideoMAE ViT, restricted to the visible patches."""
 
-from typing import Iterator, NamedTuple, Sequence
+from typing import Annotated, Iterator, NamedTuple, Sequence
 
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import (
+    Configs,
+    NonNegative,
+    Positive,
+    Rate,
+    Whole,
+    checked,
+    height_and_width,
+    one_of,
+    require_divisible,
+)
 from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
 from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
 from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
@@ -18,7 +28,7 @@ POSITIONS = (*FIXED_POSITIONS, 'learnable')
 
 
 class EncoderOutput(NamedTuple):
-    """Tokens of the last layer and of the layers that were asked for.
+    """Tokens of the last layer and of the requested layers.
 
     Attributes:
         tokens: ``(B, V, D)`` after the final norm.
@@ -50,7 +60,7 @@ class MaskedVisionTransformer(VisionTransformer):
         attn_drop_rate: dropout on attention weights.
         drop_path_rate: stochastic depth of the last layer, rising linearly from 0.
         norm_cfg: norm layer.
-        init_values: start of layer scale; 0 means none.
+        init_values: initial layer scale; 0 means none.
         num_frames: frames per clip T.
         tubelet_size: frames per token.
         use_mean_pooling: the parent's switch: True pools and applies ``fc_norm``
@@ -65,64 +75,41 @@ class MaskedVisionTransformer(VisionTransformer):
             pre-train.
 
     Raises:
-        ValueError: naming the argument that makes no sense, such as sizes that do not divide.
+        ValueError: naming the invalid argument, such as sizes that do not divide.
     """
 
+    @checked
     def __init__(
         self,
         img_size: int | Sequence[int] = 224,
-        patch_size: int = 16,
-        in_channels: int = 3,
-        embed_dims: int = 768,
-        depth: int = 12,
-        num_heads: int = 12,
-        mlp_ratio: float = 4.0,
+        patch_size: Whole = 16,
+        in_channels: Whole = 3,
+        embed_dims: Whole = 768,
+        depth: Whole = 12,
+        num_heads: Whole = 12,
+        mlp_ratio: Positive = 4.0,
         qkv_bias: bool = True,
-        qk_scale: float | None = None,
-        drop_rate: float = 0.0,
-        attn_drop_rate: float = 0.0,
-        drop_path_rate: float = 0.0,
+        qk_scale: Positive | None = None,
+        drop_rate: Rate = 0.0,
+        attn_drop_rate: Rate = 0.0,
+        drop_path_rate: Rate = 0.0,
         norm_cfg: dict | None = None,
-        init_values: float = 0.0,
-        num_frames: int = 16,
-        tubelet_size: int = 2,
+        init_values: NonNegative = 0.0,
+        num_frames: Whole = 16,
+        tubelet_size: Whole = 2,
         use_mean_pooling: bool = True,
         return_feat_map: bool = False,
-        position: str = 'sinusoid_1d',
+        position: Annotated[str, one_of(POSITIONS)] = 'sinusoid_1d',
         activation_checkpointing: bool = False,
         frozen: bool = False,
-        init_cfg: dict | list | None = None,
+        init_cfg: Configs | None = None,
     ) -> None:
-        height, width = arguments.height_and_width(self, img_size=img_size)
+        height, width = height_and_width(self, img_size=img_size)
         sides = {'img_size height': height, 'img_size width': width}
-        arguments.require_divisible(self, **sides, patch_size=patch_size)
-        arguments.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
-        arguments.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
-        arguments.require_whole(self, in_channels=in_channels, depth=depth)
-        arguments.require_number(self, above=0, mlp_ratio=mlp_ratio)
-        if qk_scale is not None:
-            arguments.require_number(self, above=0, qk_scale=qk_scale)
-        arguments.require_number(
-            self,
-            at_least=0,
-            below=1,
-            drop_rate=drop_rate,
-            attn_drop_rate=attn_drop_rate,
-            drop_path_rate=drop_path_rate,
-        )
-        arguments.require_number(self, at_least=0, init_values=init_values)
-        arguments.require_flag(
-            self,
-            qkv_bias=qkv_bias,
-            use_mean_pooling=use_mean_pooling,
-            return_feat_map=return_feat_map,
-            activation_checkpointing=activation_checkpointing,
-            frozen=frozen,
-        )
-        arguments.require_one_of(self, POSITIONS, position=position)
+        require_divisible(self, **sides, patch_size=patch_size)
+        require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
+        require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         token_norm(self, norm_cfg, embed_dims)
-        if init_cfg is not None:
-            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(
             img_size=height,
             patch_size=patch_size,
@@ -192,8 +179,8 @@ class MaskedVisionTransformer(VisionTransformer):
 
         Args:
             x: ``(B, C, T, H, W)`` float clips of exactly the configured size.
-            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, those of a clip one
-                after the other; None means all N patches.
+            visible_index: ``(B * K, V)`` int64 patches of K masks per clip, the masks of a clip
+                in consecutive rows; None means all N patches.
             layers: layers (from 0) whose tokens are returned as well.
 
         Returns:
@@ -206,7 +193,7 @@ class MaskedVisionTransformer(VisionTransformer):
         return EncoderOutput(self.norm(tokens), tuple(wanted))
 
     def iter_layers(self, x: Tensor, visible_index: Tensor | None = None) -> Iterator[Tensor]:
-        """Yields the ``(B, V, D)`` tokens after each layer, so that none need be stored."""
+        """Yields the ``(B, V, D)`` tokens after each layer, so that none needs to be stored."""
         tokens = self.pos_drop(self.embed(x, visible_index))
         for block in self.blocks:
             tokens = block(tokens)
@@ -215,8 +202,8 @@ class MaskedVisionTransformer(VisionTransformer):
     def embed(self, x: Tensor, visible_index: Tensor | None = None) -> Tensor:
         """Embeds patches and adds their positions.
 
-        Patches are gathered before the embedding: at 90 % masking a tenth of its work
-        remains, as one matrix product.
+        Patches are gathered before the embedding, a single matrix product: at 90 % masking only a
+        tenth of its work remains.
 
         Args:
             x: ``(B, C, T, H, W)`` float clips.

@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Positive, Whole, checked, require_divisible
 from pmd_mmaction.models.heads.float32_head import Float32TimeSformerHead
 from pmd_mmaction.models.initialization import draw_tokens
 
@@ -33,18 +33,18 @@ class AttentiveHead(Float32TimeSformerHead):
         ValueError: naming the argument that makes no sense.
     """
 
+    @checked
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int,
-        num_heads: int | None = None,
-        mlp_ratio: float = 4.0,
+        num_classes: Whole,
+        in_channels: Whole,
+        num_heads: Whole | None = None,
+        mlp_ratio: Positive = 4.0,
         **head,
     ) -> None:
         super().__init__(num_classes, in_channels, **head)
         num_heads = max(1, in_channels // 64) if num_heads is None else num_heads
-        arguments.require_divisible(self, in_channels=in_channels, num_heads=num_heads)
-        arguments.require_number(self, above=0, mlp_ratio=mlp_ratio)
+        require_divisible(self, in_channels=in_channels, num_heads=num_heads)
         hidden = round(in_channels * mlp_ratio)
         self.query = draw_tokens(1, 1, in_channels)
         self.norm_tokens = nn.LayerNorm(in_channels)

@@ -1,4 +1,6 @@
-"""From visible student tokens to features at masked patches."""
+"""Decoder: predicts features at the masked patches from the visible tokens."""
+
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -7,7 +9,16 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import (
+    Configs,
+    Positive,
+    Rate,
+    TokenGrid,
+    Whole,
+    checked,
+    one_of,
+    require_divisible,
+)
 from pmd_mmaction.functional import gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
@@ -26,49 +37,40 @@ class FeatureDecoder(BaseModule):
         token_grid: tokens along (time, height, width). The recognizer fills it in.
         embed_dims: width of the decoder; None means ``in_dims``.
         depth: number of layers.
-        num_heads: attention heads; None means one for each 64 channels.
+        num_heads: attention heads; None means one per 64 channels.
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
-        embed_bias: a bias in the projection from ``in_dims`` to ``embed_dims``, as MVD; False:
-            none, as VideoMAE.
-        drop_path_rate: stochastic depth of the last layer, rising linearly from 0, as MVD.
+        embed_bias: use a bias in the projection from ``in_dims`` to ``embed_dims``, as MVD does;
+            VideoMAE does not.
+        drop_path_rate: stochastic depth of the last layer, rising linearly from 0, as in MVD.
         position: ``'sinusoid_1d'`` (VideoMAE) or ``'sincos_3d'`` (MVD).
         norm_cfg: norm layer.
-        init_cfg: mmengine initialisation; None means Xavier, as the backbone. The mask token is
+        init_cfg: mmengine initialisation; None means Xavier, as in the backbone. The mask token is
             drawn with standard deviation 0.02 and cut at +-0.02, as in VideoMAE and MVD.
 
     Raises:
-        ValueError: naming the argument that makes no sense.
+        ValueError: naming the invalid argument.
     """
 
+    @checked
     def __init__(
         self,
-        in_dims: int,
-        out_dims: int,
-        token_grid: tuple[int, int, int],
-        embed_dims: int | None = None,
-        depth: int = 2,
-        num_heads: int | None = None,
-        mlp_ratio: float = 4.0,
+        in_dims: Whole,
+        out_dims: Whole,
+        token_grid: TokenGrid,
+        embed_dims: Whole | None = None,
+        depth: Whole = 2,
+        num_heads: Whole | None = None,
+        mlp_ratio: Positive = 4.0,
         embed_bias: bool = False,
-        drop_path_rate: float = 0.0,
-        position: str = 'sinusoid_1d',
+        drop_path_rate: Rate = 0.0,
+        position: Annotated[str, one_of(POSITIONS)] = 'sinusoid_1d',
         norm_cfg: dict | None = None,
-        init_cfg: dict | list | None = None,
+        init_cfg: Configs | None = None,
     ) -> None:
-        if init_cfg is not None:
-            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
-        arguments.require_token_grid(self, token_grid)
         embed_dims = in_dims if embed_dims is None else embed_dims
-        arguments.require_whole(
-            self, in_dims=in_dims, out_dims=out_dims, embed_dims=embed_dims, depth=depth
-        )
         num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
-        arguments.require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
-        arguments.require_number(self, above=0, mlp_ratio=mlp_ratio)
-        arguments.require_flag(self, embed_bias=embed_bias)
-        arguments.require_number(self, at_least=0, below=1, drop_path_rate=drop_path_rate)
-        arguments.require_one_of(self, POSITIONS, position=position)
+        require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=embed_bias)
         self.mask_token = draw_tokens(1, 1, embed_dims)
@@ -99,12 +101,12 @@ class FeatureDecoder(BaseModule):
         x = torch.cat([visible, masked.to(visible.dtype)], 1)
         for depth, block in enumerate(self.blocks):
             if depth == 0:
-                # A mask token differs by its patch only, so its keys serve the whole batch.
+                # Mask tokens differ only by position, so their keys are shared by the whole batch.
                 table = block.project(self.mask_token[0] + self.positions[0])
                 qkv = torch.cat([block.project(visible), F.embedding(masked_index, table)], 1)
             else:
                 qkv = block.project(x)
-            # Nobody reads the visible tokens of the last layer.
+            # The visible tokens of the last layer are not used.
             is_last = depth == len(self.blocks) - 1
             x = block.finish(x, qkv, visible_index.shape[1] if is_last else 0)
         return self.head(self.norm(x))

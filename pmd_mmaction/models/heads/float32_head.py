@@ -1,13 +1,13 @@
 """A linear classification head that stays in float32 under mixed precision."""
 
+from typing import Literal
+
 import torch
 from mmaction.models.heads import TimeSformerHead
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
-
-AVERAGES = (None, 'score', 'prob')
+from pmd_mmaction.arguments import Config, Configs, NonNegative, Rate, Whole, checked, require
 
 
 @MODELS.register_module()
@@ -25,44 +25,35 @@ class Float32TimeSformerHead(TimeSformerHead):
         dropout_ratio: dropout before the scores.
         multi_class: several labels per video.
         label_smooth_eps: label smoothing.
-        topk: for the accuracy in the log of the training.
-        average_clips: over the clips of a video: ``'score'``, ``'prob'`` (after the softmax) or
-            None (not at all).
+        topk: values of k for the accuracy in the training log.
+        average_clips: what to average over the clips of a video: ``'score'``, ``'prob'`` (after
+            the softmax) or None (nothing).
         init_cfg: mmengine initialisation.
 
     Raises:
-        ValueError: naming the argument that makes no sense.
+        ValueError: naming the invalid argument.
     """
 
+    @checked
     def __init__(
         self,
-        num_classes: int,
-        in_channels: int,
-        loss_cls: dict | None = None,
-        init_std: float = 0.02,
-        dropout_ratio: float = 0.0,
+        num_classes: Whole,
+        in_channels: Whole,
+        loss_cls: Config | None = None,
+        init_std: NonNegative = 0.02,
+        dropout_ratio: Rate = 0.0,
         multi_class: bool = False,
-        label_smooth_eps: float = 0.0,
+        label_smooth_eps: Rate = 0.0,
         topk: int | tuple[int, ...] = (1, 5),
-        average_clips: str | None = None,
-        init_cfg: dict | list | None = None,
+        average_clips: Literal[None, 'score', 'prob'] = None,
+        init_cfg: Configs | None = None,
     ) -> None:
-        arguments.require_whole(self, num_classes=num_classes, in_channels=in_channels)
-        loss_cls = dict(type='CrossEntropyLoss') if loss_cls is None else loss_cls
-        arguments.require_config(self, loss_cls=loss_cls)
-        arguments.require_number(self, at_least=0, init_std=init_std)
-        rates = dict(dropout_ratio=dropout_ratio, label_smooth_eps=label_smooth_eps)
-        arguments.require_number(self, at_least=0, below=1, **rates)
-        arguments.require_flag(self, multi_class=multi_class)
         topk = tuple(topk) if isinstance(topk, (list, tuple)) else (topk,)
-        arguments.require_whole(self, **{f'topk[{i}]': k for i, k in enumerate(topk)})
-        arguments.require_one_of(self, AVERAGES, average_clips=average_clips)
-        if init_cfg is not None:
-            arguments.require_configs(self, init_cfg=init_cfg)
+        require(self, Whole, **{f'topk[{i}]': k for i, k in enumerate(topk)})
         super().__init__(
             num_classes,
             in_channels,
-            loss_cls,
+            loss_cls or dict(type='CrossEntropyLoss'),
             init_std,
             dropout_ratio,
             multi_class=multi_class,
@@ -76,8 +67,8 @@ class Float32TimeSformerHead(TimeSformerHead):
         """Scores of the classes.
 
         Args:
-            x: ``(B, D)`` pooled features, of any floating type.
-            **kwargs: what MMAction2's recognizers pass to every head; without effect.
+            x: ``(B, D)`` pooled features of any floating-point dtype.
+            **kwargs: ignored; MMAction2's recognizers pass them to every head.
 
         Returns:
             ``(B, classes)`` float32 scores.

@@ -1,8 +1,20 @@
 from pmd_mmaction.models.maskers.base import Masker
 from pmd_mmaction.models.maskers.cube import CubeMasker
+from pmd_mmaction.models.maskers.object_tube import ObjectTubeMasker
 from pmd_mmaction.models.maskers.running_cell import RunningCellMasker
 from pmd_mmaction.models.maskers.tube import TubeMasker
-from pmd_mmaction.models.maskers.view import View, places
+from pmd_mmaction.models.maskers.view import View, WholeClipView, is_among, places
 from pmd_mmaction.models.maskers.views import Views
 
-__all__ = ['CubeMasker', 'Masker', 'RunningCellMasker', 'TubeMasker', 'View', 'Views', 'places']
+__all__ = [
+    'CubeMasker',
+    'Masker',
+    'ObjectTubeMasker',
+    'RunningCellMasker',
+    'TubeMasker',
+    'View',
+    'Views',
+    'WholeClipView',
+    'is_among',
+    'places',
+]

@@ -1,11 +1,12 @@
-"""How a random ranking of patches becomes a mask."""
+"""Base class of maskers: a random ranking of the patches becomes a mask."""
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import TokenGrid, checked, number, require
 from pmd_mmaction.functional import split_mask, visible_count
 from pmd_mmaction.models.maskers.view import View
 
@@ -15,18 +16,26 @@ class Masker(nn.Module):
 
     A subclass ranks the patches at random, in groups; in each group the patches with the
     lowest ranks stay visible. Masks of two ratios made from one ranking are nested: the
-    visible set of the higher ratio lies in that of the lower one.
+    visible set of the higher ratio is a subset of that of the lower one.
 
     Args:
-        token_grid: tokens along (time, height, width). The recognizer fills it in.
+        token_grid: tokens along (time, height, width). The recognizer fills it in, as it does
+            ``clip_size`` (C, T, H, W) where a subclass has it.
+
+    Attributes:
+        reads: what :meth:`rank` takes besides, by name: ``'mask_ratio'`` is the student's, any
+            other a field of the data samples' metainfo, an array with a row for each clip, which
+            becomes a tensor with B rows on the clips' device.
 
     Raises:
         ValueError: for an invalid grid.
     """
 
-    def __init__(self, token_grid: tuple[int, int, int]) -> None:
+    reads: tuple[str, ...] = ()
+
+    @checked
+    def __init__(self, token_grid: TokenGrid) -> None:
         super().__init__()
-        arguments.require_token_grid(self, token_grid)
         self.token_grid = tuple(token_grid)
 
     @property
@@ -35,14 +44,22 @@ class Masker(nn.Module):
         t, h, w = self.token_grid
         return t, h * w
 
-    def rank(self, batch: int, generator: torch.Generator) -> Tensor:
+    def rank(self, batch: int, generator: torch.Generator, **reads: float | Tensor) -> Tensor:
         """Random ``(B, groups, patches per group)`` float scores on the generator's device."""
         raise NotImplementedError(f'{type(self).__name__} has no rank(batch, generator)')
 
+    @property
+    def counted(self) -> int:
+        """Patches of which the ratio is met, rounded; a group has a multiple of them."""
+        return self.group_shape[1]
+
+    def visible_per_group(self, mask_ratio: float) -> int:
+        """Patches of a group that stay visible at this ratio."""
+        return self.group_shape[1] // self.counted * visible_count(self.counted, mask_ratio)
+
     def num_visible(self, mask_ratio: float) -> int:
-        """V, the visible patches of a clip at this ratio."""
-        groups, length = self.group_shape
-        return groups * visible_count(length, mask_ratio)
+        """V, the number of visible patches of a clip at this ratio."""
+        return self.group_shape[0] * self.visible_per_group(mask_ratio)
 
     def check_ratio(self, mask_ratio: float) -> None:
         """Refuses a ratio that leaves nothing visible or nothing masked.
@@ -50,8 +67,8 @@ class Masker(nn.Module):
         Raises:
             ValueError: naming the ratio and the grid.
         """
-        arguments.require_number(self, mask_ratio=mask_ratio)
-        _, length = self.group_shape
+        require(self, Annotated[float, number()], mask_ratio=mask_ratio)
+        length = self.counted
         visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:
             what = 'visible' if visible <= 0 else 'masked'
@@ -62,38 +79,60 @@ class Masker(nn.Module):
                 f'{1 - 1 / length:.3f}, or a finer grid'
             )
 
-    def order(self, batch: int, generator: torch.Generator) -> Tensor:
-        """Draws a ranking: the patches of each group, those that stay visible longest first.
+    def order(self, batch: int, generator: torch.Generator, **reads: float | Tensor) -> Tensor:
+        """Draws a ranking of the patches in each group; those ranked first stay visible longest.
 
         Args:
             batch: number of clips B.
             generator: source of randomness; its device is the result's.
+            **reads: what ``reads`` names.
 
         Returns:
-            ``(B, groups, patches per group)`` int64 places in the group.
+            ``(B, groups, patches per group)`` int64 positions in the group.
         """
-        return self.rank(batch, generator).argsort(dim=-1, stable=True)
+        return self.rank(batch, generator, **reads).argsort(dim=-1, stable=True)
 
     def disjoint_orders(self, order: Tensor, num_masks: int, mask_ratio: float) -> Tensor:
-        """Several rankings out of one, whose visible sets at a ratio are disjoint.
+        """Derives several rankings from one, with disjoint visible sets at a given ratio.
 
-        The visible patches of each mask follow those of the mask before in the ranking; they
-        begin anew where ``num_masks`` sets together do not fit into a group.
+        In the ranking, the visible patches of each mask follow those of the previous mask; they
+        wrap around where ``num_masks`` sets do not fit into a group.
 
         Args:
             order: ``(B, groups, patches per group)``, result of :meth:`order`.
             num_masks: masks per clip K.
-            mask_ratio: share of masked patches in (0, 1).
+            mask_ratio: fraction of masked patches in (0, 1).
 
         Returns:
             ``(B * K, groups, patches per group)``.
         """
         if num_masks == 1:
             return order
-        visible = visible_count(order.shape[-1], mask_ratio)
+        visible = self.visible_per_group(mask_ratio)
         return torch.stack([order.roll(-k * visible, -1) for k in range(num_masks)], 1).flatten(
             0, 1
         )
+
+    @staticmethod
+    def permuted_orders(order: Tensor, num_masks: int, generator: torch.Generator) -> Tensor:
+        """Several rankings for a clip: its own, then each time that of a random clip (SMILE).
+
+        A permutation of the batch hands the rankings round, so a clip may get its own again.
+
+        Args:
+            order: ``(B, groups, patches per group)``, result of :meth:`order`.
+            num_masks: masks per clip K.
+            generator: source of randomness, on the device of ``order``.
+
+        Returns:
+            ``(B * K, groups, patches per group)``.
+        """
+        batch, device = len(order), order.device
+        others = [
+            order[torch.randperm(batch, generator=generator, device=device)]
+            for _ in range(num_masks - 1)
+        ]
+        return torch.stack([order, *others], 1).flatten(0, 1)
 
     def view(self, order: Tensor, mask_ratio: float) -> View:
         """Masks everything but the first patches of each group.
@@ -105,7 +144,7 @@ class Masker(nn.Module):
                 :meth:`disjoint_orders`.
             mask_ratio: share of masked patches in (0, 1).
         """
-        visible = visible_count(order.shape[-1], mask_ratio)
+        visible = self.visible_per_group(mask_ratio)
         # scatter of a scalar keeps everything on the device
         mask = torch.ones_like(order, dtype=torch.bool)
         mask = mask.scatter(-1, order[..., :visible], False).flatten(1)

@@ -9,14 +9,14 @@ from pmd_mmaction.models.maskers.base import Masker
 
 @MODELS.register_module()
 class TubeMasker(Masker):
-    """Masks the same places in every time step, so that no patch reappears over time.
+    """Masks the same positions in every time step, so that no patch reappears over time.
 
     Args:
         token_grid: tokens along (time, height, width). The recognizer fills it in.
     """
 
     def rank(self, batch: int, generator: torch.Generator) -> Tensor:
-        """One random ranking of the places, repeated over time."""
+        """One random ranking of the positions, repeated over time."""
         groups, length = self.group_shape
         ranks = torch.rand(batch, 1, length, generator=generator, device=generator.device)
         return ranks.expand(-1, groups, -1)

@@ -1,14 +1,15 @@
 """The named views of an iteration, drawn from one ranking of the patches."""
 
-from typing import Mapping
+from types import MappingProxyType
+from typing import Literal, Mapping
 
 import torch
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Rate, Ratio, Whole, checked, require
 from pmd_mmaction.functional import visible_count
 from pmd_mmaction.models.maskers.base import Masker
-from pmd_mmaction.models.maskers.view import View
+from pmd_mmaction.models.maskers.view import View, WholeClipView
 
 
 class Views:
@@ -16,32 +17,40 @@ class Views:
 
     Args:
         masker: ranks the patches.
-        num_masks: masks per clip K; their visible sets are disjoint while they fit.
+        num_masks: masks per clip K.
+        mask_choice: ``'disjoint'``: the K masks are cut out of one ranking, so that their visible
+            sets are disjoint while they fit. ``'permuted'``: the first is the clip's own, the
+            others are those of random clips of the batch (SMILE).
         wider: name to a mask ratio below the student's.
         decode: ranks the masked patches; those ranked first are decoded. None: all are.
         decode_ratio: share of the masked patches that are not decoded.
+        whole_clip: ``decode`` ranks all patches instead, as in VideoMAE V2: visible ones are
+            decoded too, but do not count (:class:`WholeClipView`).
     """
 
+    @checked
     def __init__(
         self,
         masker: Masker,
-        num_masks: int = 1,
+        num_masks: Whole = 1,
+        mask_choice: Literal['disjoint', 'permuted'] = 'disjoint',
         wider: Mapping[str, float] | None = None,
         decode: Masker | None = None,
-        decode_ratio: float = 0.0,
+        decode_ratio: Rate = 0.0,
+        whole_clip: bool = False,
     ) -> None:
-        arguments.require_whole(self, num_masks=num_masks)
         for name, ratio in (wider or {}).items():
-            arguments.require_number(self, above=0, below=1, **{f'mask_ratio of {name}': ratio})
-        arguments.require_number(self, at_least=0, below=1, decode_ratio=decode_ratio)
+            require(self, Ratio, **{f'mask_ratio of {name}': ratio})
         self.masker = masker
         self.num_masks = num_masks
+        self.mask_choice = mask_choice
         self.wider = dict(wider or {})
         self.decode = decode
         self.decode_ratio = decode_ratio
+        self.whole_clip = whole_clip
 
     def check_ratio(self, mask_ratio: float) -> None:
-        """Refuses a ratio of the student's that one of the views cannot have.
+        """Refuses a mask ratio of the student that is invalid for one of the views.
 
         Raises:
             ValueError: naming the ratio, and the view.
@@ -61,33 +70,44 @@ class Views:
         mask_ratio: float,
         generator: torch.Generator,
         auxiliary_ratio: float | None = None,
+        metainfo: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> dict[str, View]:
         """Draws the views of B clips.
 
         Args:
             batch: number of clips B.
-            mask_ratio: the student's share of masked patches.
-            generator: source of randomness; its device is the result's.
-            auxiliary_ratio: that of the auxiliary teacher's own view; None: it sees what the
-                student sees.
+            mask_ratio: fraction of the patches masked for the student.
+            generator: random generator; the result is on its device.
+            auxiliary_ratio: mask ratio of the auxiliary teacher's own view; None: it sees what
+                the student sees.
+            metainfo: what the masker reads of the data samples, B rows each.
 
         Returns:
             ``'student'``, ``'auxiliary'`` and the wider views, ``B * num_masks`` rows each.
         """
-        order = self.masker.order(batch, generator)
-        order = self.masker.disjoint_orders(order, self.num_masks, mask_ratio)
+        known = {'mask_ratio': mask_ratio, **metainfo}
+        reads = {name: known[name] for name in self.masker.reads}
+        order = self.masker.order(batch, generator, **reads)
+        if self.mask_choice == 'permuted':
+            order = self.masker.permuted_orders(order, self.num_masks, generator)
+        else:
+            order = self.masker.disjoint_orders(order, self.num_masks, mask_ratio)
         student = self.masker.view(order, mask_ratio)
         views = {name: self.masker.view(order, ratio) for name, ratio in self.wider.items()}
         if self.decode is not None:
-            student = student._replace(masked=self._decoded(student.masked, generator))
+            student = self._decoded(student, generator)
         views |= dict(student=student, auxiliary=student)
         if auxiliary_ratio is not None:
             views['auxiliary'] = self.masker.view(order, auxiliary_ratio)
         return views
 
-    def _decoded(self, masked: Tensor, generator: torch.Generator) -> Tensor:
-        """``(R, M)`` masked patches to the ``(R, M')`` that are decoded, in ascending order."""
+    def _decoded(self, student: View, generator: torch.Generator) -> View:
+        """The student's view with the ``(R, M')`` patches that are decoded, in ascending order."""
+        visible, masked = student
+        if self.whole_clip:
+            order = self.decode.order(masked.shape[0], generator)
+            return WholeClipView(visible, self.decode.view(order, self.decode_ratio).visible)
         ranks = self.decode.rank(masked.shape[0], generator).flatten(1).gather(1, masked)
         kept = visible_count(masked.shape[1], self.decode_ratio)
         first = ranks.argsort(dim=1, stable=True)[:, :kept].sort(dim=1).values
-        return masked.gather(1, first)
+        return View(visible, masked.gather(1, first))

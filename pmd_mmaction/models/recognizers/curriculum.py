@@ -1,16 +1,16 @@
 """State kept between iterations, and the methods by which hooks change it."""
 
-from typing import Mapping
+from typing import Mapping, Sequence
 
 import torch
 from mmengine.model import ModuleDict
 from torch import Tensor
 
-from pmd_mmaction.contracts import DifficultySource, DifficultySpec, PatchLosses
+from pmd_mmaction.contracts import Diagnosis, DifficultySource, DifficultySpec, PatchLosses
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
-from pmd_mmaction.models.recognizers.parts import build_views
+from pmd_mmaction.models.recognizers.masking import build_views, stack_metainfo
 from pmd_mmaction.models.teachers import AuxiliaryTeacher
 from pmd_mmaction.models.terms import CLFATerm, DARETerm, History, PSDTerm
 from pmd_mmaction.transfer import send
@@ -26,8 +26,9 @@ class CurriculumRecognizer(MaskedRecognizer):
         masker: a :class:`Masker`.
         views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip.
-        mask_ratio: share of masked patches before and without a phase; None: there must be one.
-        data_preprocessor: as everywhere in MMAction2.
+        mask_choice: as in :class:`MaskedDistillation`.
+        mask_ratio: fraction of masked patches without a phase; None: a phase must be set.
+        data_preprocessor: as usual in MMAction2.
     """
 
     teachers: ModuleDict
@@ -41,11 +42,12 @@ class CurriculumRecognizer(MaskedRecognizer):
         masker: dict,
         views: Mapping[str, dict] | None = None,
         num_masks: int = 1,
+        mask_choice: str = 'disjoint',
         mask_ratio: float | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(backbone, masker, data_preprocessor)
-        self.views = build_views(self, views or {}, num_masks)
+        self.views = build_views(self, views or {}, num_masks, mask_choice)
         if mask_ratio is not None:
             self.views.check_ratio(mask_ratio)
         self.mask_ratio = mask_ratio
@@ -54,34 +56,36 @@ class CurriculumRecognizer(MaskedRecognizer):
         self.previous_ratio: float | None = None
         self._difficulty: DifficultySource | None = None
         self._outbox: PatchLosses | None = None
+        self._diagnosed = False  # whether the next iteration is
+        self._diagnosis: Diagnosis | None = None
 
     def _term(self, kind: type) -> object | None:
-        """The term of a kind; None if there is none."""
+        """The term of a class; None if there is none."""
         return next((term for term in self.terms.values() if isinstance(term, kind)), None)
 
     @property
     def psd(self) -> PSDTerm | None:
-        """The term of the auxiliary teacher; None: there is no such teacher."""
+        """The term of the auxiliary teacher; None if there is no such teacher."""
         return self._term(PSDTerm)
 
     @property
     def dare(self) -> DARETerm | None:
-        """The term of the difficulty table; None: there is no table."""
+        """The term of the difficulty table; None if there is no table."""
         return self._term(DARETerm)
 
     @property
     def clfa(self) -> CLFATerm | None:
-        """The term that aligns layers; None: there is none."""
+        """The term that aligns layers; None if there is none."""
         return self._term(CLFATerm)
 
     # ------------------------------------------------------------------ what hooks call
 
     def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
-        """Refuses a phase that the model cannot have; changes nothing.
+        """Refuses a phase that does not suit the model; changes nothing.
 
         Args:
             phase: the phase.
-            previous_ratio: mask ratio of the phase before, for ``aux_mask='nested'``.
+            previous_ratio: mask ratio of the previous phase, for ``aux_mask='nested'``.
 
         Raises:
             ValueError: if the ratio leaves no visible or no masked patch, or falls although
@@ -101,7 +105,7 @@ class CurriculumRecognizer(MaskedRecognizer):
 
     @property
     def difficulty_spec(self) -> DifficultySpec | None:
-        """What the difficulty table must hold; None if DARE is off."""
+        """Size of the difficulty table that the model needs; None if DARE is off."""
         dare = self.dare
         if dare is None:
             return None
@@ -113,9 +117,18 @@ class CurriculumRecognizer(MaskedRecognizer):
         self._difficulty = source
 
     def pop_patch_losses(self) -> PatchLosses | None:
-        """Takes the smoothed losses of the last iteration out of the outbox."""
+        """Returns the smoothed losses of the last iteration and clears the outbox."""
         losses, self._outbox = self._outbox, None
         return losses
+
+    def diagnose_next(self, wanted: bool) -> None:
+        """Whether the next iteration is to be diagnosed; it costs some passes over the targets."""
+        self._diagnosed = wanted
+
+    def pop_diagnosis(self) -> Diagnosis | None:
+        """Takes the diagnosis of the last iteration; None if it has none."""
+        diagnosis, self._diagnosis = self._diagnosis, None
+        return diagnosis
 
     @property
     def needs_auxiliary_teacher(self) -> bool:
@@ -134,7 +147,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Makes the student, or the one in ``state_dict``, the auxiliary teacher.
 
         Args:
-            state_dict: result of :meth:`student_state_dict`; None means the present student.
+            state_dict: result of :meth:`student_state_dict`; None means the current student.
 
         Raises:
             RuntimeError: if ``state_dict`` does not fit (PyTorch's message).
@@ -152,17 +165,19 @@ class CurriculumRecognizer(MaskedRecognizer):
     def _nested(self) -> bool:
         return self.psd is not None and self.psd.aux_mask == 'nested'
 
-    def draw_views(self, clips: Tensor) -> dict[str, View]:
+    def draw_views(self, clips: Tensor, data_samples: Sequence = ()) -> dict[str, View]:
         """Draws the masks of each clip from the generator of this iteration.
 
         Args:
-            clips: ``(B, C, T, H, W)``; only their number and device count.
+            clips: ``(B, C, T, H, W)``; only their number and device matter.
+            data_samples: of the videos of the clips, for a masker that reads their metainfo.
 
         Returns:
             See :meth:`Views.draw`.
 
         Raises:
             RuntimeError: if no mask ratio is set.
+            ValueError: if the data samples lack what the masker reads.
         """
         ratio = self.mask_ratio if self.phase is None else self.phase.mask_ratio
         if ratio is None:
@@ -171,7 +186,13 @@ class CurriculumRecognizer(MaskedRecognizer):
                 'or call set_phase()'
             )
         own = self.previous_ratio if self._nested and self.auxiliary_teacher else None
-        return self.views.draw(clips.shape[0], ratio, self.mask_generator(clips.device), own)
+        names = [name for name in self.masker.reads if name != 'mask_ratio']
+        metainfo = {
+            name: send(stack_metainfo(data_samples, name, len(clips), self.masker), clips.device)
+            for name in names
+        }
+        generator = self.mask_generator(clips.device)
+        return self.views.draw(len(clips), ratio, generator, own, metainfo)
 
     def read_history(
         self, data_samples: list, clips_per_video: int, device: torch.device
@@ -179,8 +200,8 @@ class CurriculumRecognizer(MaskedRecognizer):
         """Sample indices and their rows of the difficulty table, one per clip.
 
         Returns:
-            B indices, and :meth:`DifficultySource.read` of them on ``device``; without DARE no
-            index and None.
+            B indices and the result of :meth:`DifficultySource.read` for them, on ``device``;
+            without DARE an empty list and None.
 
         Raises:
             RuntimeError: if no table is attached.

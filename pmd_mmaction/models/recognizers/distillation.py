@@ -6,41 +6,45 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
 
-from pmd_mmaction import arguments
-from pmd_mmaction.contracts import PatchLosses
+from pmd_mmaction.arguments import checked
+from pmd_mmaction.contracts import Diagnosis, PatchLosses
 from pmd_mmaction.functional import GroupStatistics
 from pmd_mmaction.models.maskers import View, places
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
+from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step, add_losses
-from pmd_mmaction.models.terms.psd import TEACHER_DTYPES
+from pmd_mmaction.models.terms.psd import TeacherDtype
 
 Groups = dict[str, dict[str, tuple[GroupStatistics, ...]]]
 
 
 @MODELS.register_module()
 class MaskedDistillation(CurriculumRecognizer):
-    """A masked student that learns from any number of teachers by any number of terms.
+    """A masked student that learns from any number of teachers through any number of terms.
 
-    Computes what the terms ask for and nothing else: teachers that no term needs are not run,
-    layers that none reads are not kept, and a decoder exists where a term reads predictions.
+    Computes only what the terms ask for: teachers that no term needs are not run, layers that
+    none reads are not kept, and a decoder exists only where a term reads predictions.
 
     Args:
         backbone: the student's encoder, a :class:`MaskedVisionTransformer`.
         masker: a :class:`Masker`.
-        teachers: name to a :class:`FeatureTeacher`; the name stands in the log.
-        terms: a :class:`Term` each.
-        decoder: one :class:`FeatureDecoder` is built from this for each teacher.
+        teachers: name to a :class:`FeatureTeacher`; the log uses these names.
+        terms: a config per :class:`Term`.
+        decoder: config of a :class:`FeatureDecoder`; one is built for each teacher.
         views: name to ``dict(mask_ratio=...)`` for wider views that contain the student's, which
             teachers may see; ``decode=dict(type=..., mask_ratio=...)``, a :class:`Masker`, leaves
-            that share of the student's masked patches undecoded (VideoMAE V2).
+            that share of the student's masked patches undecoded; with ``whole_clip=True`` that
+            share of all patches, as VideoMAE V2, and visible ones that are decoded do not count.
         mask_ratio: share of masked patches; None: ``ProgressivePhaseHook`` sets it.
         num_masks: masks per clip, which share one pass of the teachers.
+        mask_choice: ``'disjoint'`` cuts them out of one ranking, so that each shows other patches;
+            ``'permuted'`` takes all but the first from random clips of the batch (SMILE).
         teacher_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of all teachers, the
             auxiliary one included unless its term says otherwise, run in it, and their weights
             are kept in it; None: as the rest of the model.
-        data_preprocessor: as everywhere in MMAction2.
+        data_preprocessor: as usual in MMAction2.
 
     Raises:
         ValueError: for parts that do not fit together.
@@ -48,6 +52,7 @@ class MaskedDistillation(CurriculumRecognizer):
 
     TEACHER_ARGUMENTS: dict[str, str] = {}  # what a subclass calls a teacher in its config
 
+    @checked
     def __init__(
         self,
         backbone: dict,
@@ -58,11 +63,13 @@ class MaskedDistillation(CurriculumRecognizer):
         views: Mapping[str, dict] | None = None,
         mask_ratio: float | None = None,
         num_masks: int = 1,
-        teacher_dtype: str | None = None,
+        mask_choice: str = 'disjoint',
+        teacher_dtype: TeacherDtype = None,
         data_preprocessor: dict | None = None,
     ) -> None:
-        super().__init__(backbone, masker, views, num_masks, mask_ratio, data_preprocessor)
-        arguments.require_one_of(self, TEACHER_DTYPES, teacher_dtype=teacher_dtype)
+        super().__init__(
+            backbone, masker, views, num_masks, mask_choice, mask_ratio, data_preprocessor
+        )
         self.teacher_dtype = teacher_dtype
         self.teachers = build_teachers(self, teachers)
         self.decoders = ModuleDict()
@@ -71,6 +78,11 @@ class MaskedDistillation(CurriculumRecognizer):
             raise ValueError(
                 "aux_mask='nested' needs predictions at all masked patches: leave out "
                 "views.decode, or use aux_mask='same'"
+            )
+        if self.dare is not None and self.views.whole_clip:
+            raise ValueError(
+                'views.decode.whole_clip=True decodes visible patches, whose losses are no '
+                'difficulties: leave it out, or the term of DARE'
             )
         for name in self._taught(term for term in self.terms.values() if term.decodes):
             self.decoders[name] = build_part(
@@ -103,12 +115,13 @@ class MaskedDistillation(CurriculumRecognizer):
 
         Raises:
             RuntimeError: if no phase is set, or DARE has no difficulty table.
-            ValueError: if a data sample lacks ``sample_idx``, or the clips are of another size.
+            ValueError: if a data sample lacks what DARE or the masker reads, or the clips are of
+                another size.
         """
         clips = inputs.flatten(0, 1)
-        views = self.draw_views(clips)
+        views = self.draw_views(clips, data_samples)
         sample_idx, history = self.read_history(data_samples, inputs.shape[1], clips.device)
-        losses, smoothed = self.distill(clips, views, history)
+        losses, smoothed, self._diagnosis = self.distill(clips, views, history)
         if smoothed is not None:
             masks = [index for index in sample_idx for _ in range(self.views.num_masks)]
             self._outbox = PatchLosses(masks, views['student'].masked, smoothed.detach())
@@ -116,33 +129,54 @@ class MaskedDistillation(CurriculumRecognizer):
 
     def distill(
         self, clips: Tensor, views: Mapping[str, View], history: History | None = None
-    ) -> tuple[dict[str, Tensor], Tensor | None]:
-        """The maths of one iteration: tensors in, tensors out, no state.
+    ) -> tuple[dict[str, Tensor], Tensor | None, Diagnosis | None]:
+        """The computation of one iteration: tensors in, tensors out, no state.
 
         Args:
             clips: ``(B, C, T, H, W)`` normalised clips.
             views: result of :meth:`draw_views`, R masks.
-            history: of the clips' patches; None without DARE.
+            history: smoothed losses of the clips' patches; None without DARE.
 
         Returns:
-            The weighted losses, and ``(R, K, M)`` new smoothed losses (None without DARE).
+            The weighted losses, ``(R, K, M)`` new smoothed losses (None without DARE), and the
+            diagnosis if this iteration has one.
         """
+        step = self.observe(clips, views, history)
+        losses: dict[str, Tensor] = {}
+        for term in self.terms.values():
+            add_losses(losses, term, term(step))
+        smoothed = None if self.dare is None else self.dare.smoothed(step)
+        return losses, smoothed, diagnose(step) if self._diagnosed else None
+
+    def observe(
+        self, clips: Tensor, views: Mapping[str, View], history: History | None = None
+    ) -> Step:
+        """What teachers and student make of the clips, for the terms; arguments as above."""
         student = views['student']
         targets, groups = self.teach(clips, views)
         encoded = self.backbone.encode(clips, student.visible, self._student_layers)
-        step = Step(
+        return Step(
             views=views,
             targets=targets,
             groups=groups,
             layers=dict(zip(self._student_layers, encoded.layers)),
             decoded={name: d(encoded.tokens, *student) for name, d in self.decoders.items()},
+            seen=self._seen(views),
             auxiliary=self._auxiliary(clips, views),
             history=history,
+            tokens=encoded.tokens,
         )
-        losses: dict[str, Tensor] = {}
-        for term in self.terms.values():
-            add_losses(losses, term, term(step))
-        return losses, None if self.dare is None else self.dare.smoothed(step)
+
+    def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
+        """The loss of each term by its name, summed over the teachers; arguments of :meth:`loss`.
+
+        Has the graph of each, leaves nothing behind and is never compiled.
+        """
+        clips = inputs.flatten(0, 1)
+        views = self.draw_views(clips, data_samples)
+        _, history = self.read_history(data_samples, inputs.shape[1], clips.device)
+        step = self.observe(clips, views, history)
+        return {name: sum(term(step).values()) for name, term in self.terms.items()}
 
     def teach(self, clips: Tensor, views: Mapping[str, View]) -> tuple[dict[str, Tensor], Groups]:
         """Features of the teachers, and for each term the statistics of the layers it reads.
@@ -156,9 +190,9 @@ class MaskedDistillation(CurriculumRecognizer):
         """
         targets: dict[str, Tensor] = {}
         groups: Groups = {name: {} for name in self.terms}
+        seen_by = self._seen(views)
         for name in self._run_teachers:
-            teacher = self.teachers[name]
-            seen = None if teacher.view is None else views[teacher.view].visible
+            teacher, seen = self.teachers[name], seen_by.get(name)
             wanted = {
                 key: [
                     LayerGroup(layers, self._within(term.token_index(views), seen))
@@ -174,14 +208,19 @@ class MaskedDistillation(CurriculumRecognizer):
                 groups[key][name] = tuple(next(answers) for _ in request)
         return targets, groups
 
+    def _seen(self, views: Mapping[str, View]) -> dict[str, Tensor]:
+        """The patches of the teachers that see a view instead of the full clip."""
+        views_of = {name: teacher.view for name, teacher in self.teachers.items()}
+        return {name: views[view].visible for name, view in views_of.items() if view is not None}
+
     def _within(self, index: Tensor | None, seen: Tensor | None) -> Tensor | None:
-        """Patches as places among those that a teacher sees."""
+        """Positions of patches among those that a teacher sees."""
         if index is None or seen is None:
             return index
         return places(index, seen, self.backbone.num_patches)
 
     def _auxiliary(self, clips: Tensor, views: Mapping[str, View]) -> dict[str, Tensor] | None:
-        """What the student of the previous phase decodes; None in the first phase."""
+        """Predictions of the student of the previous phase; None in the first phase."""
         if self.auxiliary_teacher is None or not self.needs_auxiliary_teacher:
             return None
         return self.auxiliary_teacher(clips, *views['auxiliary'])

@@ -1,12 +1,11 @@
-"""What all masked pre-training models share: masks from a seed, features of full clips."""
+"""Base class of masked pre-training models: seeded masks, features of full clips."""
 
 import torch
 from mmaction.models.recognizers.base import BaseRecognizer
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
-from pmd_mmaction.models.maskers import Masker
-from pmd_mmaction.models.recognizers.parts import build_part
+from pmd_mmaction.arguments import Config, checked, require
+from pmd_mmaction.models.recognizers.masking import build_masker
 
 
 class MaskedRecognizer(BaseRecognizer):
@@ -15,16 +14,18 @@ class MaskedRecognizer(BaseRecognizer):
     Args:
         backbone: a :class:`MaskedVisionTransformer`.
         masker: a :class:`Masker`.
-        data_preprocessor: as everywhere in MMAction2.
+        data_preprocessor: as usual in MMAction2.
 
     Raises:
-        ValueError: if one of them is no such component.
+        ValueError: if one of them is of another kind.
     """
 
-    def __init__(self, backbone: dict, masker: dict, data_preprocessor: dict | None = None) -> None:
-        arguments.require_config(self, backbone=backbone)
+    @checked
+    def __init__(
+        self, backbone: Config, masker: dict, data_preprocessor: dict | None = None
+    ) -> None:
         if data_preprocessor is not None and not isinstance(data_preprocessor, nn.Module):
-            arguments.require_config(self, data_preprocessor=data_preprocessor)
+            require(self, Config, data_preprocessor=data_preprocessor)
         super().__init__(backbone=backbone, data_preprocessor=data_preprocessor)
         if not hasattr(self.backbone, 'token_grid'):
             raise ValueError(
@@ -36,17 +37,17 @@ class MaskedRecognizer(BaseRecognizer):
                 f'{type(self).__name__}: backbone.use_mean_pooling is True; it must be False here, '
                 'since pooling takes away the norm with which a pre-trained encoder ends'
             )
-        self.masker = build_part(self, 'masker', masker, token_grid=self.backbone.token_grid)
-        if not isinstance(self.masker, Masker):
-            raise ValueError(
-                f'{type(self).__name__}: masker is a {type(self.masker).__name__}; it must be a '
-                'TubeMasker, CubeMasker, RunningCellMasker or another Masker'
-            )
+        self.masker = build_masker(self, 'masker', masker)
         self._mask_seed: int | None = None
 
     def seed_masks(self, seed: int) -> None:
         """Sets the seed of the next iteration's masks."""
         self._mask_seed = seed
+
+    @property
+    def num_masks(self) -> int:
+        """Masks, and passes of the student, per clip."""
+        return self.views.num_masks
 
     def mask_generator(self, device: torch.device) -> torch.Generator:
         """The random generator of this iteration's masks, on the clips' device."""
@@ -63,7 +64,7 @@ class MaskedRecognizer(BaseRecognizer):
         Args:
             inputs: ``(B, clips, C, T, H, W)`` normalised clips.
             stage: only ``'backbone'``.
-            test_mode: without effect; MMAction2's recognizers have it.
+            test_mode: ignored; part of MMAction2's interface.
 
         Returns:
             ``(B, D)`` features and an empty dict (MMAction2's convention).
@@ -81,7 +82,7 @@ class MaskedRecognizer(BaseRecognizer):
         return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
 
     def _forward(self, inputs: Tensor, stage: str = 'backbone') -> Tensor:
-        """What ``mode='tensor'`` returns.
+        """The result of ``mode='tensor'``.
 
         Args:
             inputs: ``(B, clips, C, T, H, W)`` normalised clips.
@@ -93,7 +94,7 @@ class MaskedRecognizer(BaseRecognizer):
         return self.extract_feat(inputs, stage)[0]
 
     def predict(self, inputs: Tensor, data_samples: list) -> list:
-        """Puts the pooled ``(D,)`` float32 feature of each video into ``sample.feature``."""
+        """Stores the pooled ``(D,)`` float32 feature of each video in ``sample.feature``."""
         features, _ = self.extract_feat(inputs)
         for sample, feature in zip(data_samples, features.float()):
             sample.set_field(feature, 'feature')

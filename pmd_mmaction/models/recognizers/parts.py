@@ -1,4 +1,4 @@
-"""The parts of a recognizer: built from their configs, refused where they do not fit together."""
+"""Builds the parts of a recognizer from their configs and checks that they fit together."""
 
 from typing import Any, Mapping, Sequence
 
@@ -6,8 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
-from pmd_mmaction.models.maskers import Views
+from pmd_mmaction.arguments import Config, Configs, Options, argument_names, require, require_keys
 from pmd_mmaction.models.teachers import FeatureTeacher
 from pmd_mmaction.models.terms import Term
 
@@ -15,7 +14,7 @@ TEACHER_ATTRIBUTES = ('depth', 'embed_dims', 'token_grid', 'clip_size')
 
 
 def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module:
-    """Builds a part with what follows from the rest of the model.
+    """Builds a part, with arguments that follow from the rest of the model.
 
     Args:
         where: the recognizer, for messages.
@@ -24,9 +23,9 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
         **known: arguments of the part that the recognizer fills in.
 
     Raises:
-        ValueError: if it is no config, or holds one of these arguments.
+        ValueError: if it is not a config, or contains one of these arguments.
     """
-    arguments.require_config(where, **{name: cfg})
+    require(where, Config, **{name: cfg})
     given = sorted(set(cfg) & set(known))
     if given:
         raise ValueError(
@@ -37,14 +36,14 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
 
 
 def build_named(where: object, name: str, cfg: object, known: Mapping[str, Any]) -> nn.Module:
-    """Builds a part, which gets those of the known arguments that its class has.
+    """Builds a part, passing those of the known arguments that its class accepts.
 
     Raises:
         ValueError: as :func:`build_part`.
     """
-    arguments.require_config(where, **{name: cfg})
+    require(where, Config, **{name: cfg})
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    names = arguments.argument_names(kind) if isinstance(kind, type) else ()
+    names = argument_names(kind) if isinstance(kind, type) else ()
     return build_part(where, name, cfg, **{k: v for k, v in known.items() if k in names})
 
 
@@ -53,45 +52,15 @@ def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
 
     Raises:
         TypeError: for an argument that the class does not have.
-        ValueError: for what is no term, or holds an argument that the recognizer fills in.
+        ValueError: if it is not a term, or contains an argument that the recognizer fills in.
     """
     kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
     if not (isinstance(kind, type) and issubclass(kind, Term)):
         raise ValueError(f'{type(where).__name__}: {cfg["type"]!r} in terms is not a Term')
-    own = [name for name in arguments.argument_names(kind) if name not in known]
+    own = [name for name in argument_names(kind) if name not in known]
     given = {key: value for key, value in cfg.items() if key != 'type' and key not in known}
-    arguments.require_keys(where, own, **{kind.__name__: given})
+    require_keys(where, own, **{kind.__name__: given})
     return build_named(where, kind.__name__, cfg, known)
-
-
-def build_views(model: nn.Module, configs: Mapping[str, dict], num_masks: int) -> Views:
-    """What draws the views of an iteration.
-
-    Args:
-        model: the recognizer, with its backbone and masker.
-        configs: name to ``dict(mask_ratio=...)``; ``decode`` is a config of a masker besides.
-        num_masks: masks per clip.
-
-    Raises:
-        ValueError: for a name that is taken, or a view that makes no sense.
-    """
-    arguments.require_dict(model, views=configs)
-    configs = dict(configs)
-    decode, decode_ratio = configs.pop('decode', None), 0.0
-    for name, cfg in configs.items():
-        if name in ('student', 'auxiliary'):
-            raise ValueError(
-                f'{type(model).__name__}: views gives {name!r}, whose mask ratio the phase or '
-                'mask_ratio sets; take another name'
-            )
-        arguments.require_keys(model, ('mask_ratio',), ('mask_ratio',), **{f'view {name}': cfg})
-    if decode is not None:
-        arguments.require_config(model, decode=decode)
-        decode = dict(decode)
-        decode_ratio = decode.pop('mask_ratio', 0.5)
-        decode = build_part(model, 'views.decode', decode, token_grid=model.backbone.token_grid)
-    wider = {name: cfg['mask_ratio'] for name, cfg in configs.items()}
-    return Views(model.masker, num_masks, wider, decode, decode_ratio)
 
 
 def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
@@ -102,10 +71,10 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
         configs: name of a teacher to its config.
 
     Raises:
-        ValueError: without a teacher, for what is none, or for one that looks at other clips
-            than the student.
+        ValueError: without a teacher, for a component that is not a teacher, or for a teacher
+            of other clips than the student's.
     """
-    arguments.require_dict(model, teachers=configs)
+    require(model, Options, teachers=configs)
     known = dict(token_grid=model.backbone.token_grid, clip_size=model.backbone.clip_size)
     for key in ('mean', 'std'):
         used = getattr(model.data_preprocessor, key, None)
@@ -126,9 +95,10 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
                 f'{argument} is a {type(teacher).__name__}, which does not set {missing}: every '
                 f'FeatureTeacher has {", ".join(TEACHER_ATTRIBUTES)}'
             )
-        if teacher.view is not None and teacher.view not in model.views.wider:
+        if teacher.view not in (None, 'student', *model.views.wider):
             raise ValueError(
-                f'{argument} sees the view {teacher.view!r}; views has {list(model.views.wider)}'
+                f'{argument} sees the view {teacher.view!r}; views has '
+                f'{["student", *model.views.wider]}'
             )
         _check_size(argument, teacher, model.backbone)
         _check_normalization(argument, teacher, model.data_preprocessor)
@@ -146,16 +116,17 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         configs: a config for each term.
 
     Raises:
-        ValueError: for what is no term, two of one name, or a term that asks for a teacher or for
-            layers that are not there.
+        ValueError: for a component that is not a term, two terms with the same name, or a term
+            that needs a teacher or layers that do not exist.
     """
     student, teachers = model.backbone, model.teachers
     known = dict(
         student_dims=student.embed_dims,
         student_depth=student.depth,
         num_patches=student.num_patches,
+        token_grid=student.token_grid,
     )
-    arguments.require_configs(model, terms=configs)
+    require(model, Configs, terms=configs)
     terms = ModuleDict()
     for cfg in configs:
         term = build_term(model, cfg, dict(known, teacher_dims=_widths(cfg, teachers)))
@@ -171,7 +142,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
             )
         if term.weighted_by_name:
             names = list(term.teachers or teachers)
-            arguments.require_keys(term, names, names, loss_weight=term.loss_weight)
+            require_keys(term, names, names, loss_weight=term.loss_weight)
         _check_layers(term, [term.student_layers], 'the student', student.depth)
         for name in term.teachers or teachers:
             depth = teachers[name].depth
@@ -229,11 +200,11 @@ def _check_normalization(name: str, teacher: nn.Module, preprocessor: nn.Module)
 
 
 def _widths(cfg: dict, teachers: Mapping[str, FeatureTeacher]) -> dict[str, int]:
-    """Widths of a term's teachers: layers for another one would never get a gradient."""
+    """Widths of a term's own teachers: layers for others would never get a gradient."""
     own = cfg.get('teachers')
     own = [own] if isinstance(own, str) else own
     if not isinstance(own, (list, tuple)) or not all(name in list(teachers) for name in own):
-        own = ()  # None, or something that the term refuses
+        own = ()  # None, or a value that the term refuses
     return {name: teachers[name].embed_dims for name in teachers if not own or name in own}
 
 

@@ -4,7 +4,7 @@ from typing import Mapping
 
 from mmaction.registry import MODELS
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Config, Options, checked, require_keys
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
 from pmd_mmaction.models.recognizers.parts import load_old_keys
 
@@ -16,12 +16,12 @@ WEIGHTS = dict(image='img', video='vid')
 class PMDRecognizer(MaskedDistillation):
     """Masked video distillation from two frozen teachers, with PSD, DARE and CLFA.
 
-    ``L = l_base L_base + l_pg L_pg + l_df L_df + l_al L_al`` (paper, Loss & Training). A
+    ``L = l_base L_base + l_pg L_pg + l_df L_df + l_al L_al`` (the PMD paper, ``L_total``). A
     term whose argument is None is off.
 
     Args:
         backbone: the student's encoder, a :class:`MaskedVisionTransformer`.
-        decoder: one :class:`FeatureDecoder` is built from this for each teacher.
+        decoder: config of a :class:`FeatureDecoder`; one is built for each teacher.
         masker: a :class:`Masker`.
         image_teacher: :class:`TimmImageTeacher`, or None.
         video_teacher: :class:`VideoMAETeacher`, or None.
@@ -30,9 +30,10 @@ class PMDRecognizer(MaskedDistillation):
         psd: arguments of :class:`PSDTerm`.
         dare: arguments of :class:`DARETerm`; needs ``DAREHook``.
         clfa: config of a :class:`CLFATerm`.
+        views: as in :class:`MaskedDistillation`.
         num_masks: masks per clip, which share one pass of the teachers.
         teacher_dtype: as in :class:`MaskedDistillation`.
-        data_preprocessor: as everywhere in MMAction2.
+        data_preprocessor: as usual in MMAction2.
 
     Raises:
         ValueError: without a teacher, with neither ``base`` nor ``dare``, or for parts that do
@@ -41,6 +42,7 @@ class PMDRecognizer(MaskedDistillation):
 
     TEACHER_ARGUMENTS = dict(img='image_teacher', vid='video_teacher')
 
+    @checked
     def __init__(
         self,
         backbone: dict,
@@ -48,10 +50,11 @@ class PMDRecognizer(MaskedDistillation):
         masker: dict,
         image_teacher: dict | None = None,
         video_teacher: dict | None = None,
-        base: dict | None = None,
-        psd: dict | None = None,
-        dare: dict | None = None,
-        clfa: dict | None = None,
+        base: Options | None = None,
+        psd: Options | None = None,
+        dare: Options | None = None,
+        clfa: Config | None = None,
+        views: Mapping[str, dict] | None = None,
         num_masks: int = 1,
         teacher_dtype: str | None = None,
         data_preprocessor: dict | None = None,
@@ -72,6 +75,7 @@ class PMDRecognizer(MaskedDistillation):
             teachers,
             _terms(base, psd, dare, clfa, names),
             decoder,
+            views,
             num_masks=num_masks,
             teacher_dtype=teacher_dtype,
             data_preprocessor=data_preprocessor,
@@ -86,12 +90,7 @@ def _terms(
     clfa: Mapping | None,
     names: Mapping[str, str],
 ) -> list[dict]:
-    """Configs of the terms that are on; the distance of base is that of all."""
-    for name, options in dict(base=base, psd=psd, dare=dare).items():
-        if options is not None:
-            arguments.require_dict('PMDRecognizer', **{name: options})
-    if clfa is not None:
-        arguments.require_config('PMDRecognizer', clfa=clfa)
+    """Configs of the enabled terms; all of them use the distance of base."""
     base, psd, dare, clfa = (_by_log_name(term, names) for term in (base, psd, dare, clfa))
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
@@ -108,9 +107,9 @@ def _terms(
 
 
 def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | None:
-    """A term whose weights for ``image`` and ``video`` go by the teachers' names in the log."""
+    """Renames a term's weights for ``image`` and ``video`` to the teachers' names in the log."""
     if term is None or not isinstance(term.get('loss_weight'), Mapping):
         return term
     weights = term['loss_weight']
-    arguments.require_keys('PMDRecognizer', names, names, loss_weight=weights)
+    require_keys('PMDRecognizer', names, names, loss_weight=weights)
     return {**term, 'loss_weight': {names[name]: weight for name, weight in weights.items()}}

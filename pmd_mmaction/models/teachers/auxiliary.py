@@ -1,4 +1,4 @@
-"""The auxiliary teacher: the student of the previous phase (paper, PSD)."""
+"""The auxiliary teacher of PSD: the student of the previous phase."""
 
 import copy
 

@@ -1,14 +1,14 @@
-"""What all teachers share: a network that nothing in training can touch."""
+"""Base classes of teachers: a frozen network that training cannot change."""
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Callable, Collection, Iterator, NamedTuple, Sequence
+from typing import Annotated, Callable, Collection, Iterator, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked, one_of
 from pmd_mmaction.functional import (
     GroupStatistics,
     RunningStatistics,
@@ -17,13 +17,15 @@ from pmd_mmaction.functional import (
 )
 from pmd_mmaction.functional.patch_loss import TARGET_NORMS
 
+TargetNorm = Annotated[str, one_of(TARGET_NORMS)]
+
 
 class LayerGroup(NamedTuple):
-    """Layers of a teacher whose statistics a term of the loss reads.
+    """A group of teacher layers whose statistics a term reads.
 
     Attributes:
-        layers: counted from 0.
-        token_index: ``(R, L)`` int64 patches at which they are taken; None: all.
+        layers: indices of the layers, from 0.
+        token_index: ``(R, L)`` int64 patches to take the statistics at; None: all.
     """
 
     layers: range
@@ -36,7 +38,7 @@ class TeacherOutput(NamedTuple):
     Attributes:
         features: ``(B, N, D)`` features of the last layer on the student's patch grid, or
             ``(R, V, D)`` of the visible patches.
-        groups: statistics of each layer group that was asked for.
+        groups: statistics of each requested layer group.
     """
 
     features: Tensor
@@ -44,11 +46,11 @@ class TeacherOutput(NamedTuple):
 
 
 class FrozenTeacher(nn.Module):
-    """A network outside the module tree: frozen, in eval mode for ever.
+    """A network outside the module tree, frozen and always in eval mode.
 
-    The network is kept as a plain attribute, not as a submodule. So ``parameters()``,
-    ``state_dict()``, ``train()``, DDP, the optimiser, EMA and weight initialisation do not
-    see it; only ``to()``, ``cuda()`` and the like reach it, through ``_apply``.
+    The network is a plain attribute, not a submodule, so ``parameters()``, ``state_dict()``,
+    ``train()``, DDP, the optimiser, EMA and weight initialisation do not see it; only ``to()``,
+    ``cuda()`` and the like reach it, through ``_apply``.
 
     Args:
         network: the network; its parameters stop requiring gradients.
@@ -63,7 +65,7 @@ class FrozenTeacher(nn.Module):
         """Runs matrix products in ``dtype`` from now on, whatever surrounds the teacher.
 
         This is autocast with the weights of linear layers and convolutions cast once: autocast
-        itself casts weights that are frozen again in every call, and keeps both copies.
+        itself casts frozen weights again in every call, and keeps both copies.
 
         Args:
             dtype: ``'bfloat16'`` or ``'float16'``; None changes nothing.
@@ -76,7 +78,7 @@ class FrozenTeacher(nn.Module):
                 module.to(self.dtype)
 
     def precision(self, device: torch.device) -> AbstractContextManager:
-        """What a forward runs under; without a ``dtype`` an outer autocast stays in force."""
+        """Context for a forward pass; without a ``dtype`` an outer autocast stays in force."""
         if self.dtype is None:
             return nullcontext()
         return torch.autocast(device.type, self.dtype)
@@ -91,16 +93,16 @@ class FrozenTeacher(nn.Module):
 
 
 class FeatureTeacher(FrozenTeacher):
-    """A frozen encoder whose tokens lie on the student's patch grid.
+    """A frozen encoder whose tokens are on the student's patch grid.
 
-    Subclasses give ``depth``, ``embed_dims``, ``token_grid``, ``clip_size`` and the two methods
-    below.
+    Subclasses set ``depth``, ``embed_dims``, ``token_grid`` and ``clip_size`` and define
+    :meth:`iter_layers` and :meth:`final_norm`.
 
     Args:
         network: the encoder.
-        target_norm: ``'layer_norm'`` or ``'none'``, see
+        target_norm: ``'layer_norm'``, ``'channel_norm'`` or ``'none'``, see
             :func:`~pmd_mmaction.functional.normalize_target`.
-        last_norm: apply the network's own last norm; False as MVD does.
+        last_norm: apply the network's own last norm; MVD does not.
         view: name of the view whose visible patches it sees; None: the full clip.
     """
 
@@ -109,18 +111,17 @@ class FeatureTeacher(FrozenTeacher):
     token_grid: tuple[int, int, int]
     clip_size: tuple[int, int, int, int]  # (C, T, H, W)
 
+    @checked
     def __init__(
         self,
         network: nn.Module,
-        target_norm: str = 'layer_norm',
+        target_norm: TargetNorm = 'layer_norm',
         last_norm: bool = True,
-        view: str | None = None,
+        view: Text | None = None,
     ) -> None:
         super().__init__(network)
         self.view = view
         self.last_norm = last_norm
-        arguments.require_one_of(self, TARGET_NORMS, target_norm=target_norm)
-        arguments.require_flag(self, last_norm=last_norm)
         self.target_norm = target_norm
 
     def iter_layers(
@@ -133,7 +134,7 @@ class FeatureTeacher(FrozenTeacher):
 
         Args:
             clips: ``(B, C, T, H, W)`` float clips.
-            layers: those that are wanted, from 0; None: all.
+            layers: layers to yield, from 0; None: all.
             visible_index: ``(R, V)`` int64 patches; None: all.
         """
         raise NotImplementedError(f'{type(self).__name__} has no iter_layers(clips, ...)')
@@ -151,11 +152,11 @@ class FeatureTeacher(FrozenTeacher):
         groups: Sequence[LayerGroup] = (),
         visible_index: Tensor | None = None,
     ) -> TeacherOutput:
-        """Looks at the full clip, or at the visible patches.
+        """Computes the targets from the full clip, or from the visible patches.
 
         Args:
             clips: ``(B, C, T, H, W)`` float clips, normalised as the student's.
-            groups: layer groups whose statistics are wanted, their index counted in what it sees.
+            groups: layer groups to compute statistics of, their index relative to what it sees.
             visible_index: ``(R, V)`` int64 patches it sees; None: all.
 
         Returns:
@@ -176,8 +177,7 @@ class FeatureTeacher(FrozenTeacher):
             found += 1
             for (layers, token_index), statistics in zip(groups, running):
                 if index in layers:
-                    layer = tokens if token_index is None else gather_tokens(tokens, token_index)
-                    statistics.add(normalize_target(layer, self.target_norm))
+                    statistics.add(self._target(tokens, token_index))
         if found != len(wanted):
             raise ValueError(
                 f'{type(self).__name__}.iter_layers was asked for layers {wanted} and yielded '
@@ -186,6 +186,14 @@ class FeatureTeacher(FrozenTeacher):
         features = self.final_norm(tokens) if self.last_norm else tokens
         features = normalize_target(features, self.target_norm)
         return TeacherOutput(features, tuple(s.result() for s in running))
+
+    def _target(self, tokens: Tensor, index: Tensor | None) -> Tensor:
+        """Normalised tokens of a layer at some patches; None: at all."""
+        if index is None:
+            return normalize_target(tokens, self.target_norm)
+        if self.target_norm == 'channel_norm':  # looks at all tokens of the clip
+            return gather_tokens(normalize_target(tokens, self.target_norm), index)
+        return normalize_target(gather_tokens(tokens, index), self.target_norm)
 
     def _check_tokens(self, tokens: Tensor, visible_index: Tensor | None) -> None:
         seen = math.prod(self.token_grid) if visible_index is None else visible_index.shape[1]

@@ -1,7 +1,7 @@
 """The image teacher: any timm ViT."""
 
 import inspect
-from typing import Collection, Iterator, Sequence
+from typing import Annotated, Collection, Iterator, Literal, Sequence
 
 import timm
 import torch
@@ -10,7 +10,15 @@ from mmaction.registry import MODELS
 from timm.models import vision_transformer
 from torch import Tensor, nn
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import (
+    Options,
+    Text,
+    Whole,
+    checked,
+    colours,
+    require,
+    require_divisible,
+)
 from pmd_mmaction.functional import sincos_2d
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
@@ -18,70 +26,58 @@ from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 # What MMAction2's VideoMAE configs normalise with, on the 0-255 scale.
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
-NORMALIZATIONS = ('timm', 'data')
-POSITIONS = ('own', 'sincos_2d')
 
 
 @MODELS.register_module()
 class TimmImageTeacher(FeatureTeacher):
-    """A frozen timm ViT that looks at one frame of each tubelet and gives the image targets.
+    """A frozen timm ViT that sees one frame per tubelet and provides the image targets.
 
     Args:
         model_name: a timm ViT of any family with one grid of tokens (``vit_*``, ``deit*``,
             ``beit*``, ``eva*``, ...), for example ``'vit_base_patch16_224.mae'``.
         num_frames: frames per clip T.
-        tubelet_size: frames per token; the teacher sees every first frame of a tubelet.
-        frame_size: side of the clips in pixels where it is not the model's own ``img_size``, to
-            which frames are then resized. So a patch size of 14 gives the 14 x 14 grid of a
-            student with 224 px: ``frame_size=224, model_kwargs=dict(img_size=196)``.
+        tubelet_size: frames per token; the teacher sees the first frame of each tubelet.
+        frame_size: side of the clips in pixels if it differs from the model's own ``img_size``, to
+            which frames are then resized. For example, a model with patch size 14 gets the
+            14 x 14 grid of a student with 224 px from
+            ``frame_size=224, model_kwargs=dict(img_size=196)``.
         checkpoint: local weights (.pth or .safetensors; MAE's own files work).
         pretrained: load timm's published weights instead (needs the hub).
-        target_norm: ``'layer_norm'`` or ``'none'``.
-        last_norm: apply the network's own last norm; False as MVD does.
-        position: ``'own'``: what the weights hold; ``'sincos_2d'``: MAE's table computed for the
-            grid, whatever the weights hold, and 0 for class and register tokens (MVD).
-        normalization: ``'timm'`` re-normalises clips to the figures that timm notes for the
-            model, where they differ from the data preprocessor's; ``'data'`` leaves them.
-        data_mean: the data preprocessor's ``mean`` (0-255).
-        data_std: the data preprocessor's ``std``.
+        target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
+        last_norm: apply the network's own last norm; MVD does not.
+        position: ``'own'``: those of the weights; ``'sincos_2d'``: MAE's table computed for the
+            grid, whatever the weights contain, and 0 for class and register tokens (MVD).
+        normalization: ``'timm'`` re-normalises clips to the mean and std that timm lists for the
+            model if they differ from the data preprocessor's; ``'data'`` does not.
+        data_mean: ``mean`` of the data preprocessor (0-255).
+        data_std: ``std`` of the data preprocessor.
         model_kwargs: further arguments for ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        ValueError: for an unknown model or one of another family, an argument that makes no
-            sense, or weights that do not fit.
+        ValueError: for an unknown model or one of another family, an invalid argument, or
+            weights that do not fit.
     """
 
+    @checked
     def __init__(
         self,
-        model_name: str,
-        num_frames: int = 16,
-        tubelet_size: int = 2,
-        frame_size: int | None = None,
-        checkpoint: str | None = None,
+        model_name: Text,
+        num_frames: Whole = 16,
+        tubelet_size: Whole = 2,
+        frame_size: Whole | None = None,
+        checkpoint: Text | None = None,
         pretrained: bool = False,
         target_norm: str = 'layer_norm',
         last_norm: bool = True,
-        position: str = 'own',
-        normalization: str = 'timm',
-        data_mean: Sequence[float] = IMAGENET_MEAN,
-        data_std: Sequence[float] = IMAGENET_STD,
-        model_kwargs: dict | None = None,
+        position: Literal['own', 'sincos_2d'] = 'own',
+        normalization: Literal['timm', 'data'] = 'timm',
+        data_mean: Annotated[Sequence[float], colours()] = IMAGENET_MEAN,
+        data_std: Annotated[Sequence[float], colours(above=0)] = IMAGENET_STD,
+        model_kwargs: Options | None = None,
     ) -> None:
-        arguments.require_text(self, model_name=model_name)
-        arguments.require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
-        if frame_size is not None:
-            arguments.require_whole(self, frame_size=frame_size)
-        arguments.require_one_of(self, NORMALIZATIONS, normalization=normalization)
-        arguments.require_one_of(self, POSITIONS, position=position)
-        arguments.require_flag(self, pretrained=pretrained)
-        if checkpoint is not None:
-            arguments.require_text(self, checkpoint=checkpoint)
-        arguments.require_channels(self, data_mean=data_mean)
-        arguments.require_channels(self, above=0, data_std=data_std)
+        require_divisible(self, num_frames=num_frames, tubelet_size=tubelet_size)
         if checkpoint is not None and pretrained:
             raise ValueError('give either checkpoint (a local file) or pretrained=True, not both')
-        if model_kwargs is not None:
-            arguments.require_dict(self, model_kwargs=model_kwargs)
         network = _create_model(model_name, pretrained, model_kwargs or {})
         _check_family(model_name, network)
         if checkpoint is not None:
@@ -97,14 +93,14 @@ class TimmImageTeacher(FeatureTeacher):
         self.num_frames = num_frames
         self.tubelet_size = tubelet_size
         self.depth = len(network.blocks)
-        arguments.require_whole(self, **{'model_kwargs.depth': self.depth})
+        require(self, Whole, **{'model_kwargs.depth': self.depth})
         self.embed_dims = network.embed_dim
         embed = network.patch_embed
         self.token_grid = (num_frames // tubelet_size, *embed.grid_size)
         self.resize_to = None if frame_size is None else tuple(embed.img_size)
         frame = embed.img_size if frame_size is None else (frame_size, frame_size)
         self.clip_size = (embed.proj.in_channels, num_frames, *frame)
-        # what the recognizer's data preprocessor has to agree with
+        # the recognizer's data preprocessor has to agree with these
         self.data_mean = data_mean if normalization == 'timm' else None
         self.data_std = data_std if normalization == 'timm' else None
         self._init_normalization(normalization, data_mean, data_std)
@@ -190,7 +186,7 @@ def _compute_positions(network: nn.Module) -> None:
 
 
 def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.Module:
-    """The timm model, with errors that name what of the config timm does not take."""
+    """The timm model; errors name the part of the config that timm does not accept."""
     if not timm.is_model(model_name):
         raise ValueError(
             f'TimmImageTeacher: model_name is {model_name!r}, which the installed timm '
@@ -200,7 +196,7 @@ def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.M
         return timm.create_model(
             model_name, pretrained=pretrained, **{'num_classes': 0, **model_kwargs}
         )
-    # "got an unexpected keyword argument", or sizes that make no network
+    # "got an unexpected keyword argument", or sizes that do not make a network
     except (ArithmeticError, AssertionError, TypeError, ValueError) as error:
         raise ValueError(
             f'TimmImageTeacher: model_kwargs is {dict(model_kwargs)}, which timm refuses: '

@@ -6,7 +6,7 @@ from typing import Collection, Iterator
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Text, checked, require_keys
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
@@ -14,37 +14,34 @@ from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 
 @MODELS.register_module()
 class VideoMAETeacher(FeatureTeacher):
-    """A frozen VideoMAE ViT that sees the full clip and gives the video targets.
+    """A frozen VideoMAE ViT that sees the full clip and provides the video targets.
 
     Args:
-        checkpoint: MMAction2-style weights of the backbone: a file or URL. Keys may carry
-            the prefix ``backbone.``. ``tools/convert_checkpoint.py`` makes one of
-            VideoMAE's own files. None leaves random weights (tests, benchmarks).
-        target_norm: ``'layer_norm'`` or ``'none'``.
-        last_norm: apply the network's own last norm; False as MVD does.
+        checkpoint: MMAction2-style weights of the backbone, a file or URL. Keys may have the
+            prefix ``backbone.``. ``tools/convert_checkpoint.py`` converts VideoMAE's own files.
+            None leaves random weights (tests, benchmarks).
+        target_norm: ``'layer_norm'``, ``'channel_norm'`` (SMILE) or ``'none'``.
+        last_norm: apply the network's own last norm; MVD does not.
         view: name of the view whose visible patches it sees (AMD); None: the full clip.
-        **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, but
+        **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, except
             ``use_mean_pooling``, which follows from the file.
 
     Raises:
         TypeError: for an unknown argument.
-        ValueError: if the file lacks weights of the encoder or holds other shapes.
+        ValueError: if the file lacks weights of the encoder or has other shapes.
     """
 
+    @checked
     def __init__(
         self,
-        checkpoint: str | None = None,
+        checkpoint: Text | None = None,
         target_norm: str = 'layer_norm',
         last_norm: bool = True,
-        view: str | None = None,
+        view: Text | None = None,
         **backbone,
     ) -> None:
         allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - {'use_mean_pooling'})
-        arguments.require_keys(self, allowed, backbone=backbone)
-        if checkpoint is not None:
-            arguments.require_text(self, checkpoint=checkpoint)
-        if view is not None:
-            arguments.require_text(self, view=view)
+        require_keys(self, allowed, backbone=backbone)
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')
         backbone['use_mean_pooling'] = state is not None and 'norm.weight' not in state
@@ -52,7 +49,7 @@ class VideoMAETeacher(FeatureTeacher):
         if state is None:
             network.init_weights()
         else:
-            # A fixed table need not be in the file; a learnt one must.
+            # A fixed table may be missing from the file; a learnt one may not.
             learnt = backbone.get('position') == 'learnable'
             load_strictly(
                 network,

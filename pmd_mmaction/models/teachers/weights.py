@@ -12,12 +12,12 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
     """The weights in a checkpoint file or URL.
 
     Args:
-        checkpoint: where to read; loaded without executing code (see ``compat``).
+        checkpoint: file or URL; loaded without executing code (see ``compat``).
         prefix: keep the keys under this prefix, if any key has it, and strip it.
 
     Raises:
         FileNotFoundError: naming the file and where to get one.
-        ValueError: if the file holds no tensors, or something else among them.
+        ValueError: if the file has no tensors, or entries that are not tensors.
     """
     try:
         content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
@@ -26,7 +26,7 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
             f'checkpoint {checkpoint!r} does not exist; docs/model_zoo.md tells where to get those '
             'of teachers'
         ) from error
-    for key in 3 * ('state_dict', 'model', 'module'):  # one in another, in any order
+    for key in 3 * ('state_dict', 'model', 'module'):  # possibly nested, in any order
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     state = dict(content) if isinstance(content, Mapping) else {}
@@ -57,9 +57,9 @@ def load_strictly(
     """Loads ``state`` and refuses every difference that is not expected.
 
     Args:
-        network: where to load.
+        network: the network to load into.
         state: the weights.
-        source: their file, for messages.
+        source: file of the weights, for messages.
         optional: prefixes of parameters that the file may lack.
         ignored: prefixes of keys in the file that the network does not use.
 

@@ -1,4 +1,4 @@
-"""Distillation from the teachers (paper, base loss)."""
+"""The base term: distillation from the teachers."""
 
 from mmaction.registry import MODELS
 from torch import Tensor
@@ -21,6 +21,7 @@ class BaseTerm(PatchTerm):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_base_<teacher>``."""
         return {
-            f'loss_{self.name}_{name}': self.weight(name) * masked_mean(patch_loss)
+            f'loss_{self.name}_{name}': self.weight(name)
+            * masked_mean(patch_loss, step.student.counted)
             for name, patch_loss in self.patch_losses(step).items()
         }

@@ -1,24 +1,20 @@
-"""Cross-Layer Feature Alignment (paper, key design 3)."""
+"""Cross-Layer Feature Alignment (CLFA)."""
 
-from typing import Mapping, Sequence
+from typing import Literal, Mapping, Sequence
 
 from mmaction.registry import MODELS
-from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import NonNegative, Whole, checked
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
-from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.norm import LAYER_NORM
 from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
+from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
-from pmd_mmaction.models.terms.term import Term
-
-ALIGN_TOKENS = ('visible', 'masked')
-STUDENT_NORMS = ('none', 'layer_norm')
+from pmd_mmaction.models.terms.term import ChannelReduction, Term
 
 
 @MODELS.register_module(name=['CLFATerm', 'CLFANeck'])
@@ -36,51 +32,40 @@ class CLFATerm(Term):
         teacher_dims: teacher name to width. The recognizer fills it in.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
-        student_norm: ``'layer_norm'`` normalises the student's tokens, without weights,
-            before their FC; ``'none'`` takes them as they leave their block (the paper's letter). The stream
-            of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
-        fc_std: standard deviation of the FCs at the start, 0 for zeros; None: by ``init_cfg``.
+        student_norm: ``'layer_norm'`` normalises the student's tokens (no affine part) before
+            their FC; ``'none'`` uses the block outputs as they are (the literal equation). The
+            residual stream of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
+        fc_std: standard deviation of the initial FC weights, 0 for zeros; None uses ``init_cfg``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
-        group_sizes: numbers of (shallow, medium, deep) layers, for every encoder, student or
-            teacher, whose depth is their sum: ``[(4, 3, 3)]`` for those of 10 layers. Others
-            are divided into thirds.
+        group_sizes: triples of (shallow, medium, deep) layer counts; each applies to student and
+            teachers whose depth is its sum: ``[(4, 3, 3)]`` for 10 layers. Other encoders are
+            divided into thirds.
         init_cfg: mmengine initialisation; None means Xavier.
         **term: arguments of :class:`Term`; ``loss_weight`` is lambda_al.
 
     Raises:
-        ValueError: for an unknown option, a negative weight or a depth without thirds.
+        ValueError: for an unknown option, a negative weight or a depth not divisible by 3.
     """
 
     name = 'al'
+    lighter = "student_norm='layer_norm', a smaller fc_std or a smaller loss_weight"
 
+    @checked
     def __init__(
         self,
-        student_dims: int,
-        student_depth: int,
-        num_patches: int,
+        student_dims: Whole,
+        student_depth: Whole,
+        num_patches: Whole,
         teacher_dims: Mapping[str, int],
-        align_tokens: str = 'visible',
-        student_norm: str = 'none',
-        fc_std: float | None = None,
-        channel_reduction: str = 'mean',
+        align_tokens: Literal['visible', 'masked'] = 'visible',
+        student_norm: Literal['none', 'layer_norm'] = 'none',
+        fc_std: NonNegative | None = None,
+        channel_reduction: ChannelReduction = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
         init_cfg: dict | list | None = None,
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        arguments.require_whole(
-            self, student_dims=student_dims, student_depth=student_depth, num_patches=num_patches
-        )
-        if not isinstance(teacher_dims, Mapping) or not teacher_dims:
-            raise ValueError(
-                f'CLFATerm: teacher_dims is {teacher_dims!r}; it must be a dict of name to width'
-            )
-        arguments.require_whole(self, **{f'teacher_dims.{k}': v for k, v in teacher_dims.items()})
-        arguments.require_one_of(self, ALIGN_TOKENS, align_tokens=align_tokens)
-        arguments.require_one_of(self, STUDENT_NORMS, student_norm=student_norm)
-        if fc_std is not None:
-            arguments.require_number(self, at_least=0, fc_std=fc_std)
-        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.group_sizes = group_sizes
         shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
         self.student_layers = (*shallow, *medium)
@@ -89,11 +74,8 @@ class CLFATerm(Term):
         self.student_norm = student_norm
         self.fc_std = fc_std
         self.channel_reduction = channel_reduction
-        self.projections = ModuleDict(
-            {
-                name: ModuleList(nn.Linear(student_dims, dims) for _ in self.student_layers)
-                for name, dims in teacher_dims.items()
-            }
+        self.projections = project_layers(
+            self, student_dims, teacher_dims, len(self.student_layers)
         )
         self.completion = None
         if align_tokens == 'masked':
@@ -135,7 +117,7 @@ class CLFATerm(Term):
         """``d(shallow -> medium) + d(medium -> deep)`` of one teacher.
 
         Args:
-            teacher: its name.
+            teacher: name of the teacher.
             layers: the student's shallow and medium layers, ``(R, L, D)`` each.
             groups: statistics of the teacher's medium and deep layers at the same patches.
 

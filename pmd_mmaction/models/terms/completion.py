@@ -10,17 +10,17 @@ from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 
 
 class MaskedTokenCompletion(BaseModule):
-    """One light cross-attention from masked positions to a layer's visible tokens.
+    """A light cross-attention from masked positions to a layer's visible tokens.
 
     The paper sums CLFA over masked patches, but an encoder that drops them before its first
-    layer has no features there. This module, shared by all layers, makes them: queries are a
+    layer has no features there. This module, shared by all layers, predicts them: queries are a
     learnt mask token plus position, keys and values are the layer's visible tokens. The mask
-    token starts as that of :class:`FeatureDecoder`.
+    token is initialised like that of :class:`FeatureDecoder`.
 
     Args:
         dims: width D of the student.
         num_patches: N of the full clip.
-        num_heads: attention heads; None means one for each 64 channels.
+        num_heads: attention heads; None means one per 64 channels.
     """
 
     def __init__(self, dims: int, num_patches: int, num_heads: int | None = None) -> None:

@@ -1,10 +1,12 @@
-"""Difficulty-Aware Region Enhancement: difficult patches weigh more (paper, DARE)."""
+"""Difficulty-Aware Region Enhancement (DARE): difficult patches get larger weights."""
+
+from typing import Annotated
 
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Positive, checked, number, one_of
 from pmd_mmaction.functional import (
     difficulty_loss,
     gather_values,
@@ -22,7 +24,7 @@ class DARETerm(PatchTerm):
     """``L_df``: smoothed patch losses, weighted by those of the previous stage.
 
     Args:
-        alpha: weight of the new loss in the smoothed one, in (0, 1]; 1 is no smoothing.
+        alpha: weight of the new loss in the smoothed one, in (0, 1]; 1 disables smoothing.
         tau: temperature of the region weights, > 0.
         difficulty_scale: ``'balanced'`` or ``'paper'``.
         weighting: False keeps uniform weights (the paper's "SPL only" row).
@@ -31,19 +33,16 @@ class DARETerm(PatchTerm):
 
     name = 'df'
 
+    @checked
     def __init__(
         self,
-        alpha: float = 0.95,
-        tau: float = 0.5,
-        difficulty_scale: str = 'balanced',
+        alpha: Annotated[float, number(above=0, at_most=1)] = 0.95,
+        tau: Positive = 0.5,
+        difficulty_scale: Annotated[str, one_of(DIFFICULTY_SCALES)] = 'balanced',
         weighting: bool = True,
         **term,
     ) -> None:
         super().__init__(**term)
-        arguments.require_number(self, above=0, at_most=1, alpha=alpha)
-        arguments.require_number(self, above=0, tau=tau)
-        arguments.require_one_of(self, DIFFICULTY_SCALES, difficulty_scale=difficulty_scale)
-        arguments.require_flag(self, weighting=weighting)
         self.alpha = alpha
         self.tau = tau
         self.difficulty_scale = difficulty_scale
@@ -59,7 +58,7 @@ class DARETerm(PatchTerm):
         return losses
 
     def smoothed(self, step: Step) -> Tensor:
-        """``(R, K, M)`` new smoothed losses of K teachers: what the difficulty table gets."""
+        """``(R, K, M)`` new smoothed losses of K teachers, for the difficulty table."""
         masked, smoothed = step.student.masked, []
         for k, loss in enumerate(self.patch_losses(step).values()):
             last = gather_values(step.history.last[:, k], masked)

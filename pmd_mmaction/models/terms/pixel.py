@@ -10,10 +10,10 @@ from pmd_mmaction.models.terms.term import PatchTerm
 
 @MODELS.register_module()
 class PixelTerm(PatchTerm):
-    """Mean squared error of the masked patches' pixels, the target being a :class:`PixelTeacher`.
+    """Mean squared error of the masked patches' pixels; the target is a :class:`PixelTeacher`.
 
     Args:
-        teacher: name of that teacher.
+        teacher: name of the pixel teacher.
         **term: arguments of :class:`PatchTerm`.
     """
 
@@ -25,4 +25,5 @@ class PixelTerm(PatchTerm):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_pixel``."""
         ((teacher, patch_loss),) = self.patch_losses(step).items()
-        return {f'loss_{self.name}': self.weight(teacher) * masked_mean(patch_loss)}
+        loss = masked_mean(patch_loss, step.student.counted)
+        return {f'loss_{self.name}': self.weight(teacher) * loss}

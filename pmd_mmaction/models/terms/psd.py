@@ -1,18 +1,18 @@
-"""Progressive Student Distillation: the student of the previous phase teaches (paper, PSD)."""
+"""Progressive Student Distillation (PSD): the student of the previous phase teaches."""
+
+from typing import Literal
 
 import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import checked
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance
-from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS
 from pmd_mmaction.models.maskers import places
 from pmd_mmaction.models.terms.step import Step
-from pmd_mmaction.models.terms.term import LossWeight, Term
+from pmd_mmaction.models.terms.term import ChannelReduction, LossWeight, Term
 
-AUX_MASKS = ('same', 'nested')
-TEACHER_DTYPES = (None, 'bfloat16', 'float16')
+TeacherDtype = Literal[None, 'bfloat16', 'float16']
 
 
 @MODELS.register_module()
@@ -26,8 +26,8 @@ class PSDTerm(Term):
         aux_mask: ``'same'``: the auxiliary teacher sees the student's visible patches.
             ``'nested'``: it keeps the lower ratio of its own phase, its visible patches
             contain the student's, and the loss runs over its own masked patches.
-        aux_dtype: ``'bfloat16'`` or ``'float16'``: matrix products of the auxiliary teacher run in
-            it, as with the recognizer's ``teacher_dtype``, which None stands for.
+        aux_dtype: ``'bfloat16'`` or ``'float16'`` for the matrix products of the auxiliary teacher;
+            None: the recognizer's ``teacher_dtype``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
         **term: arguments of :class:`Term`.
     """
@@ -36,18 +36,16 @@ class PSDTerm(Term):
     decodes = True
     needs_auxiliary = True
 
+    @checked
     def __init__(
         self,
         loss_weight: LossWeight = 0.05,
-        aux_mask: str = 'same',
-        aux_dtype: str | None = None,
-        channel_reduction: str = 'mean',
+        aux_mask: Literal['same', 'nested'] = 'same',
+        aux_dtype: TeacherDtype = None,
+        channel_reduction: ChannelReduction = 'mean',
         **term,
     ) -> None:
         super().__init__(loss_weight, **term)
-        arguments.require_one_of(self, TEACHER_DTYPES, aux_dtype=aux_dtype)
-        arguments.require_one_of(self, AUX_MASKS, aux_mask=aux_mask)
-        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.aux_mask = aux_mask
         self.aux_dtype = aux_dtype
         self.channel_reduction = channel_reduction
@@ -64,12 +62,13 @@ class PSDTerm(Term):
             if step.views['auxiliary'] is not step.student:
                 decoded = gather_tokens(decoded, self._places(step))
             patch_loss = patch_distance(decoded, taught, 'l2', self.channel_reduction)
-            losses[f'loss_{self.name}_{name}'] = self.weight(name) * masked_mean(patch_loss)
+            loss = masked_mean(patch_loss, step.views['auxiliary'].counted)
+            losses[f'loss_{self.name}_{name}'] = self.weight(name) * loss
         return losses
 
     @staticmethod
     def _places(step: Step) -> Tensor:
-        """``(R, M')``: where the auxiliary teacher's masked patches stand in the student's."""
+        """``(R, M')`` positions of the auxiliary teacher's masked patches among the student's."""
         student = step.student
         num_patches = student.visible.shape[1] + student.masked.shape[1]
         return places(step.views['auxiliary'].masked, student.masked, num_patches)

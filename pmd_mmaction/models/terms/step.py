@@ -1,4 +1,4 @@
-"""What one training iteration computes once, for all terms of the loss."""
+"""The tensors of one training iteration, computed once for all terms of the loss."""
 
 from dataclasses import dataclass, field
 from typing import Mapping, NamedTuple
@@ -13,9 +13,9 @@ class History(NamedTuple):
     """Smoothed losses of the batch's videos, read from the difficulty table.
 
     Attributes:
-        last: ``(B, K, N)`` float32, the newest of K teachers; 0 where never masked.
-        stage: ``(B, K, N)`` float32, those at the end of the previous stage; None in a phase's
-            first stage.
+        last: ``(B, K, N)`` float32, the latest for K teachers; 0 where never masked.
+        stage: ``(B, K, N)`` float32, those at the end of the previous stage; None in the first
+            stage of a phase.
     """
 
     last: Tensor
@@ -24,17 +24,20 @@ class History(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """The tensors of an iteration of R masks of B clips.
+    """The tensors of an iteration with R masks of B clips.
 
     Attributes:
         views: name to view; ``'student'`` is always there.
-        targets: teacher name to its ``(B, N, D)`` features of all patches.
-        groups: name of a term to teacher name to the statistics that the term asked for.
-        layers: student layer (from 0) to its ``(R, V, D)`` tokens, as the terms asked for.
+        targets: teacher name to its ``(B, N, D)`` features of all patches, or ``(R, V', D)`` of
+            those it sees.
+        groups: term name to teacher name to the statistics that the term requested.
+        layers: student layer (from 0) to its ``(R, V, D)`` tokens, where a term requested them.
         decoded: teacher name to ``(R, M, D)`` predictions at the student's masked patches.
+        seen: teacher name to the ``(R, V')`` patches it sees, for those that see a view.
         auxiliary: teacher name to ``(R, M', D)`` predictions of the auxiliary teacher at the
             masked patches of the view ``'auxiliary'``; None in the first phase.
-        history: of the patches; None without DARE.
+        history: smoothed losses of the patches; None without DARE.
+        tokens: ``(R, V, D)`` output of the encoder.
     """
 
     views: Mapping[str, View]
@@ -42,8 +45,10 @@ class Step:
     groups: Mapping[str, Mapping[str, tuple[GroupStatistics, ...]]]
     layers: Mapping[int, Tensor]
     decoded: Mapping[str, Tensor]
+    seen: Mapping[str, Tensor] = field(default_factory=dict)
     auxiliary: Mapping[str, Tensor] | None = None
     history: History | None = None
+    tokens: Tensor | None = None
     _patch_losses: dict = field(default_factory=dict, repr=False)
 
     @property

@@ -1,61 +1,63 @@
-"""What a term of the total loss is."""
+"""Base classes of the terms of the total loss."""
 
-from typing import Mapping, Sequence
+from typing import Annotated, Mapping
 
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from pmd_mmaction import arguments
+from pmd_mmaction.arguments import Configs, NonNegative, Text, Texts, checked, one_of, require
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
 
 LossWeight = float | Mapping[str, float]
+Distance = Annotated[str, one_of(DISTANCES)]
+ChannelReduction = Annotated[str, one_of(CHANNEL_REDUCTIONS)]
 
 
 class Term(BaseModule):
     """One term of the total loss: the tensors of a step in, named losses out.
 
-    A term holds no state but its parameters. What it needs it declares by the attributes below,
-    and the recognizer computes that and nothing else. Arguments named ``student_dims``,
-    ``student_depth``, ``num_patches`` and ``teacher_dims`` (name to width) are filled in by the
-    recognizer where a subclass has them.
+    A term has no state but its parameters. It declares what it needs in the attributes below, and
+    the recognizer computes only that. Arguments named ``student_dims``,
+    ``student_depth``, ``num_patches``, ``token_grid`` and ``teacher_dims`` (name to width) are
+    filled in by the recognizer where a subclass has them.
 
     Args:
-        loss_weight: factor of the term, at least 0, or a dict of the name of a teacher to its own.
-        name: of the term in the log, ``loss_<name>_<teacher>``; None: that of the class.
+        loss_weight: factor of the term, >= 0, or a dict of teacher name to factor.
+        name: name of the term in the log, ``loss_<name>_<teacher>``; None: the class's default.
         teachers: names of the teachers it learns from; None: all.
         init_cfg: mmengine initialisation of the term's own layers.
 
     Attributes:
         name: see above.
         decodes: whether it reads predictions at masked patches.
-        needs_auxiliary: whether it reads those of the auxiliary teacher.
+        needs_auxiliary: whether it reads the predictions of the auxiliary teacher.
         student_layers: layers of the student (from 0) that it reads.
+        lighter: what makes it pull less at the encoder, for the warning of ``TermBalanceHook``.
     """
 
     name: str
+    lighter = 'a smaller loss_weight'
     decodes = False
     needs_auxiliary = False
     student_layers: tuple[int, ...] = ()
 
+    @checked
     def __init__(
         self,
         loss_weight: LossWeight = 1.0,
-        name: str | None = None,
-        teachers: Sequence[str] | None = None,
-        init_cfg: dict | list | None = None,
+        name: Text | None = None,
+        teachers: Texts | None = None,
+        init_cfg: Configs | None = None,
     ) -> None:
-        if init_cfg is not None:
-            arguments.require_configs(self, init_cfg=init_cfg)
         super().__init__(init_cfg)
         if isinstance(loss_weight, Mapping):
             own = {f'loss_weight.{key}': weight for key, weight in loss_weight.items()}
-            arguments.require_number(self, at_least=0, **own)
+            require(self, NonNegative, **own)
         else:
-            arguments.require_number(self, at_least=0, loss_weight=loss_weight)
+            require(self, NonNegative, loss_weight=loss_weight)
         if name is not None:
-            arguments.require_text(self, name=name)
             self.name = name
         if not hasattr(self, 'name'):
             raise ValueError(
@@ -63,7 +65,6 @@ class Term(BaseModule):
                 'class, or give name=...'
             )
         if teachers is not None:
-            arguments.require_texts(self, teachers=teachers)
             teachers = [teachers] if isinstance(teachers, str) else list(teachers)
             if not teachers:
                 raise ValueError(
@@ -78,7 +79,7 @@ class Term(BaseModule):
 
     @property
     def weighted_by_name(self) -> bool:
-        """Whether each teacher has a factor of its own."""
+        """Whether each teacher has its own factor."""
         return isinstance(self.loss_weight, Mapping)
 
     def teacher_groups(self, depth: int) -> tuple[range, ...]:
@@ -93,7 +94,7 @@ class Term(BaseModule):
         return ()
 
     def token_index(self, views: Mapping[str, View]) -> Tensor | None:
-        """``(R, L)`` patches at which it reads the statistics; None: all that the teacher sees."""
+        """``(R, L)`` patches to read the statistics at; None: all that the teacher sees."""
         return None
 
     def forward(self, step: Step) -> dict[str, Tensor]:
@@ -115,10 +116,14 @@ class PatchTerm(Term):
 
     decodes = True
 
-    def __init__(self, distance: str = 'l2', channel_reduction: str = 'mean', **term) -> None:
+    @checked
+    def __init__(
+        self,
+        distance: Distance = 'l2',
+        channel_reduction: ChannelReduction = 'mean',
+        **term,
+    ) -> None:
         super().__init__(**term)
-        arguments.require_one_of(self, DISTANCES, distance=distance)
-        arguments.require_one_of(self, CHANNEL_REDUCTIONS, channel_reduction=channel_reduction)
         self.distance = distance
         self.channel_reduction = channel_reduction
 
@@ -131,15 +136,16 @@ class PatchTerm(Term):
 
 
 def add_losses(total: dict[str, Tensor], term: Term, losses: Mapping[str, Tensor]) -> None:
-    """Adds the losses of a term to those of the terms before.
+    """Adds the losses of a term to those of the previous terms.
 
     Args:
-        total: log key to scalar; changed.
-        term: for messages.
-        losses: what its forward returned.
+        total: log key to scalar; modified in place.
+        term: the term, for messages.
+        losses: result of its forward pass.
 
     Raises:
-        ValueError: for what MMEngine would not add to the total, or a key of another term.
+        ValueError: for a value that MMEngine would not add to the total, or a key that another
+            term uses.
     """
     for key, loss in losses.items():
         if not key.startswith('loss_'):

@@ -48,6 +48,6 @@ def test_a_resumed_run_tells_the_changes(clips, tmp_path):
     runner.call_hook('before_run')
     runner.load_or_resume()
     text = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
-    told = text.partition('The config is not that of the checkpoint')[2].splitlines()
+    told = text.partition('The config differs from that in the checkpoint')[2].splitlines()
     assert told[1:2] == ['  custom_hooks.1.phases.2.mask_ratio: 0.8 -> 0.85']
     assert told[2:3] == [] or not told[2].startswith('  ')

@@ -32,6 +32,13 @@ def test_without_a_restart_there_is_one_schedule():
     ]
 
 
+def test_a_cosine_may_be_longer_than_its_phase():
+    phases = PhaseSchedule([(0.75, 100), (0.9, 200)])
+    configs = phase_schedulers(phases, restart=True, extra_epochs=1)
+    assert spans(configs) == spans(phase_schedulers(phases, restart=True))
+    assert [cfg.get('T_max') for cfg in configs] == [None, 91, None, 181]
+
+
 def test_no_warm_up():
     configs = phase_schedulers(PhaseSchedule([(0.9, 4)]), restart=True, warmup=0)
     assert spans(configs) == [('CosineAnnealingLR', 0, 4)]
@@ -82,7 +89,7 @@ def test_schedulers_said_twice_are_refused(clips, tmp_path):
 def test_a_length_that_nobody_says_is_refused(clips, tmp_path):
     cfg = said_once(clips, tmp_path)
     cfg.custom_hooks = []
-    with pytest.raises(ValueError, match='how long to train is not said'):
+    with pytest.raises(ValueError, match='the length of the run is not set'):
         tiny.train(cfg)
 
 
@@ -93,6 +100,7 @@ def test_a_length_that_nobody_says_is_refused(clips, tmp_path):
         (dict(warmup=1.0), 'warmup is 1.0'),
         (dict(start_factor=0), 'start_factor is 0'),
         (dict(eta_min_ratio=-1), 'eta_min'),
+        (dict(extra_epochs=0.5), 'extra_epochs is 0.5; it must be a whole number'),
         (3, 'schedule is 3; it must be a dict'),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_repeated_data_set_is_accepted(clips, tmp_path):
 def test_a_phase_hook_is_needed(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path)
     del cfg.custom_hooks[1]
-    refused(cfg, 'DAREHook needs a ProgressivePhaseHook: stages lie')
+    refused(cfg, 'DAREHook needs a ProgressivePhaseHook: stages are parts')
 
 
 def test_a_model_with_dare_needs_the_hook(clips, tmp_path):

@@ -89,7 +89,7 @@ def test_a_missing_table_is_refused(again, run):
     table_path(again).unlink()
     hidden = table_path(run).rename(table_path(run).with_suffix('.hidden'))
     try:
-        refused(again, 'in none of.*copy it beside the checkpoint')
+        refused(again, 'in none of.*copy it next to the checkpoint')
     finally:
         hidden.rename(table_path(run))
 

@@ -64,7 +64,7 @@ def test_the_first_directory_that_has_the_table_wins(tmp_path):
 
 
 def test_a_missing_table_is_explained(tmp_path):
-    with pytest.raises(ValueError, match=r'x\.table.*copy it beside the checkpoint') as error:
+    with pytest.raises(ValueError, match=r'x\.table.*copy it next to the checkpoint') as error:
         find_table('x.table', [tmp_path, tmp_path])
     assert str(error.value).count(str(tmp_path)) == 1
 

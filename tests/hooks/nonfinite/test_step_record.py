@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch import nn
 
 from pmd_mmaction.hooks.nonfinite.restore_step import RecordedHistory, restore_model
@@ -75,7 +74,7 @@ def _runner(model, tmp_path):
         iter=3,
         seed=None,
         work_dir=str(tmp_path),
-        cfg=Config(dict(lr=0.1)),
+        cfg=SimpleNamespace(filename='configs/run.py'),
         train_dataloader=SimpleNamespace(dataset=[1, 2, 3]),
     )
 
@@ -90,7 +89,7 @@ def test_a_foreign_model_is_recorded_and_restored(tmp_path):
         dict(iter=3, seed=None, mask_seed=None, losses=dict(loss='inf'), samples=[])
     ]
     assert (record.seed, record.phase, record.history) == (0, None, None)
-    assert record.config == "{'lr': 0.1}"
+    assert record.config == 'run.py'
     assert recorder.write(runner, 'loss') is None  # max_dumps
     other = nn.Linear(2, 2)
     restore_model(other, record, tmp_path)

@@ -178,6 +178,13 @@ def test_running_cell_moves_on_with_every_step():
     assert not (visible[:, 1:] & visible[:, :-1]).any()
 
 
+@pytest.mark.parametrize('backward', [False, True])
+def test_the_direction_of_running_cells(backward):
+    visible = ~draw(RunningCellMasker((4, 2, 2), backward=backward), 0.75).unflatten(1, (4, 4))
+    place = visible.int().argmax(2)
+    assert ((place.diff(dim=1) % 4) == (3 if backward else 1)).all()
+
+
 @pytest.mark.parametrize('cell', [0, 5])
 def test_a_cell_must_fit_the_grid(cell):
     with pytest.raises(ValueError, match=f'cell(=| is ){cell}'):

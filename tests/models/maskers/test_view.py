@@ -2,7 +2,7 @@
 
 import torch
 
-from pmd_mmaction.models.maskers import View, places
+from pmd_mmaction.models.maskers import View, WholeClipView, is_among, places
 
 
 def test_places_of_patches():
@@ -21,3 +21,19 @@ def test_tokens_of_the_masked_patches_for_each_mask_of_a_clip():
     masked = torch.tensor([[0, 5], [1, 2], [3, 4], [0, 1]])  # two masks of each clip
     view = View(masked, masked)
     assert view.at_masked(tokens)[..., 0].tolist() == [[0, 5], [1, 2], [9, 10], [6, 7]]
+
+
+def test_which_patches_are_in_a_list():
+    index = torch.tensor([[7, 0, 3, 9], [4, 2, 5, 1]])
+    patches = torch.tensor([[0, 3, 6], [1, 2, 8]])
+    expected = [[i in row for i in wanted] for wanted, row in zip(index.tolist(), patches.tolist())]
+    assert is_among(index, patches).tolist() == expected
+
+
+def test_visible_patches_that_are_decoded_do_not_count():
+    visible, decoded = torch.tensor([[0, 4], [1, 5]]), torch.tensor([[0, 1, 2], [3, 5, 6]])
+    assert View(visible, decoded).counted is None
+    view = WholeClipView(visible, decoded)
+    assert view.counted.tolist() == [[False, True, True], [True, False, True]]
+    seen, found = view  # as every view
+    assert seen is visible and found is decoded

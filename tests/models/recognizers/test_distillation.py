@@ -166,8 +166,37 @@ def test_a_part_of_the_masked_patches_is_decoded(make, random_clips, decode):
     part = views['student'].masked
     assert part.shape == (2, 12) and (part.diff(dim=1) > 0).all()
     assert all(set(p.tolist()) < set(m.tolist()) for p, m in zip(part, masked))
-    again, _ = whole.distill(clips, dict(student=View(views['student'].visible, part)))
+    again, _, _ = whole.distill(clips, dict(student=View(views['student'].visible, part)))
     torch.testing.assert_close(again, losses)
+
+
+WHOLE_CLIP = dict(decode=dict(type='RunningCellMasker', mask_ratio=0.5, whole_clip=True))
+
+
+def test_patches_decoded_of_the_whole_clip_count_where_they_are_masked(make, random_clips):
+    model = make(views=WHOLE_CLIP, terms=[dict(type='BaseTerm', teachers=['a'])], num_masks=2)
+    clips = random_clips()
+    model.seed_masks(0)
+    view = model.draw_views(clips)['student']
+    model.seed_masks(0)
+    loss = model.loss(clips[:, None], [])['loss_base_a']
+    assert view.masked.shape == (4, 16)
+    target = model.teachers['a'](clips).features
+    tokens = model.backbone.encode(clips, view.visible).tokens
+    decoded = model.decoders['a'](tokens, *view)
+    errors = [
+        (decoded[row, place] - target[row // 2, patch]).square().mean()
+        for row in range(4)
+        for place, patch in enumerate(view.masked[row].tolist())
+        if patch not in view.visible[row].tolist()
+    ]
+    assert len(errors) < 64
+    torch.testing.assert_close(loss, torch.stack(errors).mean(), rtol=1e-4, atol=1e-5)
+
+
+def test_difficulties_are_those_of_masked_patches(make):
+    with pytest.raises(ValueError, match='whole_clip=True decodes visible patches'):
+        make(views=WHOLE_CLIP, terms=[dict(type='DARETerm')])
 
 
 # --- several masks of a clip ---
@@ -188,7 +217,7 @@ def test_masks_of_a_clip_equal_passes_of_their_own(make, random_clips, randomize
     views = model.draw_views(clips)
     assert views['student'].visible.shape == (6, 8)
     ran = counted(model)
-    losses, smoothed = model.distill(clips, views, history)
+    losses, smoothed, _ = model.distill(clips, views, history)
     assert ran == ['a', 'b', 'c']  # one pass for all masks
     sum(losses.values()).backward()
     together = [p.grad.clone() for p in model.parameters()]
@@ -198,7 +227,7 @@ def test_masks_of_a_clip_equal_passes_of_their_own(make, random_clips, randomize
         own = {name: View(*(index[k::masks] for index in view)) for name, view in views.items()}
         if aux_mask == 'same':
             own['auxiliary'] = own['student']
-        alone, alone_smoothed = model.distill(clips, own, history)
+        alone, alone_smoothed, _ = model.distill(clips, own, history)
         torch.testing.assert_close(alone_smoothed, smoothed[k::masks], rtol=1e-4, atol=1e-5)
         (sum(alone.values()) / masks).backward()
     for p, grad in zip(model.parameters(), together):
@@ -246,5 +275,7 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
     narrow = dict(type='VideoMAETeacher', view='wide', **sizes.video_teacher)
     with pytest.raises(ValueError, match=r"the teacher a sees only the view 'wide'"):
         make(teachers=dict(a=narrow), views=dict(wide=dict(mask_ratio=0.5)))
-    with pytest.raises(ValueError, match=r"teachers\.a sees the view 'wide'; views has \[\]"):
+    with pytest.raises(
+        ValueError, match=r"teachers\.a sees the view 'wide'; views has \['student'\]"
+    ):
         make(teachers=dict(a=narrow))

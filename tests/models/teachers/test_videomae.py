@@ -75,6 +75,16 @@ def test_layer_statistics_equal_those_of_stored_layers(sizes, stock, random_clip
         torch.testing.assert_close(statistics.spread, spread, rtol=1e-4, atol=1e-4)
 
 
+@torch.no_grad()
+def test_channel_norm_looks_at_all_tokens_whatever_a_term_reads(sizes, random_clips):
+    teacher = VideoMAETeacher(target_norm='channel_norm', **sizes.video_teacher)
+    index = torch.tensor([[0, 5, 31], [1, 2, 30]])
+    output = teacher(random_clips(), [LayerGroup(range(1, 2)), LayerGroup(range(1, 2), index)])
+    whole, some = (group.mean for group in output.groups)
+    torch.testing.assert_close(whole.mean(1), torch.zeros(2, 32), rtol=0, atol=1e-5)
+    torch.testing.assert_close(some, torch.stack([t[i] for t, i in zip(whole, index)]))
+
+
 def test_fixed_positions_may_be_absent_from_the_file(sizes, stock, tmp_path):
     net = stock(False)
     state = net.state_dict()

@@ -1,0 +1,8 @@
+# MVD on the embedded clips, with the two teachers of `make demo`.
+#   python tools/train.py configs/mvd/vit-tiny_demo_pretrain.py
+# Hardware: 2 CPU cores. Not yet run to the end.
+_base_ = '../pmd/vit-tiny_demo_pretrain.py'
+
+model = dict(base=dict(distance='smooth_l1'), psd=None, dare=None, clfa=None)
+default_hooks = dict(curriculum=dict(phases=[(0.90, 16)]))
+work_dir = 'work_dirs/demo/mvd'

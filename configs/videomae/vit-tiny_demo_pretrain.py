@@ -1,0 +1,9 @@
+# VideoMAE on the embedded clips.
+#   python tools/train.py configs/videomae/vit-tiny_demo_pretrain.py
+# Hardware: 2 CPU cores. Not yet run to the end.
+_base_ = [
+    '../_base_/models/videomae_vit-tiny.py',
+    '../_base_/datasets/demo_pretrain.py',
+    '../_base_/schedules/demo.py',
+]
+work_dir = 'work_dirs/demo/videomae'

@@ -1,0 +1,15 @@
+"""Bases of a config by the name of this package, ``pmd_mmaction::pmd/vit-b_k400_pretrain.py``."""
+
+from __future__ import annotations
+
+from mmengine.config.utils import MODULE2PACKAGE
+
+
+def name_is_refused() -> bool:
+    """Whether MMEngine reads such bases only from the packages that it has a list of."""
+    return 'pmd_mmaction' not in MODULE2PACKAGE
+
+
+def add_name() -> None:
+    """Puts this package on the list."""
+    MODULE2PACKAGE['pmd_mmaction'] = 'pmd-mmaction'

@@ -1,0 +1,128 @@
+"""What the scalars of a pre-training run say about its health."""
+
+from collections.abc import Mapping
+from statistics import fmean
+
+from pmd_mmaction.diagnosis.finding import Finding
+
+Scalars = Mapping[str, Mapping[int, float]]
+
+# Bounds of the verdicts; docs/healthy_run.md shows runs on both sides of them.
+MIN_RANK = 1.5
+MIN_SPREAD = 0.02
+MIN_EXPLAINED = 0.02
+MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
+MAX_SKIPPED = 0.001
+TOO_HEAVY = 10
+
+
+def judge_run(scalars: Scalars) -> list[Finding]:
+    """The verdicts that a run deserves; one that says healthy if there is nothing to say.
+
+    The end of a run is the mean of the last fifth of what was logged.
+
+    Args:
+        scalars: log key to {iteration: value}.
+
+    Returns:
+        Findings whose subject is the verdict.
+    """
+    found = [
+        *_too_high_rate(scalars),
+        *_collapse(scalars),
+        *_plateau(scalars),
+        *_overfit(scalars),
+        *_imbalance(scalars),
+    ]
+    if found:
+        return found
+    if not _explained(scalars):
+        text = 'there is no explained_<teacher> in its log'
+        return [Finding('unknown', 'warning', text, 'add HealthHook to its config')]
+    ends = ', '.join(f'{key} {_end(values):.2f}' for key, values in _explained(scalars).items())
+    return [Finding('healthy', 'ok', ends)]
+
+
+def _too_high_rate(scalars: Scalars) -> list[Finding]:
+    remedy = 'lower the learning rate, lengthen the warm-up or set optim_wrapper.clip_grad'
+    skipped = scalars.get('skipped_steps', {})
+    total, last = max(skipped.values(), default=0), max(map(max, filter(None, scalars.values())))
+    if total > MAX_SKIPPED * last:
+        text = f'{total:.0f} of {last} steps were skipped, {total / last:.1%}'
+        return [Finding('rate too high', 'error', text, remedy)]
+    for key, values in _explained(scalars, since=_last_phase(scalars)).items():
+        best, end = max(_smooth(values), default=0.0), _end(values)
+        if end < best - MAX_FALL:
+            text = f'{key} fell from {best:.2f} to {end:.2f}'
+            return [Finding('rate too high', 'error', text, remedy)]
+    return []
+
+
+def _collapse(scalars: Scalars) -> list[Finding]:
+    remedy = 'look at term_norm_* of the terms, the target norm and the weight decay'
+    for key, least in (('feature_rank', MIN_RANK), ('feature_spread', MIN_SPREAD)):
+        if scalars.get(key) and _end(scalars[key]) < least:
+            text = f'{key} is {_end(scalars[key]):.3f}: all clips have nearly the same feature'
+            return [Finding('collapse', 'error', text, remedy)]
+    return []
+
+
+def _plateau(scalars: Scalars) -> list[Finding]:
+    ends = {key: _end(values) for key, values in _explained(scalars).items()}
+    stuck = [f'{key} {end:.2f}' for key, end in ends.items() if end < MIN_EXPLAINED]
+    if not stuck:
+        return []
+    remedy = 'train longer, raise the learning rate, check targets and mask ratio'
+    return [Finding('plateau at the mean', 'warning', ', '.join(stuck), remedy)]
+
+
+def _overfit(scalars: Scalars) -> list[Finding]:
+    for key in ('knn/top1', 'linear_probe/top1'):
+        values = [value for _, value in sorted(scalars.get(key, {}).items())]
+        if len(values) > 1 and values[-1] < max(values) - MAX_FALL:
+            text = f'{key} fell from {max(values):.2f} to {values[-1]:.2f}'
+            return [Finding('overfit', 'warning', text, 'take the best checkpoint, or more videos')]
+    return []
+
+
+def _imbalance(scalars: Scalars) -> list[Finding]:
+    base = scalars.get('term_norm_base')
+    heavy = []
+    for key, values in scalars.items():
+        if base and key.startswith('term_norm_') and key != 'term_norm_base':
+            ratio = _end(values) / max(_end(base), 1e-30)
+            if ratio > TOO_HEAVY:
+                heavy.append(f'{key.removeprefix("term_norm_")} pulls {ratio:.0f} times as hard')
+    remedy = "a smaller loss_weight; for CLFA student_norm='layer_norm' or a smaller fc_std"
+    return [Finding('base drowned', 'warning', ', '.join(heavy), remedy)] if heavy else []
+
+
+def _explained(scalars: Scalars, since: int = 0) -> dict[str, Mapping[int, float]]:
+    """Explained variances around the mean of the batch."""
+    found = {
+        key: {step: value for step, value in values.items() if step >= since}
+        for key, values in scalars.items()
+        if key.startswith('explained_') and not key.startswith('explained_place_')
+    }
+    return {key: values for key, values in found.items() if values}
+
+
+def _last_phase(scalars: Scalars) -> int:
+    """The first step of the last mask ratio: another makes the task harder or easier."""
+    ratios = scalars.get('mask_ratio', {})
+    if not ratios:
+        return 0
+    last = ratios[max(ratios)]
+    return max((step for step, ratio in ratios.items() if ratio != last), default=-1) + 1
+
+
+def _end(values: Mapping[int, float]) -> float:
+    ordered = [value for _, value in sorted(values.items())]
+    return fmean(ordered[-max(1, len(ordered) // 5) :])
+
+
+def _smooth(values: Mapping[int, float]) -> list[float]:
+    """Means over a fifth of the run, so that one lucky batch is no best."""
+    ordered = [value for _, value in sorted(values.items())]
+    width = max(1, len(ordered) // 5)
+    return [fmean(ordered[i : i + width]) for i in range(len(ordered) - width + 1)]

@@ -1,0 +1,34 @@
+"""How the file of a teacher is made."""
+
+from pathlib import Path
+
+MAE = 'https://dl.fbaipublicfiles.com/mae/pretrain'
+TRAIN, CONVERT = 'python tools/train.py', 'python tools/convert_checkpoint.py'
+TO_TIMM = f'{CONVERT} --from mmaction --to timm'
+# Ends of the paths in the shipped configs; {path} is the whole.
+COMMANDS = {
+    'mae_pretrain_vit_base.pth': f'curl -Lo {{path}} {MAE}/mae_pretrain_vit_base.pth',
+    'mae_pretrain_vit_large.pth': f'curl -Lo {{path}} {MAE}/mae_pretrain_vit_large.pth',
+    'demo/image_teacher.pth': f'{TRAIN} configs/teachers/mae_vit-tiny_demo.py; '
+    f'{TO_TIMM} work_dirs/demo/image_teacher/epoch_10.pth {{path}}',
+    'demo/video_teacher/epoch_24.pth': f'{TRAIN} configs/teachers/videomae_vit-tiny_demo.py',
+}
+KINDS = {
+    'TimmImageTeacher': f'{TO_TIMM} YOUR_MAE {{path}}',
+    'VideoMAETeacher': f'{CONVERT} --from videomae --to mmaction VIDEOMAE_PTH {{path}}',
+}
+ELSE = 'see docs/model_zoo.md'
+
+
+def command_for(kind: object, path: str) -> str:
+    """The command that makes the file of a teacher.
+
+    Args:
+        kind: ``type`` of the teacher in the config.
+        path: of the file.
+
+    Returns:
+        The command; names in capitals are for the user to fill in.
+    """
+    text = next((c for end, c in COMMANDS.items() if Path(path).as_posix().endswith(end)), None)
+    return (text or KINDS.get(str(kind), ELSE)).replace('{path}', path)

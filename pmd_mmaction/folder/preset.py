@@ -1,0 +1,101 @@
+"""Sizes of model, clips and training that fit the videos and the machine."""
+
+import os
+from typing import NamedTuple
+
+import torch
+
+PHASES = 4
+
+
+class Machine(NamedTuple):
+    """What there is to train on.
+
+    Attributes:
+        gpus: number; 0: the CPU.
+        memory: of the smallest GPU in GB.
+        cores: CPU cores.
+    """
+
+    gpus: int
+    memory: float
+    cores: int
+
+
+class Preset(NamedTuple):
+    """Sizes of a pre-training.
+
+    Attributes:
+        name: of the ViT.
+        embed_dims: width D.
+        depth: layers.
+        num_heads: attention heads.
+        img_size: side of a clip in pixels.
+        patch_size: side of a patch.
+        num_frames: frames T of a clip.
+        frame_interval: one frame of so many.
+        decoder_dims: width of the decoders.
+        short_side: of the copies of the videos.
+        batch_size: clips on a device at the most.
+        steps: of a phase, where the videos are few.
+        epochs: of a phase at the least.
+        lr: learning rate, of a batch of ``batch_size`` or (``scaled``) of 256 clips.
+        scaled: whether the rate grows with the batch.
+    """
+
+    name: str
+    embed_dims: int
+    depth: int
+    num_heads: int
+    img_size: int
+    patch_size: int
+    num_frames: int
+    frame_interval: int
+    decoder_dims: int
+    short_side: int
+    batch_size: int
+    steps: int
+    epochs: int
+    lr: float
+    scaled: bool
+
+
+PRESETS = {
+    # an hour on two cores at the most
+    'tiny': Preset('tiny', 96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 100, 4, 7e-4, False),
+    'small': Preset('small', 384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 1.5e-4, True),
+    'base': Preset('base', 768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 1.5e-4, True),
+}
+BASE_VIDEOS, BASE_MEMORY = 2000, 38
+
+
+def this_machine(gpus: int | None = None) -> Machine:
+    """This machine, or as many of its GPUs as are wanted."""
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    used = found if gpus is None else min(gpus, found)
+    sizes = [torch.cuda.get_device_properties(i).total_memory / 1e9 for i in range(used)]
+    return Machine(used, min(sizes, default=0.0), len(os.sched_getaffinity(0)))
+
+
+def choose_preset(videos: int, machine: Machine) -> tuple[str, str]:
+    """The name of a preset, and why.
+
+    Args:
+        videos: their number.
+        machine: where it runs.
+    """
+    if not machine.gpus:
+        return 'tiny', f'no GPU, {machine.cores} CPU cores'
+    where = f'{machine.gpus} GPU of {machine.memory:.0f} GB'
+    if videos < BASE_VIDEOS or machine.memory < BASE_MEMORY:
+        return (
+            'small',
+            f'{where}, {videos} videos (base from {BASE_VIDEOS} and {BASE_MEMORY} GB on)',
+        )
+    return 'base', f'{where}, {videos} videos'
+
+
+def batch_of(videos: int, largest: int) -> int:
+    """Clips of a batch such that few videos are left over in an epoch."""
+    steps = -(-videos // min(videos, largest))
+    return videos // steps

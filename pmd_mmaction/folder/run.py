@@ -1,0 +1,140 @@
+"""Runs a plan; the same call goes on where an earlier one ended."""
+
+import csv
+import io
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pmd_mmaction.folder.configs import checkpoint_of, teacher_epochs, write_configs
+from pmd_mmaction.folder.plan import Options, Plan, make_plan
+from pmd_mmaction.folder.preset import PHASES
+from pmd_mmaction.folder.videos import (
+    FolderError,
+    copy_videos,
+    divide,
+    find_videos,
+    read_lists,
+    require_enough,
+    write_list,
+)
+from pmd_mmaction.shipped import TOOLS
+from pmd_mmaction.storage.atomic_file import atomic_writer
+
+COSTS = dict(image=0.3, video=0.5, pretrain=1.0)  # of a step, that of the curriculum being 1
+
+
+def pretrain(source: Path, out: Path, options: Options) -> Path:
+    """Copies the videos, trains teachers and student, and writes the report.
+
+    Args:
+        source: folder of videos.
+        out: where everything goes.
+        options: what the user decides.
+
+    Returns:
+        The report.
+
+    Raises:
+        FolderError: if something cannot be run.
+    """
+    plan = make_plan(source, out, options)
+    if read_lists(out) is None:
+        prepare(plan)
+        plan = make_plan(source, out, options)  # now of the videos that can be read
+    print('\n'.join(plan.reasons), flush=True)
+    configs, clock = write_configs(plan), Clock(plan)
+    if not plan.public:
+        epochs = teacher_epochs(plan, 'image')
+        image = out / 'image_teacher' / f'epoch_{epochs}.pth'
+        clock.train('image', configs['image'], image)
+        convert = ('--from', 'mmaction', '--to', 'timm', str(image))
+        call(checkpoint_of(plan, 'image'), 'convert_checkpoint.py', *convert)
+        clock.train('video', configs['video'], checkpoint_of(plan, 'video'))
+    clock.train('pretrain', configs['pretrain'], out / 'pmd' / 'student.pth')
+    report = out / 'report.html'
+    call(None, 'report.py', str(out / 'pmd'), '--out', str(report))
+    return report
+
+
+def prepare(plan: Plan) -> None:
+    """Copies the videos and writes the lists, and what was left out.
+
+    Raises:
+        FolderError: if too few videos can be read, or the disk is full.
+    """
+    videos = find_videos(plan.source)
+    jobs, side = plan.machine.cores, plan.preset.short_side
+    good, failed = copy_videos(plan.source, videos, plan.out / 'videos', side, jobs)
+    if failed:
+        table = io.StringIO(newline='')
+        csv.writer(table).writerows([('path', 'error'), *failed.items()])
+        with atomic_writer(plan.out / 'left_out.csv') as file:
+            file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
+        print(f'{len(failed)} videos cannot be read and are left out: {plan.out / "left_out.csv"}')
+    require_enough(plan.source, good, f'beside {len(failed)} that cannot be read' if failed else '')
+    lists = divide(plan.source, good)
+    write_list(plan.out / 'held_out.txt', lists.held_out)
+    write_list(plan.out / 'train.txt', lists.train)
+
+
+class Clock:
+    """Runs the trainings and tells how long they will take.
+
+    Args:
+        plan: what is run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.seconds, self.done = plan, 0.0, 0.0
+        epochs = {} if plan.public else {k: teacher_epochs(plan, k) for k in ('image', 'video')}
+        epochs['pretrain'] = PHASES * plan.epochs
+        steps = plan.steps_per_epoch
+        self.costs = {name: steps * count * COSTS[name] for name, count in epochs.items()}
+        self.left = dict(self.costs)
+
+    def train(self, name: str, config: Path, result: Path) -> None:
+        """Runs a training, or goes on with it, unless its result is there."""
+        number = len(self.costs) - len(self.left) + 1
+        togo = ''
+        if self.done:
+            hours = self.seconds / self.done * sum(self.left.values()) / 3600
+            togo = f', {hours:.1f} hours to go'
+        print(f'training {number} of {len(self.costs)}: {name}{togo}', flush=True)
+        start, fresh = time.monotonic(), not config.with_suffix('').is_dir()
+        call(result, 'train.py', str(config), '--resume', gpus=self.plan.machine.gpus)
+        cost = self.left.pop(name)
+        if fresh and time.monotonic() - start > 1:
+            self.seconds, self.done = self.seconds + time.monotonic() - start, self.done + cost
+
+
+def call(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> None:
+    """Runs a tool of the package unless its result is there.
+
+    Args:
+        result: a file; None: run it in any case.
+        tool: name of its script.
+        *arguments: for it.
+        gpus: that it may use.
+
+    Raises:
+        FolderError: if it fails.
+    """
+    if result is not None and result.is_file():
+        return
+    command = [str(TOOLS / tool), *arguments]
+    if result is not None and tool == 'convert_checkpoint.py':
+        command.append(str(result))
+    launcher = []
+    if gpus > 1:
+        launcher = ['-m', 'torch.distributed.run', f'--nproc_per_node={gpus}', '--master_port=0']
+        command += ['--launcher', 'pytorch']
+    print(shlex.join(('python', *launcher, *command)), flush=True)
+    environment = os.environ | ({} if gpus else dict(CUDA_VISIBLE_DEVICES=''))
+    status = subprocess.run([sys.executable, *launcher, *command], env=environment).returncode
+    if status:
+        text = shlex.join(('python', *launcher, *command))
+        raise FolderError(f'this ended with exit code {status}, for the reason above: {text}')

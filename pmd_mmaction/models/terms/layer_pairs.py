@@ -1,0 +1,142 @@
+"""Alignment of pairs of layers, and generation of the features beyond (AMD)."""
+
+from typing import Mapping, Sequence
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import ModuleDict, ModuleList
+from torch import Tensor
+
+from pmd_mmaction.arguments import NonNegative, Options, TokenGrid, checked
+from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance, split_mask
+from pmd_mmaction.models.heads import FeatureGenerator
+from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.models.maskers import is_among, places
+from pmd_mmaction.models.terms.projections import project_layers
+from pmd_mmaction.models.terms.step import Step
+from pmd_mmaction.models.terms.term import Distance, Term
+
+
+@MODELS.register_module()
+class LayerPairTerm(Term):
+    """Layers of the student against layers of a teacher that sees more of the clip (AMD).
+
+    ``L_direct = mean over pairs and visible patches of ||W_i z_p - t_p||^2``, with one linear layer
+    ``W_i`` per pair. ``L_generation``: from the same projections a :class:`FeatureGenerator` per
+    pair makes the features of the patches that the teacher sees and the student does not, and is
+    compared with the same teacher layer there. Channels are averaged. (Asymmetric Masked
+    Distillation for Pre-Training Small Foundation Models, CVPR 2024, equations of direct and
+    generation alignment.)
+
+    Args:
+        student_dims: width of the student. The recognizer fills it in.
+        token_grid: tokens along (time, height, width). The recognizer fills it in.
+        teacher_dims: teacher name to width. The recognizer fills it in.
+        pairs: (student layer, teacher layer), both counted from 0.
+        generator: arguments of :class:`FeatureGenerator`, such as ``dict(depth=2)``; None: no
+            generation.
+        generation_weight: factor of the generation loss beside ``loss_weight``, which is that of
+            the direct one, at least 0.
+        distance: ``'l2'`` or ``'smooth_l1'``.
+        init_cfg: mmengine initialisation; None means Xavier.
+        **term: arguments of :class:`Term`.
+
+    Raises:
+        ValueError: naming the argument that makes no sense.
+    """
+
+    name = 'align'
+
+    @checked
+    def __init__(
+        self,
+        student_dims: int,
+        token_grid: TokenGrid,
+        teacher_dims: Mapping[str, int],
+        pairs: Sequence[tuple[int, int]],
+        generator: Options | None = None,
+        generation_weight: NonNegative = 1.0,
+        distance: Distance = 'l2',
+        init_cfg: dict | list | None = None,
+        **term,
+    ) -> None:
+        super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
+        self.pairs = _read_pairs(self, pairs)
+        self.student_layers = tuple(sorted({layer for layer, _ in self.pairs}))
+        self.generation_weight = generation_weight
+        self.distance = distance
+        self.num_patches = token_grid[0] * token_grid[1] * token_grid[2]
+        self.projections = project_layers(
+            self, student_dims, teacher_dims, len(self.pairs), bias=False
+        )
+        self.generators = None
+        if generator is not None:
+            self.generators = ModuleDict(
+                {
+                    name: ModuleList(
+                        FeatureGenerator(dims, token_grid, **generator) for _ in self.pairs
+                    )
+                    for name, dims in teacher_dims.items()
+                }
+            )
+
+    def teacher_groups(self, depth: int) -> tuple[range, ...]:
+        """The teacher's layer of each pair."""
+        return tuple(range(layer, layer + 1) for _, layer in self.pairs)
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """``loss_align_direct_<teacher>`` and ``loss_align_generation_<teacher>``."""
+        losses = {}
+        for name, groups in step.groups[self.name].items():
+            seen = step.seen.get(name)
+            known, beyond = self._split(step.student.visible, seen)
+            if self.generators is not None and not beyond.shape[1]:
+                raise ValueError(
+                    f'LayerPairTerm: the teacher {name} sees no more than the student, so there is '
+                    'nothing to generate: lower the mask_ratio of its view, raise that of the '
+                    'phase, or leave out generator'
+                )
+            direct, generation = [], []
+            for index, ((layer, _), group) in enumerate(zip(self.pairs, groups)):
+                projected = self.projections[name][index](step.layers[layer])
+                direct.append(self._error(projected, group.mean, known))
+                if self.generators is None:
+                    continue
+                patches = beyond if seen is None else seen.gather(1, beyond)
+                made = self.generators[name][index](projected, step.student.visible, patches)
+                generation.append(self._error(made, group.mean, beyond))
+            weight = self.weight(name)
+            losses[f'loss_{self.name}_direct_{name}'] = weight * torch.stack(direct).mean()
+            if generation:
+                weight = weight * self.generation_weight
+                key = f'loss_{self.name}_generation_{name}'
+                losses[key] = weight * torch.stack(generation).mean()
+        return losses
+
+    def _split(self, visible: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What a teacher sees, as places in it: the student's visible patches, and the others."""
+        if seen is None:
+            seen = torch.arange(self.num_patches, device=visible.device).expand(len(visible), -1)
+        known = places(visible, seen, self.num_patches)
+        _, beyond = split_mask(~is_among(seen, visible), visible.shape[1])
+        return known, beyond
+
+    def _error(self, found: Tensor, taught: Tensor, index: Tensor) -> Tensor:
+        return masked_mean(patch_distance(found, gather_tokens(taught, index), self.distance))
+
+
+def _read_pairs(term: Term, pairs: object) -> tuple[tuple[int, int], ...]:
+    """The pairs of a config.
+
+    Raises:
+        ValueError: for what are none.
+    """
+    listed = isinstance(pairs, (list, tuple)) and pairs
+    read = [tuple(pair) for pair in pairs if isinstance(pair, (list, tuple))] if listed else []
+    whole = all(isinstance(layer, int) and layer >= 0 for pair in read for layer in pair)
+    if not listed or [len(pair) for pair in read] != [2] * len(pairs) or not whole:
+        raise ValueError(
+            f'{type(term).__name__}: pairs is {pairs!r}; it must be a list of (student layer, '
+            'teacher layer), both counted from 0, such as [(5, 11), (11, 23)]'
+        )
+    return tuple(read)

@@ -1,0 +1,179 @@
+"""What a pre-training run has left in its work directory."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from pmd_mmaction.dare import DifficultyTable, table_file
+from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.teacher_configs import find_teachers
+from pmd_mmaction.visualization import read_scalars
+
+
+class RunError(Exception):
+    """Tells what is no run, and the remedy."""
+
+
+class Run:
+    """A run, finished or in progress.
+
+    Args:
+        cfg: its config.
+        work_dir: its folder.
+    """
+
+    def __init__(self, cfg: Config, work_dir: Path) -> None:
+        self.cfg, self.work_dir = cfg, work_dir
+        init_default_scope(cfg.get('default_scope', 'mmaction'))
+
+    @classmethod
+    def open(cls, path: str | Path) -> 'Run':
+        """Finds config and folder.
+
+        Args:
+            path: a config, or the work directory of a run.
+
+        Raises:
+            RunError: if there is no config, or it cannot be read.
+        """
+        path = Path(path)
+        config = _config_of(path) if path.is_dir() else path
+        if not config.is_file():
+            raise RunError(f'{path} is neither a config nor the work directory of a run')
+        try:
+            cfg = Config.fromfile(config)
+        except Exception as error:  # a config is Python
+            raise RunError(f'{config} cannot be read: {type(error).__name__}: {error}') from error
+        if 'backbone' not in cfg.get('model', {}):
+            raise RunError(f'{config} has no model with a backbone: name a pre-training')
+        default = Path('work_dirs', config.stem)
+        return cls(cfg, path if path.is_dir() else Path(cfg.get('work_dir') or default))
+
+    @cached_property
+    def scalars(self) -> dict[str, dict[int, float]]:
+        """Log key to {step: value}; without a log empty."""
+        return read_scalars(sorted(self.work_dir.glob('*/vis_data/scalars.json')))
+
+    @cached_property
+    def phases(self) -> dict[str, float]:
+        """Title to mask ratio of each phase, or of the whole run."""
+        hook = self.hook('ProgressivePhaseHook')
+        if hook is None:
+            ratio = self.cfg.model.get('mask_ratio')
+            return {} if ratio is None else {f'{ratio:.0%} masked': ratio}
+        return {
+            f'phase {phase.index + 1}\n{phase.mask_ratio:.0%} masked': phase.mask_ratio
+            for phase in PhaseSchedule.of_config(hook['phases']).phases
+        }
+
+    @property
+    def epochs(self) -> tuple[int, int | None]:
+        """Epochs begun, and those of the whole run where they are known."""
+        hook = self.hook('ProgressivePhaseHook')
+        total = self.cfg.get('train_cfg', {}).get('max_epochs')
+        if hook is not None:
+            total = PhaseSchedule.of_config(hook['phases']).total_epochs
+        return int(max(self.scalars.get('epoch', {0: 0}).values())), total
+
+    def hook(self, kind: str) -> dict | None:
+        """The config of a hook; None if there is none."""
+        hooks = [*self.cfg.get('default_hooks', {}).values(), *self.cfg.get('custom_hooks', [])]
+        return next((hook for hook in hooks if hook and hook['type'] == kind), None)
+
+    # ------------------------------------------------------------------ files
+
+    @cached_property
+    def students(self) -> dict[str, Path]:
+        """Title to the file of each student that the run has saved, oldest first."""
+        found = {
+            f'student, phase {path.stem.split("_")[1]}': path
+            for path in sorted(self.work_dir.glob('phase_*_student.pth'), key=_number)
+        }
+        newest = max(self.work_dir.glob('epoch_*.pth'), key=_number, default=None)
+        if self.work_dir.joinpath('student.pth').is_file():
+            if found:
+                found.popitem()  # the same weights
+            found['student'] = self.work_dir / 'student.pth'
+        elif newest is not None:
+            found[f'student, epoch {_number(newest)}'] = newest
+        return found
+
+    def difficulty(self, indices: list[int]) -> list[dict[str, np.ndarray]] | None:
+        """Smoothed losses ``(N,)`` of videos for each teacher, out of the newest table.
+
+        Args:
+            indices: places of the videos in the training list.
+        """
+        tables = self.work_dir.glob('difficulty_*.table')
+        newest = max(tables, key=lambda path: path.stat().st_mtime, default=None)
+        if newest is None:
+            return None
+        layout = table_file.inspect(newest).layout
+        table = DifficultyTable.create(None, *layout.shape, layout.dtype)
+        table_file.load(table, newest)
+        names = list(find_teachers(self.cfg.model))
+        terms = self.cfg.model.get('terms', [])
+        own = next((term for term in terms if term['type'] == 'DARETerm'), {}).get('teachers')
+        if own is not None:
+            names = [own] if isinstance(own, str) else list(own)
+        return [dict(zip(names, row)) for row in table.read(indices)[0].numpy()]
+
+    # ------------------------------------------------------------------ videos
+
+    @cached_property
+    def videos(self) -> torch.utils.data.Dataset:
+        """The training videos as the training sees them."""
+        return DATASETS.build(self.cfg.train_dataloader.dataset)
+
+    @cached_property
+    def held_out(self) -> tuple[torch.utils.data.Dataset, torch.utils.data.Dataset] | None:
+        """Training videos and held-out ones, both as the validation sees them."""
+        dataset = (self.cfg.get('val_dataloader') or {}).get('dataset', self.cfg.get('report'))
+        if dataset is None:
+            return None
+        parts = dataset.get('datasets', [dataset])
+        bank = parts[0]
+        if len(parts) == 1:
+            bank = dict(self.cfg.train_dataloader.dataset, pipeline=dataset.pipeline)
+        return DATASETS.build(bank), DATASETS.build(parts[-1])
+
+    @cached_property
+    def backbone(self) -> nn.Module:
+        """The student's encoder, with fresh weights."""
+        return MODELS.build(self.cfg.model.backbone)
+
+
+def sample_of(dataset: torch.utils.data.Dataset, index: int) -> dict:
+    """A packed clip, the first where a video gives several."""
+    sample = dataset[index]
+    return sample[0] if isinstance(sample, list) else sample
+
+
+def frames_of(sample: dict) -> np.ndarray:
+    """``(T, H, W, 3)`` uint8 frames of a packed clip."""
+    return sample['inputs'][0].permute(1, 2, 3, 0).numpy()
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """At most ``wanted`` places among ``count``, evenly spread."""
+    return np.linspace(0, count - 1, min(count, wanted)).astype(int).tolist()
+
+
+def _config_of(work_dir: Path) -> Path:
+    """The config that the Runner left in its folder."""
+    found = [*work_dir.glob('*.py'), *work_dir.glob('*/vis_data/config.py')]
+    if not found:
+        raise RunError(f'{work_dir} holds no config: name the work directory of a run')
+    return max(found, key=os.path.getmtime)
+
+
+def _number(path: Path) -> int:
+    """The number in a file name."""
+    return int(path.stem.removesuffix('_student').rpartition('_')[2])

@@ -1,0 +1,55 @@
+"""The verdict on a run, from its scalars."""
+
+import pytest
+
+from pmd_mmaction.diagnosis.run_health import judge_run
+
+STEPS = range(10, 1010, 10)
+
+
+def _run(**changes):
+    """A healthy run, some of its curves (functions of the share that is over) replaced."""
+    curves = dict(
+        explained_img=lambda x: 0.5 * x,
+        explained_place_img=lambda x: 0.3 * x - 0.1,
+        feature_rank=lambda x: 6,
+        feature_spread=lambda x: 0.2,
+        term_norm_base=lambda x: 2,
+        term_norm_al=lambda x: 3,
+    )
+    curves |= changes
+    scalars = {key: {s: curve(s / 1000) for s in STEPS} for key, curve in curves.items() if curve}
+    return {
+        key: {s: v for s, v in values.items() if v is not None} for key, values in scalars.items()
+    }
+
+
+@pytest.mark.parametrize(
+    'changes, verdict, words',
+    [
+        ({}, 'healthy', 'explained_img 0.45'),
+        (dict(feature_rank=lambda x: 1.1), 'collapse', 'feature_rank is 1.1'),
+        (dict(feature_spread=lambda x: 0.01), 'collapse', 'feature_spread is 0.010'),
+        (dict(explained_img=lambda x: 0.01), 'plateau at the mean', 'explained_img 0.01'),
+        (dict(explained_img=lambda x: 0.5 - x / 4), 'rate too high', 'fell from 0.4'),
+        (dict(skipped_steps=lambda x: 2 if x > 0.5 else None), 'rate too high', '0.2%'),
+        (dict(skipped_steps=lambda x: 1), 'healthy', ''),
+        (dict(term_norm_al=lambda x: 22), 'base drowned', 'al pulls 11 times'),
+        (dict(explained_img=None, explained_place_img=None), 'unknown', 'no explained'),
+        ({'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', 'from 0.70 to 0.50'),
+    ],
+)
+def test_each_curve_has_its_verdict(changes, verdict, words):
+    findings = judge_run(_run(**changes))
+    assert [finding.subject for finding in findings] == [verdict]
+    assert words in findings[0].found
+    assert bool(findings[0].remedy) == (verdict != 'healthy')
+
+
+def test_a_higher_mask_ratio_may_explain_less():
+    def fall(x):
+        return 0.5 if x < 0.5 else 0.3
+
+    ratio = dict(mask_ratio=lambda x: 0.75 if x < 0.5 else 0.9)
+    assert judge_run(_run(explained_img=fall, **ratio))[0].subject == 'healthy'
+    assert judge_run(_run(explained_img=fall))[0].subject == 'rate too high'

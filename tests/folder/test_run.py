@@ -1,0 +1,153 @@
+"""From a folder to a report, with real trainings of a few steps."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from pmd_mmaction.folder import FolderError, Options, make_plan, plan, pretrain, run
+from pmd_mmaction.folder.configs import write_configs
+from pmd_mmaction.folder.preset import Machine
+from tests.integration.tiny import ROOT
+from tools import convert_checkpoint, pretrain_folder, report, train
+
+TINY = Options(size=16, epochs=1, gpus=0)
+TOOLS = {'train.py': train, 'convert_checkpoint.py': convert_checkpoint, 'report.py': report}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Runs the tools in this process, and notes which."""
+    made = []
+
+    def inside(result, tool, *arguments, gpus=0):
+        if result is not None and result.is_file():
+            return
+        made.append((tool, Path(arguments[0]).name if tool == 'train.py' else ''))
+        TOOLS[tool].main([*arguments, *([str(result)] if tool.startswith('convert') else [])])
+
+    monkeypatch.setattr(run, 'call', inside)
+    return made
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_a_report(phone, tmp_path, calls, monkeypatch, capsys):
+    out, options = tmp_path / 'out', TINY._replace(size=32, epochs=2)
+
+    def die(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Clock, 'train', die)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(phone, out, options)
+    copies = {path: path.stat().st_mtime_ns for path in (out / 'videos').glob('*.mp4')}
+    assert len(copies) == 12
+
+    page = pretrain(phone, out, options).read_text()
+    assert calls == [
+        ('train.py', 'image_teacher.py'),
+        ('convert_checkpoint.py', ''),
+        ('train.py', 'video_teacher.py'),
+        ('train.py', 'pretrain.py'),
+        ('report.py', ''),
+    ]
+    assert 'finished, epoch 8 of 8' in page and 'nearest of 11 training videos' in page
+    assert 'could not be made' not in page
+    assert copies == {path: path.stat().st_mtime_ns for path in copies}
+    shown = capsys.readouterr().out
+    assert '11 training videos' in shown and 'training 3 of 3: pretrain, ' in shown
+
+    calls.clear()
+    pretrain(phone, out, options)
+    assert calls == [('report.py', '')]
+
+
+def test_classes_are_evaluated(phone, tmp_path):
+    source = tmp_path / 'in'
+    for number, path in enumerate(sorted(phone.iterdir())):
+        target = source / 'ab'[number % 2] / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    made = make_plan(source, tmp_path / 'out', TINY)
+    run.prepare(made)
+    made = make_plan(source, tmp_path / 'out', TINY)
+    assert (made.videos, made.classes) == (10, 2)
+    cfg = Config.fromfile(write_configs(made)['pretrain'])
+    assert cfg.val_evaluator.type == 'KNNMetric' and cfg.val_evaluator.k == 5
+    bank, query = cfg.val_dataloader.dataset.datasets
+    assert (Path(bank.ann_file).name, Path(query.ann_file).name) == ('train.txt', 'held_out.txt')
+    assert 'report' not in cfg
+
+
+# ---------------------------------------------------------------------- plans
+
+
+def test_public_teachers_are_taken(phone, tmp_path, monkeypatch):
+    for name in plan.PUBLIC:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(plan, 'this_machine', lambda gpus: Machine(1, 80, 8))
+    made = make_plan(phone, tmp_path / 'out', Options(teachers=tmp_path))
+    assert made.public == tmp_path and made.preset.img_size == 224
+    paths = write_configs(made)
+    assert paths.keys() == {'pretrain'}
+    cfg = Config.fromfile(paths['pretrain'])
+    assert cfg.model.image_teacher.model_name == 'vit_base_patch16_224.mae'
+    assert cfg.model.video_teacher.checkpoint == str(tmp_path / plan.PUBLIC[1])
+    assert cfg.model.backbone.embed_dims == 384 and cfg.auto_scale_lr.enable
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(size=20), '--size is 20; it must be 8 times n'),
+        (dict(batch_size=12), '--batch-size is 12, but there are 11 videos'),
+    ],
+)
+def test_options_that_make_no_sense(phone, tmp_path, changes, message):
+    with pytest.raises(FolderError, match=message):
+        make_plan(phone, tmp_path / 'out', TINY._replace(**changes))
+
+
+def test_results_among_the_videos(phone):
+    with pytest.raises(FolderError, match='choose an --out outside'):
+        make_plan(phone, phone / 'out', TINY)
+
+
+def test_a_disk_that_is_nearly_full(phone, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(plan.shutil, 'disk_usage', lambda path: usage)
+    with pytest.raises(FolderError, match='0.00 GB are free on the disk of'):
+        make_plan(phone, tmp_path / 'new' / 'out', TINY)
+
+
+# ---------------------------------------------------------------------- the tool
+
+
+def test_dry_run_prints_a_config_that_can_be_read(phone, tmp_path, capsys):
+    options = ['--dry-run', '--gpus', '0', '--epochs', '7']
+    pretrain_folder.main([str(phone), '--out', str(tmp_path / 'out'), *options])
+    shown = capsys.readouterr().out
+    (tmp_path / 'shown.py').write_text(shown)
+    cfg = Config.fromfile(tmp_path / 'shown.py')
+    assert cfg.default_hooks.curriculum.phases[3] == (0.9, 7)
+    assert cfg.to_dict() == Config.fromfile(tmp_path / 'out' / 'pretrain.py').to_dict()
+    assert '# ViT-tiny: no GPU' in shown
+
+
+def test_bad_input_is_one_line(tmp_path):
+    with pytest.raises(SystemExit) as error:
+        pretrain_folder.main([str(tmp_path), '--out', str(tmp_path.with_name('out'))])
+    assert str(error.value).startswith('pretrain_folder: ') and '\n' not in str(error.value)
+
+
+@pytest.mark.slow
+def test_the_command(phone, tmp_path):
+    tool = str(ROOT / 'tools' / 'pretrain_folder.py')
+    options = ['--out', str(tmp_path / 'out'), '--size', '16', '--epochs', '1', '--gpus', '0']
+    done = subprocess.run([sys.executable, tool, str(phone), *options], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().splitlines()[-1] == f'report: {tmp_path / "out" / "report.html"}'

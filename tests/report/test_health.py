@@ -1,0 +1,36 @@
+import pytest
+
+from pmd_mmaction.report.health import judge_run
+
+GOOD = dict(
+    loss={1: 3.0, 2: 2.0}, time={1: 1.0, 2: 1.0}, data_time={1: 0.1, 2: 0.1}, grad_norm={1: 1.0}
+)
+
+
+def verdicts(tmp_path, **changes):
+    rows = judge_run({**GOOD, **changes}, tmp_path)
+    return [what for verdict, what, _ in rows if verdict == 'look']
+
+
+def test_a_healthy_run(tmp_path):
+    assert verdicts(tmp_path) == []
+    assert len(judge_run(GOOD, tmp_path)) == 5
+
+
+@pytest.mark.parametrize(
+    'changes, what',
+    [
+        (dict(loss={1: 2.0, 2: 3.0}), 'loss has fallen'),
+        (dict(data_time={1: 0.5, 2: 0.5}), 'data come in time'),
+        (dict(grad_norm={1: float('inf')}), 'gradients are finite'),
+    ],
+)
+def test_an_ill_run(tmp_path, changes, what):
+    assert verdicts(tmp_path, **changes) == [what]
+
+
+def test_skipped_steps(tmp_path):
+    (tmp_path / 'nonfinite').mkdir()
+    (tmp_path / 'nonfinite' / 'step.pth').touch()
+    assert verdicts(tmp_path) == ['no step was skipped']
+    assert 'loss is finite' in verdicts(tmp_path, loss={1: float('nan'), 2: 1.0})

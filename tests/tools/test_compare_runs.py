@@ -1,0 +1,45 @@
+"""Runs side by side: a verdict for each and one picture."""
+
+import json
+import subprocess
+import sys
+
+import matplotlib
+
+from pmd_mmaction.visualization import plot_health
+from tests.integration.tiny import ROOT
+
+matplotlib.use('Agg')
+
+
+def _write(run, **curves):
+    log = run / '20260101_000000/vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    lines = [dict({k: c * s for k, c in curves.items()}, step=s) for s in range(1, 21)]
+    log.write_text('\n'.join(map(json.dumps, lines)))
+    return run
+
+
+def test_verdicts_and_a_picture(tmp_path):
+    runs = [
+        _write(tmp_path / 'good', explained_vid=0.02, feature_rank=1),
+        _write(tmp_path / 'stuck', explained_vid=0.0, feature_rank=1),
+    ]
+    picture = tmp_path / 'runs.png'
+    tool = [sys.executable, str(ROOT / 'tools/compare_runs.py')]
+    result = subprocess.run(
+        [*tool, *map(str, runs), f'--out={picture}'], capture_output=True, text=True, timeout=200
+    )
+    assert result.returncode == 0, result.stderr
+    assert picture.stat().st_size > 5000
+    for word in ('good', 'healthy', 'stuck', 'plateau'):
+        assert word in result.stdout
+    (tmp_path / 'empty').mkdir()
+    result = subprocess.run([*tool, str(tmp_path / 'empty')], capture_output=True, text=True)
+    assert result.returncode == 1 and 'has no */vis_data/scalars.json' in result.stderr
+
+
+def test_terms_are_drawn_over_base():
+    scalars = dict(term_norm_base={1: 2.0, 3: 4.0}, term_norm_al={1: 6.0, 3: 4.0})
+    (line,) = plot_health(dict(run=scalars)).axes[-1].lines
+    assert line.get_xydata().tolist() == [[1, 3], [3, 1]]

@@ -70,7 +70,7 @@ def attentive_probe(tokens: dict[str, Tensor], labels: Tensor, device: str) -> T
     def classify(batch: Tensor) -> Tensor:
         return head(batch.to(device).transpose(1, 2)[..., None, None])
 
-    fit(head, classify, tokens['train'], labels.to(device), epochs=20, lr=1e-3)
+    fit(head, classify, tokens['train'], labels.to(device), epochs=60, lr=3e-3)
     with torch.no_grad():
         return torch.cat([classify(part).cpu() for part in tokens['val'].split(64)])
 

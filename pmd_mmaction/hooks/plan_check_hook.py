@@ -128,8 +128,7 @@ def _check_accumulation(runner) -> None:
             f"batch_sampler=dict(type='WholeStepBatchSampler', accumulative_counts={steps}) and "
             'drop_last=False, or change the batch size or accumulative_counts'
         )
-    names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
-    scaling = next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
+    scaling = _scaling(runner)
     counted = scaling.get('accumulative_counts', 1)
     if scaling.get('enable') and counted != steps:
         raise ValueError(
@@ -139,6 +138,12 @@ def _check_accumulation(runner) -> None:
             f'{steps}, or set auto_scale_lr.enable=False and give optimizer.lr for the total batch '
             '(base rate x ranks x clips x steps / 256)'
         )
+
+
+def _scaling(runner) -> dict:
+    """What ``auto_scale_lr`` says; empty without it."""
+    names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
+    return next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
 
 
 def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
@@ -185,3 +190,9 @@ def _log_batch(runner) -> None:
         + (f', {repeats} clips per video and epoch' if repeats > 1 else '')
         + (f', {masks} passes of the student per clip' if masks > 1 else '')
     )
+    if _scaling(runner).get('enable') and repeats * masks > 1:
+        runner.logger.info(
+            f'auto_scale_lr counted {ranks * videos} videos per iteration, not the '
+            f'{ranks * videos * repeats * masks} passes of the student that they get: '
+            'base_batch_size is in videos'
+        )

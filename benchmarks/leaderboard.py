@@ -127,7 +127,7 @@ def step_gflops(cfg: Config) -> float:
         teacher.pop('checkpoint', None)
     model = MODELS.build(cfg.model).eval()
     phases = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases).phases
-    total = sum(iteration_gflops(model, p)['PMD step'] * (p.end - p.begin) for p in phases)
+    total = sum(iteration_gflops(model, p)['step'] * (p.end - p.begin) for p in phases)
     return total / phases[-1].end
 
 

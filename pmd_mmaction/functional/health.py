@@ -22,7 +22,7 @@ class TargetVariance(NamedTuple):
 def target_variance(targets: Tensor, masked: Tensor) -> TargetVariance:
     """Variance of the targets at the masked patches.
 
-    ``mean (t - mean t)^2``; around a position's mean the unbiased one, as that mean is of few clips.
+    ``mean (t - mean t)^2``; around a position's mean the unbiased one, since few clips make it.
 
     Source: denominator of the coefficient of determination,
         https://en.wikipedia.org/wiki/Coefficient_of_determination.

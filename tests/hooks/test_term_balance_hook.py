@@ -142,4 +142,4 @@ def test_bfloat16_changes_little(clips, tmp_path):
         for name, changes in dict(full={}, amp=dict(optim_wrapper=amp)).items()
     ]
     for key, value in found[0].items():
-        assert found[1][key] == pytest.approx(value, rel=0.05, abs=0.02)
+        assert found[1][key] == pytest.approx(value, rel=0.05, abs=0.05)

@@ -63,7 +63,7 @@ def test_pictures(run, place):
     config, work_dir = run
     visualize_pretraining.main([config, str(work_dir), '--out', str(place / 'pictures')])
     names = {path.stem for path in (place / 'pictures').iterdir()}
-    assert names == {'masks', 'difficulty', 'curves'}
+    assert names == {'masks', 'difficulty', 'curves', 'health'}
 
 
 def test_probe_and_evaluation(run, place):

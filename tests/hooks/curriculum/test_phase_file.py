@@ -60,7 +60,7 @@ def test_another_digest_is_refused(path):
 @pytest.mark.parametrize('content', [[1], dict(state_dict={}), dict(meta=dict(epoch=1))])
 def test_another_kind_of_file_is_refused(path, content):
     torch.save(content, path)
-    with pytest.raises(ValueError, match=r'is no phase_K_student\.pth'):
+    with pytest.raises(ValueError, match=r'is not a phase_K_student\.pth'):
         read_phase_file(path)
 
 

@@ -147,7 +147,7 @@ def main() -> None:
         made = {key: json.loads(args.out.read_text())[key] for key in made}
     init_default_scope('mmaction')
     student = args.work_dir / 'student.pth'
-    clips = torch.load(args.clips)
+    clips = torch.load(args.clips, weights_only=True)
     result = dict(
         args.note,
         seed=args.seed,

@@ -56,6 +56,7 @@ ALLOWED = {
     'folder': {'curation', 'datasets', 'shipped', 'storage'},
     'report': {
         'dare',
+        'diagnosis',
         'evaluation',
         'functional',
         'models',

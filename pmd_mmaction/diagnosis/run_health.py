@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from statistics import fmean
 
 from pmd_mmaction.diagnosis.finding import Finding
+from pmd_mmaction.hooks.nonfinite.non_finite_hook import FINE_SHARE
+from pmd_mmaction.hooks.term_balance_hook import TOO_HEAVY
 
 Scalars = Mapping[str, Mapping[int, float]]
 
@@ -12,8 +14,6 @@ MIN_RANK = 1.5
 MIN_SPREAD = 0.02
 MIN_EXPLAINED = 0.02
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
-MAX_SKIPPED = 0.001
-TOO_HEAVY = 10
 
 
 def judge_run(scalars: Scalars) -> list[Finding]:
@@ -47,7 +47,7 @@ def _too_high_rate(scalars: Scalars) -> list[Finding]:
     remedy = 'lower the learning rate, lengthen the warm-up or set optim_wrapper.clip_grad'
     skipped = scalars.get('skipped_steps', {})
     total, last = max(skipped.values(), default=0), max(map(max, filter(None, scalars.values())))
-    if total > MAX_SKIPPED * last:
+    if total > FINE_SHARE * last:
         text = f'{total:.0f} of {last} steps were skipped, {total / last:.1%}'
         return [Finding('rate too high', 'error', text, remedy)]
     for key, values in _explained(scalars, since=_last_phase(scalars)).items():

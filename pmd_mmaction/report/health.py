@@ -1,4 +1,4 @@
-"""Verdicts on a run, out of its log."""
+"""What the log of a run tells, beside the verdicts of ``diagnosis.run_health``."""
 
 import math
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Mapping
 WAITING = 0.2  # share of the time, as DataTimeHook tolerates
 
 
-def judge_run(scalars: Mapping[str, dict[int, float]], work_dir: Path) -> list[tuple]:
-    """What the log tells about the health of a run.
+def check_log(scalars: Mapping[str, dict[int, float]], work_dir: Path) -> list[tuple]:
+    """Losses, skipped steps, waiting and gradients.
 
     Args:
         scalars: log key to {step: value}.

@@ -7,13 +7,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mmengine.utils.dl_utils import collect_env
 
+from pmd_mmaction.diagnosis.run_health import judge_run
 from pmd_mmaction.report import features, pictures
-from pmd_mmaction.report.health import judge_run
+from pmd_mmaction.report.health import check_log
 from pmd_mmaction.report.masks import draw_masks
 from pmd_mmaction.report.run import Run, frames_of, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
 from pmd_mmaction.version import __version__
-from pmd_mmaction.visualization import plot_balance, plot_curves
+from pmd_mmaction.visualization import plot_balance, plot_curves, plot_health
 from pmd_mmaction.visualization.patches import upsample_patches
 
 CLIPS, QUERIES, NEIGHBOURS = 3, 6, 5
@@ -62,7 +63,14 @@ def health(run: Run) -> list[tuple]:
     """Verdicts."""
     if not run.scalars:
         raise Missing('no log yet: vis_data/scalars.json appears with the first logged step')
-    return [('table', (('', 'what', 'found'), judge_run(run.scalars, run.work_dir)))]
+    verdicts = [
+        ('ok' if finding.level == 'ok' else 'look', finding.subject, finding.found)
+        for finding in judge_run(run.scalars)
+    ]
+    rows = [*verdicts, *check_log(run.scalars, run.work_dir)]
+    numbers = pictures.embed_figure(plot_health({run.work_dir.name: run.scalars}))
+    caption = 'Explained share of the targets, features, pull of each term: docs/healthy_run.md'
+    return [('table', (('', 'what', 'found'), rows)), ('picture', (numbers, caption))]
 
 
 def curves(run: Run) -> list[tuple]:

@@ -136,10 +136,12 @@ def test_one_term_is_not_compared(clips, tmp_path):
 
 
 def test_bfloat16_changes_little(clips, tmp_path):
+    # Behind a layer norm, which takes out most of it, more of CLFA's small cosine is rounding.
+    letter = dict(model__clfa__student_norm='none')
     amp = dict(type='HalfOptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
     found = [
-        _train(clips, tmp_path / name, BALANCE, ratios=(0.5,), **changes)[1][0][1]
+        _train(clips, tmp_path / name, BALANCE, ratios=(0.5,), **letter, **changes)[1][0][1]
         for name, changes in dict(full={}, amp=dict(optim_wrapper=amp)).items()
     ]
     for key, value in found[0].items():
-        assert found[1][key] == pytest.approx(value, rel=0.05, abs=0.05)
+        assert found[1][key] == pytest.approx(value, rel=0.05, abs=0.02)

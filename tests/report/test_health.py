@@ -1,6 +1,6 @@
 import pytest
 
-from pmd_mmaction.report.health import judge_run
+from pmd_mmaction.report.health import check_log
 
 GOOD = dict(
     loss={1: 3.0, 2: 2.0}, time={1: 1.0, 2: 1.0}, data_time={1: 0.1, 2: 0.1}, grad_norm={1: 1.0}
@@ -8,13 +8,13 @@ GOOD = dict(
 
 
 def verdicts(tmp_path, **changes):
-    rows = judge_run({**GOOD, **changes}, tmp_path)
+    rows = check_log({**GOOD, **changes}, tmp_path)
     return [what for verdict, what, _ in rows if verdict == 'look']
 
 
 def test_a_healthy_run(tmp_path):
     assert verdicts(tmp_path) == []
-    assert len(judge_run(GOOD, tmp_path)) == 5
+    assert len(check_log(GOOD, tmp_path)) == 5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from pmd_mmaction.datasets import find_videos
 from pmd_mmaction.evaluation import feature_files
 from pmd_mmaction.evaluation.feature_files import Parts
+from pmd_mmaction.readers.video_reader import VideoReader
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
 from tools import extract_features
@@ -306,6 +307,12 @@ def write_video(path, levels):
         container.mux(stream.encode())
 
 
+def levels_of(path):
+    """The grey level of each frame, by its number."""
+    with VideoReader(str(path)) as video:
+        return np.array([video.read([n])[0].mean() for n in range(len(video))])
+
+
 def windows_of(out, name):
     with safe_open(out / f'{name}.safetensors', 'np') as file:
         return file.get_tensor('features'), file.get_tensor('times')
@@ -334,12 +341,15 @@ def test_windows(model, run, long_video, stride, interval, workers):
     span = 3 * interval + 1
     starts = range(0, 27 - span + 1, stride)
     np.testing.assert_allclose(times, [[s / 10, (s + span) / 10] for s in starts], atol=1e-6)
-    expected = [tokens_of(model[2], [9 * (s + interval * k) for k in range(4)]) for s in starts]
-    np.testing.assert_allclose(features, np.mean(expected, 1), atol=0.05)
+    levels = levels_of(long_video / 'day/a.mp4')
+    assert np.abs(levels - 9 * np.arange(27)).max() < 2  # the colours of the file are YUV
+    expected = [tokens_of(model[2], [levels[s + interval * k] for k in range(4)]) for s in starts]
+    np.testing.assert_allclose(features, np.mean(expected, 1), atol=1e-4)
     features, times = windows_of(out, 'day/short.mkv')
     np.testing.assert_allclose(times, [[0, 0.2]], atol=1e-6)
-    expected = tokens_of(model[2], [0, 200, 200, 200]).mean(0)
-    np.testing.assert_allclose(features[0], expected, atol=0.05)
+    black, grey = levels_of(long_video / 'day/short.mkv')
+    expected = tokens_of(model[2], [black, grey, grey, grey]).mean(0)
+    np.testing.assert_allclose(features[0], expected, atol=1e-4)
 
 
 def test_windows_of_patches_and_of_layers(model, run, long_video):

@@ -214,6 +214,13 @@ def test_scripts_pass_names_with_blanks(tmp_path, script):
         assert {'--mem=1G', '--quiet', '--gres=gpu:2', '--job-name=a job'} <= set(given)
     else:
         assert {'--nproc_per_node=2', '--nnodes=1'} <= set(given)
+        if 'train' in script:
+            assert {'--rdzv-backend=c10d', '--max-restarts=0', '--local-addr=127.0.0.1'} <= set(
+                given
+            )
+            assert '--resume' not in given
+        else:
+            assert '--node_rank=0' in given
 
 
 @pytest.mark.parametrize('script', SCRIPTS)

@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/models/dmae_vit-b.py',
     '../_base_/datasets/demo_pretrain.py',
     '../_base_/datasets/demo_knn.py',
-    '../_base_/schedules/pmd.py',
+    '../_base_/schedules/demo.py',
 ]
 
 grid = dict(img_size=48, patch_size=8, num_frames=8, tubelet_size=2)
@@ -20,14 +20,6 @@ model = dict(
         dict(type='UnitAlignmentTerm', teachers=['vid']),  # layers at three quarters of the depth
     ],
 )
-optim_wrapper = dict(optimizer=dict(lr=7e-4), clip_grad=dict(max_norm=3.0))
-default_hooks = dict(
-    curriculum=dict(
-        phases=[(0.75, 8)], schedule=dict(warmup=0.25, start_factor=0.01, eta_min_ratio=0.01)
-    ),
-    logger=dict(interval=10),
-    checkpoint=dict(interval=4, max_keep_ckpts=2),
-)
-auto_scale_lr = dict(enable=False)
+default_hooks = dict(curriculum=dict(phases=[(0.75, 8)], schedule=dict(warmup=0.25)))
 train_cfg = dict(val_interval=4)
 work_dir = 'work_dirs/demo/dmae'

@@ -11,6 +11,7 @@ so a board grows over days and machines.
 """
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -95,12 +96,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def configure(method: Method, epochs: int, args: argparse.Namespace) -> Config:
-    """The config of a cell: the method's, with phases of ``epochs`` in all."""
-    cfg = Config.fromfile(ROOT / method.config)
-    cfg.merge_from_dict(method.changes)
-    curriculum = cfg.default_hooks.curriculum
-    phases = PhaseSchedule.of_config(curriculum.phases).phases
-    curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
+    """The config of a cell, with the videos and teachers of the command line."""
+    cfg = resolve(method, epochs)
     cfg.train_dataloader.dataset.ann_file = str(args.data / 'train.txt')
     cfg.train_dataloader.dataset.data_prefix = dict(video=str(args.data))
     for _, teacher in find_teachers(cfg.model).values():
@@ -108,6 +105,25 @@ def configure(method: Method, epochs: int, args: argparse.Namespace) -> Config:
             name = Path(teacher.checkpoint).relative_to('work_dirs/demo')
             teacher.checkpoint = str(args.teachers / name)
     return cfg
+
+
+def resolve(method: Method, epochs: int) -> Config:
+    """The config of a method, with phases of ``epochs`` in all."""
+    cfg = Config.fromfile(ROOT / method.config)
+    cfg.merge_from_dict(method.changes)
+    curriculum = cfg.default_hooks.curriculum
+    phases = PhaseSchedule.of_config(curriculum.phases).phases
+    curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
+    return cfg
+
+
+def digest(method: Method, epochs: int) -> str:
+    """SHA-256 of what the training depends on, whichever files of configs say it."""
+    cfg = resolve(method, epochs)
+    hooks = cfg.default_hooks
+    parts = (cfg.model, cfg.train_dataloader, cfg.optim_wrapper, hooks.curriculum, hooks.difficulty)
+    text = json.dumps([part.to_dict() for part in parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def share(epochs: int, phases: int) -> list[int]:
@@ -146,8 +162,11 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
     work = (args.work_dir / out.parent.name / out.stem).resolve()
     if out.exists():
         found = json.loads(out.read_text())
-        if (found['config'], found['changes']) != (method.config, method.changes):
-            raise SystemExit(f'{out} is of another config; give {method.name} another name')
+        if found['digest'] != digest(method, epochs):
+            raise SystemExit(
+                f'{out} was trained by another config than {method.name} is now: give it another '
+                'name, or remove the cells of that name'
+            )
         wanted = set(METRICS) if args.finetune else FROZEN
         # a later evaluation is added where the student still is
         if wanted <= found['top1'].keys() or not (work / 'student.pth').exists():
@@ -158,6 +177,7 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
         method=method.name,
         config=method.config,
         changes=method.changes,
+        digest=digest(method, epochs),
         epochs=epochs,
         gflops_per_clip=round(gflops, 4),
     )

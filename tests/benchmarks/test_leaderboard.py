@@ -130,7 +130,7 @@ def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, mon
         folder.mkdir(parents=True)
     if student:
         (work / 'student.pth').touch()
-    found = dict(config=method.config, changes={}, top1=dict.fromkeys(board.FROZEN, 0.5))
+    found = dict(digest=board.digest(method, 2), top1=dict.fromkeys(board.FROZEN, 0.5))
     cell.write_text(json.dumps(found))
     board.run_cell(method, 0, 2, 1.0, args)
     assert not started, 'the cell is complete'
@@ -179,3 +179,17 @@ def test_a_shift_keeps_the_pixels(training):
     assert (moved.flatten(1) == 200).sum(1).eq(6).all() and places.unique().numel() > 5
     rows, columns = places // 16, places % 16
     assert rows.sub(8).abs().max() <= 4 and columns.sub(8).abs().max() <= 4
+
+
+def test_a_cell_of_a_config_that_changed_is_not_taken(board, tmp_path):
+    config = 'configs/pmd/vit-tiny_demo_pretrain.py'
+    method = board.Method('all', config, {})
+    args = board.parse_args(['all=' + config, '--results', str(tmp_path), '--epochs', '4'])
+    path = board.cell_path(method, 0, args)
+    path.parent.mkdir(parents=True)
+    top1 = dict.fromkeys(board.METRICS, 0.5)
+    path.write_text(json.dumps(dict(digest=board.digest(method, 4), top1=top1)))
+    board.run_cell(method, 0, 4, 1.0, args)  # is there, so nothing is run
+    other = method._replace(changes={'model.clfa.student_norm': 'none'})
+    with pytest.raises(SystemExit, match='was trained by another config'):
+        board.run_cell(other, 0, 4, 1.0, args)

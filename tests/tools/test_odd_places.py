@@ -17,6 +17,10 @@ from tools.data import make_demo_dataset
 ODD = ''.join(name for name in ODD_NAMES if not name.startswith('-'))
 CLIPS = ['--train-clips=12', '--val-clips=12', '--size=32', '--frames=8', '--quiet']
 
+# Of two Runners made in one second MMEngine says that they have one name. Here the name is not
+# UTF-8, and pytest-xdist cannot carry such a warning from one process to the other.
+pytestmark = pytest.mark.filterwarnings('ignore:(?s).*instance named of:UserWarning')
+
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):

@@ -88,11 +88,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--skip-broken', action='store_true', help='leave out videos that cannot be read'
     )
     args = parser.parse_args(argv)
-    if args.window is None and (args.stride or args.interval):
+    if args.window is None and (args.stride is not None or args.interval is not None):
         parser.error('--stride and --interval are of windows: give --window')
     for name in ('window', 'stride', 'interval', 'batch_size'):
-        if (getattr(args, name) or 1) < 1:
-            parser.error(f'--{name.replace("_", "-")} is {getattr(args, name)}; at least 1')
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name.replace("_", "-")} is {value}; it must be at least 1')
     return args
 
 

@@ -403,3 +403,18 @@ def test_two_videos_of_one_name_are_refused(run, long_video, tmp_path, capsys):
     shutil.copy(*videos)
     assert run('--window', '4', out='w', source=['--videos', *videos])[0] == 1
     assert 'would both be written to' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (['--window', '0'], '--window is 0; it must be at least 1'),
+        (['--window', '4', '--stride', '-1'], '--stride is -1; it must be at least 1'),
+        (['--batch-size', '0'], '--batch-size is 0; it must be at least 1'),
+        (['--stride', '0'], 'give --window'),
+    ],
+)
+def test_senseless_windows_are_refused(run, long_video, capsys, options, message):
+    with pytest.raises(SystemExit):
+        run(*options, out='w', source=['--videos', str(long_video)])
+    assert message in capsys.readouterr().err

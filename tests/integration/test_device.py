@@ -266,7 +266,7 @@ def test_a_tensor_left_on_the_host_is_noticed():
 
 @pytest.mark.parametrize('read', [lambda x: x.item(), lambda x: bool(x > 0), torch.nonzero])
 def test_a_value_that_is_read_is_noticed(monkeypatch, read):
-    def masked_mean(loss):
+    def masked_mean(loss, counted=None):
         read(loss.mean())
         return loss.mean()
 
@@ -277,7 +277,9 @@ def test_a_value_that_is_read_is_noticed(monkeypatch, read):
 
 
 def test_a_copy_to_the_host_is_noticed(monkeypatch):
-    monkeypatch.setattr(base, 'masked_mean', lambda x: patch_loss.masked_mean(x.cpu()).cuda())
+    monkeypatch.setattr(
+        base, 'masked_mean', lambda x, counted=None: patch_loss.masked_mean(x.cpu()).cuda()
+    )
     with pytest.raises(AssertionError, match='copies to the host'):
         _loss(_build())
 
@@ -322,6 +324,6 @@ def test_generated_code_gives_the_same():
 
 
 def test_a_broken_graph_is_noticed(monkeypatch):
-    monkeypatch.setattr(base, 'masked_mean', lambda loss: loss.mean() if loss.max() > 0 else 0)
+    monkeypatch.setattr(base, 'masked_mean', lambda x, counted=None: x.mean() if x.max() > 0 else 0)
     with pytest.raises(torch._dynamo.exc.TorchDynamoException):
         _compiles('eager')

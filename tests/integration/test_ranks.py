@@ -23,7 +23,9 @@ from tests.integration import processes, tiny
 SCRATCH = re.compile(r'(\d+) +(/\S*pmd-difficulty-\S+)')
 
 
-def _views_of_each_clip(model: PMDRecognizer, clips: torch.Tensor) -> dict[str, View]:
+def _views_of_each_clip(
+    model: PMDRecognizer, clips: torch.Tensor, data_samples: list
+) -> dict[str, View]:
     """Masks as a function of the clip, so that they do not depend on who draws them."""
     seeds = (zlib.crc32(clip.numpy().tobytes()) for clip in clips)
     orders = [model.masker.order(1, torch.Generator().manual_seed(seed)) for seed in seeds]

@@ -4,3 +4,4 @@
 _base_ = './vit-tiny_demo_pretrain_90.py'
 
 model = dict(psd=None, dare=None)
+work_dir = 'work_dirs/demo/pmd_clfa'

@@ -4,3 +4,4 @@
 _base_ = '../vit-tiny_demo_pretrain.py'
 
 model = dict(dare=None, clfa=None)
+work_dir = 'work_dirs/demo/pmd_psd'

@@ -26,6 +26,8 @@ restarts=${MAX_RESTARTS:-0}
 options=()
 # One machine needs no name that others can resolve.
 [[ $nnodes == 1 ]] && options+=(--local-addr="$address")
+# Each start gets a store of its own: in a shared one gloo finds the addresses of lost processes.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 resume=()
 # What is started again goes on where it stopped.
 [[ $restarts != 0 ]] && resume+=(--resume)

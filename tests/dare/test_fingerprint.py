@@ -42,3 +42,13 @@ def test_names_that_are_not_utf8():
 def test_a_single_string_is_refused():
     with pytest.raises(TypeError, match='single string'):
         dataset_fingerprint('videos.txt')
+
+
+@pytest.mark.parametrize('root', [None, '/data/x'])
+@pytest.mark.parametrize(
+    'odd, plain',
+    [('e/./f.mp4', 'e/f.mp4'), ('b//c.mp4', 'b/c.mp4'), ('d/', 'd'), ('d/.', 'd'), ('./a', 'a')],
+)
+def test_odd_names_count_as_their_paths(root, odd, plain):
+    below = '' if root is None else f'{root}/'
+    assert dataset_fingerprint([below + odd], root) == dataset_fingerprint([plain])

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 from flops import count_flops
-from harness import add_device, interleave, machine_line, markdown, median, save_json, sgemm_rate
+from harness import add_device, interleave, machine_line, markdown, median, product_rate, save_json
 from steps import Step, build_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.benchmark import Timer
@@ -120,7 +120,7 @@ def main() -> None:
     with NoteProducts() as notes:
         loss.backward()
     noted['backward'] = notes.products
-    square = sgemm_rate(args.device)
+    square = product_rate(args.device)
     times = interleave(parts, args.repeats)
     times['backward'] = time_backward(step, args.repeats)
     # Twice the forward of what is trained.

@@ -8,7 +8,6 @@ All variants run in one process in turn; peak memory is taken in a process of it
 import argparse
 import logging
 
-from flops import iteration_gflops
 from harness import (
     add_cpu_time,
     add_device,
@@ -25,6 +24,8 @@ from harness import (
 )
 from reference_step import ReferenceStep
 from steps import OFF, Step, build_model
+
+from pmd_mmaction.models.operations import iteration_gflops
 
 HALF = dict(views=dict(decode=dict(type='RunningCellMasker', mask_ratio=0.5)))
 # name: (kind of step, changes of the model, options of the step)

@@ -150,6 +150,17 @@ class WeighableModel(Protocol):
         """The loss of each term with its graph; changes nothing."""
 
 
+@runtime_checkable
+class CountableModel(Protocol):
+    """A model whose training step has a known number of operations (``ThroughputHook``)."""
+
+    num_masks: int
+
+    @staticmethod
+    def step_gflops(cfg: Mapping, phases: Sequence[Phase]) -> list[float]:
+        """GFLOPs per clip of a step in each phase, for a config of the model."""
+
+
 # ---------------------------------------------------------------------- loops and hooks
 
 

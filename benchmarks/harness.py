@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import time
@@ -48,12 +49,11 @@ def machine_line(device: str = 'cpu') -> str:
             if line.startswith('model name')
         ]
         cpu = names[0] if names else cpu
-    commit = subprocess.run(
-        ['git', 'rev-parse', '--short', 'HEAD'],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
+    commit = ''
+    if shutil.which('git'):
+        asked = ['git', 'rev-parse', '--short', 'HEAD']
+        found = subprocess.run(asked, capture_output=True, text=True, cwd=Path(__file__).parent)
+        commit = found.stdout.strip()
     gpu = f'{torch.cuda.get_device_name()}, ' if device == 'cuda' else ''
     return (
         f'{gpu}{cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, '

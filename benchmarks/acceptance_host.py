@@ -126,7 +126,9 @@ def host_wait(settings: Settings) -> Iterator[Row]:
     worst = max(quiet, key=len)
     yield at_most('waits of an iteration', len(worst), ALLOWED, '; '.join(worst)[:300])
     logged = max(len(waits) for waits in found[2::3])
-    yield at_most('waits of an iteration with a line of the log', logged, ALLOWED + 1)
+    # The losses in one; on a GPU MMEngine sends and reads its peak memory besides.
+    more = 1 if settings.device == 'cpu' else 3
+    yield at_most('waits of an iteration with a line of the log', logged, ALLOWED + more)
 
 
 def loader(settings: Settings) -> Iterator[Row]:

@@ -20,6 +20,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -112,13 +113,14 @@ def run(part: Part, settings: Settings, seconds: float) -> list[Row]:
     context = multiprocessing.get_context('spawn' if settings.device == 'cuda' else 'forkserver')
     process = context.Process(target=work, args=(part, settings, file))
     process.start()
-    process.join(seconds)
-    late = process.exitcode is None
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has ended, with all that it started
-    process.join()
+        process.join(seconds)
+        late = process.exitcode is None
+    finally:
+        process.kill()
+        with suppress(ProcessLookupError):  # all that it started has ended too
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
     rows = [Row(**row) for row in json.loads(file.read_text())] if file.exists() else []
     if late:
         rows.append(Row('in time', False, 'True', False, f'ended after {seconds:.0f} s'))

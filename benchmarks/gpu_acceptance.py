@@ -54,7 +54,7 @@ PARTS = (
     Part('optimizer', 'acceptance_speed:optimizer', 60),
     Part('host', 'acceptance_host:host_wait', 90),
     Part('not finite', 'acceptance_runs:guard', 60),
-    Part('curriculum', 'acceptance_runs:curriculum', 120),
+    Part('curriculum', 'acceptance_runs:curriculum', 150),
     Part('table', 'acceptance_runs:table', 90),
     Part('loader', 'acceptance_host:loader', 60),
     Part('compiled', 'acceptance_speed:compiled', 150),

@@ -5,7 +5,7 @@ protocol below, whatever its class.
 """
 
 from collections.abc import Iterator
-from typing import Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
+from typing import Any, Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -148,6 +148,21 @@ class WeighableModel(Protocol):
 
     def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """The loss of each term with its graph; changes nothing."""
+
+
+@runtime_checkable
+class PicturedModel(Protocol):
+    """A model whose masks and difficulty ``PhasePictureHook`` shows."""
+
+    backbone: torch.nn.Module
+    phase: Phase | None
+    views: Any
+
+    def draw_views(self, clips: Tensor, data_samples: Sequence) -> Mapping[str, Any]:
+        """Draws the masks of this iteration."""
+
+    def difficulty_of(self, data_samples: list) -> dict[str, Tensor]:
+        """Smoothed losses ``(B, N)`` of videos by teacher; empty without a table."""
 
 
 # ---------------------------------------------------------------------- loops and hooks

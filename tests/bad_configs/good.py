@@ -103,6 +103,7 @@ GOOD = {
     'data_time_hook': (HOOKS, dict(type='DataTimeHook')),
     'health_hook': (HOOKS, dict(type='HealthHook')),
     'term_balance_hook': (HOOKS, dict(type='TermBalanceHook')),
+    'picture_hook': (HOOKS, dict(type='PhasePictureHook')),
     'loss_info_hook': (HOOKS, dict(type='LossInfoHook')),
     'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'preemption_hook': (HOOKS, dict(type='PreemptionHook')),

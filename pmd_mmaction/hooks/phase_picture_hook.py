@@ -38,7 +38,11 @@ class PhasePictureHook(Hook):
         """Draws before the last step of a phase."""
         model = plain_model(runner)
         if isinstance(model, PicturedModel) and _is_last(runner, model, batch_idx):
-            self._draw(runner, model, data_batch)
+            try:
+                str(runner.work_dir).encode()  # OpenCV crashes in a folder that is not UTF-8
+                self._draw(runner, model, data_batch)
+            except Exception as error:  # no reason to end a run
+                runner.logger.warning(f'No pictures here: {type(error).__name__}: {error}')
 
     @master_only
     @torch.no_grad()

@@ -28,7 +28,11 @@ class TensorboardIfInstalled(TensorboardVisBackend):
     def _init_env(self) -> None:
         try:
             import torch.utils.tensorboard  # noqa: F401
-        except Exception as error:  # missing, or broken by a package that it needs
+
+            super()._init_env()
+        # It is missing, broken by a package that it needs, or cannot write here (a folder whose
+        # name is not UTF-8); none is a reason to end a run.
+        except Exception as error:
             print_log(
                 'No curves for TensorBoard, the text log remains (pip install tensorboard): '
                 f'{type(error).__name__}: {error}',
@@ -36,5 +40,4 @@ class TensorboardIfInstalled(TensorboardVisBackend):
             )
             self._tensorboard = _Nowhere()
             return
-        super()._init_env()
         atexit.register(self.close)  # the Runner does not: the last two minutes would be lost

@@ -1,5 +1,7 @@
 """Pictures of masks and difficulty: once a phase, those of the step, and without a trace."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -92,6 +94,25 @@ def test_a_model_without_a_table_or_phases_has_masks(clips, tmp_path):
     runner = tiny.train(cfg)
     (picture,) = tiny.Path(runner.work_dir).rglob('vis_image/*.png')
     assert picture.name == 'masks_6.png'
+
+
+def test_a_picture_that_cannot_be_drawn_ends_no_run(clips, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError('disk')
+
+    monkeypatch.setattr(visualization, 'plot_masks', fail)
+    pictures = dict(type='PhasePictureHook')
+    cfg = tiny.tiny_config(clips, tmp_path, pictures, ratios=(0.5,), log_level='INFO')
+    assert tiny.train(cfg).iter == 9
+    (log,) = tmp_path.rglob('*.log')
+    assert log.read_text().count('No pictures here: OSError: disk') == 1
+
+
+def test_a_folder_whose_name_is_not_utf8_ends_no_run(clips, tmp_path):
+    folder = tmp_path / os.fsdecode(b'caf\xe9')
+    cfg = tiny.tiny_config(clips, folder, dict(type='PhasePictureHook'), ratios=(0.5,))
+    assert tiny.train(cfg).iter == 9
+    assert not list(folder.rglob('*.png'))
 
 
 def test_no_clips_is_refused():

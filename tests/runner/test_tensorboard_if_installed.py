@@ -1,5 +1,6 @@
 """TensorBoard beside the text log: with it events, without it one line and the same run."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,13 @@ def test_nothing_is_lost_when_the_process_ends(tmp_path):
     subprocess.run([sys.executable, '-c', code], check=True, cwd=ROOT)
     found = EventAccumulator(str(tmp_path)).Reload()
     assert [event.value for event in found.Scalars('x')] == list(range(50))
+
+
+def test_a_folder_whose_name_is_not_utf8_ends_no_run(tmp_path):
+    folder = tmp_path / os.fsdecode(b'caf\xe9')
+    backend = VISBACKENDS.build(dict(type='TensorboardIfInstalled', save_dir=str(folder)))
+    backend.add_scalar('x', 1)
+    backend.close()
 
 
 def test_a_broken_installation_ends_no_run(monkeypatch, tmp_path):

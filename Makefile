@@ -32,7 +32,7 @@ test-wheel: $(STAMP)
 	bash tests/run_on_wheel.sh $(RUN) -n $(JOBS) $(PYTEST_ARGS)
 
 slow: $(STAMP)
-	$(RUN) -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+	$(RUN) -m pytest -n $(JOBS) -m slow --timeout 1800 $(PYTEST_ARGS)
 
 # Which lines of the package the tests run, processes that they start included.
 coverage: $(STAMP)

@@ -23,7 +23,7 @@ import torch
 from harness import machine_line, markdown, save_json
 
 from pmd_mmaction.dare import DifficultyTable, TableLayout, infinite_rows, pack_rows, table_file
-from pmd_mmaction.dare.scratch import HEADER_BYTES
+from pmd_mmaction.dare.scratch_file import HEADER_BYTES
 from pmd_mmaction.dare.table import CHUNK_BYTES
 
 TEACHERS, PATCHES, MASKED = 2, 1568, 1408  # ViT-B, 16 x 224 x 224, mask ratio 0.9

@@ -33,6 +33,14 @@ def test_its_links_lead_somewhere():
         assert (PAGE.parent / target).is_file(), target
 
 
+def test_what_it_imports_is_there():
+    cells = nbformat.read(PAGE, 4).cells
+    lines = [line for c in cells if c.cell_type == 'code' for line in c.source.splitlines()]
+    imports = [line for line in lines if re.match('(from|import) ', line)]
+    assert len(imports) > 15
+    exec('\n'.join(imports), {})
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_it_runs(tmp_path):

@@ -15,6 +15,7 @@ default_hooks = dict(
         schedule=dict(warmup=0.25, start_factor=0.01, eta_min_ratio=0.01),
     ),
     difficulty=dict(stage_epochs=2),
+    term_balance=dict(interval=60),
     logger=dict(interval=10),
     checkpoint=dict(interval=4, max_keep_ckpts=2),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pmd_mmaction.dare import scratch
+from pmd_mmaction.dare import scratch_file
 from pmd_mmaction.dare.layout import TableLayout
 from pmd_mmaction.dare.rows import (
     check_finite,
@@ -48,7 +48,8 @@ class DifficultyTable:
         self.identity = identity
         self._memory = memory
         self._path = path
-        self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=scratch.HEADER_BYTES)
+        start = scratch_file.HEADER_BYTES
+        self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=start)
         self._current, self._stage = self._bytes.view(layout.numpy_dtype).reshape(2, *layout.shape)
 
     @classmethod
@@ -80,8 +81,8 @@ class DifficultyTable:
         """
         layout = TableLayout(num_videos, num_teachers, num_patches, dtype)
         if path is None:
-            return cls(layout, mmap.mmap(-1, scratch.HEADER_BYTES + layout.nbytes))
-        return cls(*scratch.create_scratch(path, layout), Path(path))
+            return cls(layout, mmap.mmap(-1, scratch_file.HEADER_BYTES + layout.nbytes))
+        return cls(*scratch_file.create_scratch(path, layout), Path(path))
 
     @classmethod
     def attach(cls, path: str | os.PathLike) -> DifficultyTable:
@@ -97,7 +98,7 @@ class DifficultyTable:
             FileNotFoundError: If there is no such file.
             ValueError: If it is not a complete scratch file.
         """
-        return cls(*scratch.attach_scratch(path), Path(path))
+        return cls(*scratch_file.attach_scratch(path), Path(path))
 
     def unlink(self) -> None:
         """Removes the name of the scratch file once every process has attached.
@@ -221,8 +222,8 @@ class DifficultyTable:
         for start in range(0, half, CHUNK_BYTES):
             stop = min(start + CHUNK_BYTES, half)
             self._bytes[half + start : half + stop] = self._bytes[start:stop]
-            scratch.release_pages(self._memory, start, stop)
-            scratch.release_pages(self._memory, half + start, half + stop)
+            scratch_file.release_pages(self._memory, start, stop)
+            scratch_file.release_pages(self._memory, half + start, half + stop)
 
     def reset(self) -> None:
         """Sets both arrays to zero: nothing was ever masked."""
@@ -244,7 +245,7 @@ class DifficultyTable:
         for start in range(0, self.nbytes, size):
             stop = min(start + size, self.nbytes)
             yield memoryview(self._bytes[start:stop])
-            scratch.release_pages(self._memory, start, stop)
+            scratch_file.release_pages(self._memory, start, stop)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,9 @@ from pmd_mmaction.readers.video_stream import orientation
 _STEPS = 8
 # What decord's older FFmpeg decodes to the same pixels as ours.
 _PIXELS = {'yuv420p', 'yuvj420p', 'yuv422p', 'yuvj422p', 'yuv444p', 'yuvj444p'}
+# Marks of files that were shown to suit decord, so that they are not examined at each visit.
+_SUITABLE: set[int] = set()
+_MOST_MARKS = 1 << 18  # 70 bytes each, in every worker
 
 
 class DecordReader(VideoReader):
@@ -25,6 +29,7 @@ class DecordReader(VideoReader):
     Decord follows the packets, trusts whatever is marked as a key frame, and supports only quarter
     turns. It is therefore used for 8-bit H.264 in closed groups, if each packet is proven to be one
     frame that is shown as stored. Everything else, and whatever decord fails on, is left to PyAV.
+    The proof is made once per process and file.
     """
 
     _decord = None
@@ -35,9 +40,26 @@ class DecordReader(VideoReader):
         super().close()
 
     def _open(self) -> None:
-        super()._open()
-        if self._suits():
-            self._decord = self._open_decord()
+        mark = self._mark()
+        if mark not in _SUITABLE or not self._open_decord():
+            super()._open()
+            if not (self._suits() and self._open_decord() and self._agrees()):
+                self._decord = None
+                return
+        self._length = len(self._decord)
+        self.avg_fps = float(self._decord.get_avg_fps())
+        if mark is not None and len(_SUITABLE) < _MOST_MARKS:
+            _SUITABLE.add(mark)
+
+    def _mark(self) -> int | None:
+        """What tells the file from all others, and from another under its name."""
+        if self._content is not None:
+            return None
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError):
+            return None  # PyAV says what is wrong
+        return hash((self.path, found.st_size, found.st_mtime_ns, found.st_ino))
 
     def _suits(self) -> bool:
         if (
@@ -51,7 +73,8 @@ class DecordReader(VideoReader):
         frame = next(self._decode_run(0, 0, set()), None)
         return frame is not None and not any(orientation(frame))
 
-    def _open_decord(self):
+    def _open_decord(self) -> bool:
+        """Whether decord opens the file."""
         import decord
 
         source = self.path
@@ -61,15 +84,21 @@ class DecordReader(VideoReader):
             source = io.BytesIO(Path(self.path).read_bytes())
         try:
             # No frame may be replaced by another because it cannot be decoded.
-            reader = decord.VideoReader(source, num_threads=1, fault_tol=1e-9)
+            self._decord = decord.VideoReader(source, num_threads=1, fault_tol=1e-9)
         except (RuntimeError, decord.DECORDError):
-            return None
-        # Decord counts hidden packets too.
-        keys = set(reader.get_key_indices())
-        return reader if len(reader) == len(self) and keys <= set(self._index.entries) else None
+            return False
+        self._keys = set(self._decord.get_key_indices())
+        return True
+
+    def _agrees(self) -> bool:
+        """Whether decord counts the same frames, hidden ones too, and starts at known entries."""
+        return len(self._decord) == len(self) and self._keys <= set(self._index.entries)
 
     def _read(self, wanted: set[int]) -> dict[int, np.ndarray]:
-        return self._read_decord(sorted(wanted)) or super()._read(wanted)
+        images = self._read_decord(sorted(wanted))
+        if images is None and self._container is None:
+            super()._open()
+        return super()._read(wanted) if images is None else images
 
     def _read_decord(self, numbers: Sequence[int]) -> dict[int, np.ndarray] | None:
         """The frames, or None where decord cannot give them."""
@@ -78,17 +107,15 @@ class DecordReader(VideoReader):
         import decord
 
         try:
-            images = {n: self._decord_frame(n, before) for before, n in pairwise([None, *numbers])}
+            return {n: self._decord_frame(n, before) for before, n in pairwise([None, *numbers])}
         except (RuntimeError, decord.DECORDError):
             self._decord = None
             return None
-        width, height = self._size
-        return images if all(i.shape[:2] == (height, width) for i in images.values()) else None
 
     def _decord_frame(self, number: int, before: int | None) -> np.ndarray:
         """A frame, decoded from the one read before; decord would seek to each key frame."""
         near = before is not None and number - before <= _STEPS
-        if near and any(before < key <= number for key in self._index.entries):
+        if near and any(before < key <= number for key in self._keys):
             for _ in range(before + 1, number):
                 self._decord.next()
         else:

@@ -11,8 +11,8 @@ import av
 
 from pmd_mmaction.readers.h264_packets import H264Look
 from pmd_mmaction.readers.hevc_packets import HevcLook
-from pmd_mmaction.readers.packet_kinds import Av1Look, Vp8Look, Vp9Look
 from pmd_mmaction.readers.packet_look import PacketLook, Unproven
+from pmd_mmaction.readers.vpx_av1_packets import Av1Look, Vp8Look, Vp9Look
 
 # Packets of files up to this size stay in memory; most clips of the data sets have 1 MB.
 IN_MEMORY = 64 << 20

@@ -61,10 +61,9 @@ class VideoReader:
         self._frames: list[av.VideoFrame] = []
         self._index: PacketIndex | None = None
         self._turn: Orientation | None = None
+        self._container: av.container.InputContainer | None = None
         if content is None:
             refuse_special_file(path)
-        with named_errors(path):
-            self._container = open_video(path, content)
         try:
             with named_errors(path):
                 self._open()
@@ -84,7 +83,8 @@ class VideoReader:
     def close(self) -> None:
         """Frees the file, packets, frames and the decoder."""
         self._index, self._frames = None, []
-        self._container.close()
+        if self._container is not None:
+            self._container.close()
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
         """Decodes frames.
@@ -121,6 +121,7 @@ class VideoReader:
                 yield self._convert(frame)
 
     def _open(self) -> None:
+        self._container = open_video(self.path, self._content)
         stream = best_stream(self._container)
         self.avg_fps = float(stream.average_rate or 0)
         self._codec, self._stream = stream.codec_context, stream

@@ -8,7 +8,7 @@ from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
 from pmd_mmaction.evaluation import compute_features, load_frozen
-from pmd_mmaction.models.recognizers.parts import build_teachers
+from pmd_mmaction.models.recognizers.part_building import build_teachers
 from pmd_mmaction.report.run import Run, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
 

@@ -77,7 +77,8 @@ def plot_balance(scalars: dict[str, dict[int, float]]) -> Figure:
     rows = np.abs(np.nan_to_num(rows, nan=0, posinf=0, neginf=0))
     figure = Figure(figsize=(8, 3), layout='constrained')
     axis = figure.subplots()
-    names = [key.removeprefix('loss_') for key in losses]
+    terms = [key.removeprefix('loss_').partition('_') for key in losses]
+    names = [f'{TITLES.get(term, term)} {teacher}'.strip() for term, _, teacher in terms]
     axis.stackplot(steps, rows / np.maximum(rows.sum(0), 1e-12), labels=names)
     axis.set(ylim=(0, 1), xlabel='iteration', ylabel='share of the loss')
     axis.legend(loc='center left', bbox_to_anchor=(1, 0.5))
@@ -100,11 +101,11 @@ def _terms(
 
 
 HEALTH = {
-    'explained variance': ('explained_', 'explained_place_'),
-    'around the mean of a place': ('explained_place_', None),
-    'rank of the features': ('feature_rank', None),
-    'spread of the features': ('feature_spread', None),
-    'pull of a term over base': ('term_norm_', None),
+    'explained share of the targets': 'explained_',
+    'the same, around the mean of a place': 'explained_place_',
+    'rank of the features': 'feature_rank',
+    'spread of the features': 'feature_spread',
+    'pull of a term over base': 'term_norm_',
 }
 
 
@@ -117,30 +118,49 @@ def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
     Returns:
         Figure with a panel per number, a colour per run and a line style per teacher or term.
     """
-    figure = Figure(figsize=(17, 3.4), layout='constrained')
-    axes = figure.subplots(1, len(HEALTH))
-    for axis, (title, (prefix, but)) in zip(axes, HEALTH.items()):
+    figure = Figure(figsize=(12, 6.4), layout='constrained')
+    *axes, rest = figure.subplots(2, 3).flat
+    rest.axis('off')
+    for axis, (title, prefix) in zip(axes, HEALTH.items()):
         for colour, (run, scalars) in enumerate(runs.items()):
-            base = scalars.get('term_norm_base', {}) if prefix == 'term_norm_' else {}
-            keys = [k for k in scalars if k.startswith(prefix) and not (but and k.startswith(but))]
-            styles = itertools.cycle(('-', '--', ':', '-.'))
-            for key, style in zip(keys, styles):
-                values = {
-                    step: value / base[step] if base else value
-                    for step, value in scalars[key].items()
-                    if not base or base.get(step)
-                }
-                name = ' '.join((run if len(runs) > 1 else '', key.removeprefix(prefix))).strip()
-                if values and key != 'term_norm_base':
-                    points = zip(*sorted(values.items()))
-                    axis.plot(*points, style, color=f'C{colour}', label=name or None, lw=1)
-        axis.set_title(title)
-        axis.set_xlabel('iteration')
+            curves = _health_curves(scalars, prefix)
+            for (name, values), style in zip(curves.items(), itertools.cycle(STYLES)):
+                label = ' '.join(filter(None, (run if len(runs) > 1 else '', name)))
+                points = zip(*sorted(values.items()))
+                axis.plot(*points, style, color=f'C{colour}', label=label or None, lw=1)
+            if len(runs) == 1:
+                _mark_phases(axis, scalars)
+        axis.set(title=title, xlabel='iteration')
+        # The first steps are far below 0, which is a prediction of the mean.
+        if prefix.startswith('explained') and axis.lines:
+            axis.set_ylim(-1, 1)
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=7)
+            axis.legend(fontsize=8)
     if axes[-1].lines:
         axes[-1].set_yscale('log')
     return figure
+
+
+def _health_curves(
+    scalars: dict[str, dict[int, float]], prefix: str
+) -> dict[str, dict[int, float]]:
+    """Teacher or term to its curve; norms of terms are those over base's."""
+    longer = [other for other in HEALTH.values() if other != prefix and other.startswith(prefix)]
+    curves = {
+        key.removeprefix(prefix): values
+        for key, values in scalars.items()
+        if key.startswith(prefix) and not key.startswith(tuple(longer))
+    }
+    if prefix != 'term_norm_':
+        return curves
+    base = curves.pop('base', {})
+    ratios = {
+        TITLES.get(term, term): {
+            step: v / base[step] for step, v in values.items() if base.get(step)
+        }
+        for term, values in curves.items()
+    }
+    return {term: values for term, values in ratios.items() if values}
 
 
 def _mark_phases(axis, scalars: dict[str, dict[int, float]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from pmd_mmaction.dare import DifficultyTable, table_file
-from pmd_mmaction.dare.scratch import HEADER_BYTES
+from pmd_mmaction.dare.scratch_file import HEADER_BYTES
 
 FORK = multiprocessing.get_context('fork')
 

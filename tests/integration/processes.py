@@ -68,9 +68,12 @@ def run_ranks(function: Callable, log: Path, *args, ranks: int = 2) -> None:
 
 
 def succeeds(process, log: Path, timeout: float | None = TIMEOUT) -> None:
-    process.join(timeout)
-    if process.exitcode is None:
-        process.kill()
+    try:
+        process.join(timeout)
+    finally:  # the time of the test may be over before that of the process
+        if process.exitcode is None:
+            process.kill()
+            process.join()
     assert process.exitcode == 0, _explain(process, log)
 
 

@@ -148,7 +148,7 @@ COMPONENTS = {
         ('CLFA: targets shallow and medium', '_, medium, deep = layer_groups(depth,', 'medium, deep, _ = layer_groups(depth,'),
         ('CLFA: other tokens', "student.visible if self.align_tokens == 'visible'", "student.visible if self.align_tokens != 'visible'"),
     ],
-    ('models/terms/completion.py', 'models/terms/test_completion.py'): [
+    ('models/terms/masked_token_completion.py', 'models/terms/test_masked_token_completion.py'): [
         ('completion: queries without position', 'self.query_token + gather_tokens(positions, masked_index)', 'self.query_token.expand(*masked_index.shape, -1)'),
         ('completion: keys without position', ' + gather_tokens(positions, visible_index)', ''),
         ('completion: raw tokens', 'keys = self.norm(tokens) +', 'keys = tokens +'),
@@ -178,7 +178,7 @@ COMPONENTS = {
     ('models/teachers/pixel.py', 'models/recognizers/test_dmae_golden.py'): [
         ('pixels: always in [0, 1]', "if self.scale == 'unit':", 'if True:'),
     ],
-    ('models/maskers/views.py', 'models/maskers/test_several_masks.py'): [
+    ('models/maskers/view_drawing.py', 'models/maskers/test_several_masks.py'): [
         ('several masks: always of one ranking', "if self.mask_choice == 'permuted':", 'if False:'),
     ],
     ('models/teachers/frozen.py', 'models/teachers/test_videomae.py'): [
@@ -204,14 +204,14 @@ COMPONENTS = {
         ('counted: the visible ones', 'return ~is_among', 'return is_among'),
         ('among: the place before', 'place.clamp_max(patches.shape[1] - 1)', '(place - 1).clamp_min(0)'),
     ],
-    ('models/maskers/views.py', 'models/recognizers/test_distillation.py'): [
+    ('models/maskers/view_drawing.py', 'models/recognizers/test_distillation.py'): [
         ('decoded part: masked patches only', 'if self.whole_clip', 'if False'),
         ('decoded part: those that are left out', 'self.decode_ratio).visible)', 'self.decode_ratio).masked)'),
         ('decoded part: the last ranks', '[:, :kept].sort', '[:, -kept:].flip(1)[:, : kept - 1].sort'),
         ('wider view: ratio of the student', 'self.masker.view(order, ratio)', 'self.masker.view(order, mask_ratio)'),
         ('several masks: one', 'self.masker.disjoint_orders(order, self.num_masks, mask_ratio)', 'order'),
     ],
-    ('models/maskers/views.py', 'models/recognizers/test_psd.py'): [
+    ('models/maskers/view_drawing.py', 'models/recognizers/test_psd.py'): [
         ('nested masks: ratio of the student', 'self.masker.view(order, auxiliary_ratio)', 'self.masker.view(order, mask_ratio)'),
         ('nested masks: none', 'if auxiliary_ratio is not None', 'if False'),
     ],
@@ -231,7 +231,7 @@ COMPONENTS = {
         ('alpha: 0 allowed', 'above=0, at_most=1', 'at_least=0, at_most=1'),
         ('alpha: 1 refused', 'above=0, at_most=1', 'above=0, below=1'),
     ],
-    ('models/recognizers/parts.py', 'models/recognizers/test_loss_weight.py'): [
+    ('models/recognizers/part_building.py', 'models/recognizers/test_loss_weight.py'): [
         ('lambda: a teacher may be left out', 'require_keys(term, names, names, loss', 'require_keys(term, names, (), loss'),
     ],
     ('models/terms/projections.py', 'models/terms/test_clfa.py'): [

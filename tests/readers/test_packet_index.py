@@ -10,7 +10,6 @@ import pytest
 
 from pmd_mmaction.readers.decord_reader import DecordReader
 from pmd_mmaction.readers.h264_packets import H264Look
-from pmd_mmaction.readers.packet_kinds import Vp8Look
 from pmd_mmaction.readers.packet_look import (
     Malformed,
     Unproven,
@@ -25,6 +24,7 @@ from pmd_mmaction.readers.video_stream import (
     decode_in_order,
     open_video,
 )
+from pmd_mmaction.readers.vpx_av1_packets import Vp8Look
 from tests.datasets.numbered_videos import encode, number, picture
 from tests.datasets.stored_forms import FORMS, write
 

@@ -4,7 +4,7 @@ from pmd_mmaction.models.maskers.object_tube import ObjectTubeMasker
 from pmd_mmaction.models.maskers.running_cell import RunningCellMasker
 from pmd_mmaction.models.maskers.tube import TubeMasker
 from pmd_mmaction.models.maskers.view import View, WholeClipView, is_among, places
-from pmd_mmaction.models.maskers.views import Views
+from pmd_mmaction.models.maskers.view_drawing import Views
 
 __all__ = [
     'CubeMasker',

@@ -12,7 +12,7 @@ from pmd_mmaction.functional import GroupStatistics
 from pmd_mmaction.models.maskers import View, places
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.diagnosis import diagnose
-from pmd_mmaction.models.recognizers.parts import build_part, build_teachers, build_terms
+from pmd_mmaction.models.recognizers.part_building import build_part, build_teachers, build_terms
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step, add_losses
 from pmd_mmaction.models.terms.psd import TeacherDtype

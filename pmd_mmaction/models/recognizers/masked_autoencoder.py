@@ -5,7 +5,7 @@ from torch import nn
 
 from pmd_mmaction.arguments import checked
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
-from pmd_mmaction.models.recognizers.parts import load_old_keys
+from pmd_mmaction.models.recognizers.part_building import load_old_keys
 
 
 @MODELS.register_module()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pmd_mmaction.arguments import Config, Options, require, require_keys
 from pmd_mmaction.models.maskers import Masker, Views
-from pmd_mmaction.models.recognizers.parts import build_named
+from pmd_mmaction.models.recognizers.part_building import build_named
 
 
 def build_masker(model: nn.Module, name: str, cfg: object) -> Masker:

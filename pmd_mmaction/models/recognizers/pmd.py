@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 
 from pmd_mmaction.arguments import Config, Options, checked, require_keys
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
-from pmd_mmaction.models.recognizers.parts import load_old_keys
+from pmd_mmaction.models.recognizers.part_building import load_old_keys
 
 # How a config names a teacher in loss_weight, and how the log does.
 WEIGHTS = dict(image='img', video='vid')

@@ -11,7 +11,7 @@ from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_g
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.norm import LAYER_NORM
-from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
+from pmd_mmaction.models.terms.masked_token_completion import MaskedTokenCompletion
 from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import ChannelReduction, Term

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import get_sinusoid_encoding
 
-from pmd_mmaction.models.terms.completion import MaskedTokenCompletion
+from pmd_mmaction.models.terms.masked_token_completion import MaskedTokenCompletion
 
 VISIBLE = torch.tensor([[0, 3, 9], [1, 2, 5]])
 MASKED = torch.tensor([[1, 2, 4, 8], [0, 3, 7, 9]])

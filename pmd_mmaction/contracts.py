@@ -5,7 +5,7 @@ protocol below, whatever its class.
 """
 
 from collections.abc import Iterator
-from typing import Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
+from typing import Any, Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -159,6 +159,21 @@ class CountableModel(Protocol):
     @staticmethod
     def step_gflops(cfg: Mapping, phases: Sequence[Phase]) -> list[float]:
         """GFLOPs per clip of a step in each phase, for a config of the model."""
+
+
+@runtime_checkable
+class PicturedModel(Protocol):
+    """A model whose masks and difficulty ``PhasePictureHook`` shows."""
+
+    backbone: torch.nn.Module
+    phase: Phase | None
+    views: Any
+
+    def draw_views(self, clips: Tensor, data_samples: Sequence) -> Mapping[str, Any]:
+        """Draws the masks of this iteration."""
+
+    def difficulty_of(self, data_samples: list) -> dict[str, Tensor]:
+        """Smoothed losses ``(B, N)`` of videos by teacher; empty without a table."""
 
 
 # ---------------------------------------------------------------------- loops and hooks

@@ -30,6 +30,7 @@ ALLOWED = {
         'optim',
         'storage',
         'transfer',
+        'visualization',
     },
     'convert': {'arguments', 'functional', 'storage'},
     'visualization': {'functional', 'storage'},

@@ -9,15 +9,12 @@ runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 
 import argparse
 import hashlib
-import json
 import pickle
-import shutil
 import sys
 import tempfile
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save
 from torch import Tensor
 
 import pmd_mmaction
@@ -29,18 +26,19 @@ from pmd_mmaction.convert import (
     TOLERANCE,
     ClipSize,
     Conversion,
-    HuggingFaceFolder,
     Options,
     Result,
     check_verifiable,
     clip_size_of,
     convert,
     largest_difference,
+    write_folder,
 )
 from pmd_mmaction.convert.huggingface_folder import read_folder_config
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.teachers.weights import read_state_dict
 from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_folder import atomic_folder
 
 WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
 ERRORS = (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError)
@@ -129,21 +127,6 @@ def _clip(frames: int | None, size: int | None, default: ClipSize | None) -> Cli
     )
 
 
-def write_folder(folder: HuggingFaceFolder, dst: Path, meta: dict) -> None:
-    """Writes the files of a Hugging Face model."""
-    weights = {key: value.contiguous() for key, value in folder.state_dict.items()}
-    (dst / 'model.safetensors').write_bytes(save(weights, metadata=dict(format='pt')))
-    contents = {
-        'config.json': folder.config,
-        'preprocessor_config.json': folder.preprocessor,
-        'conversion.json': meta,
-    }
-    for name, content in contents.items():
-        (dst / name).write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-    if folder.code:
-        shutil.copyfile(folder.code, dst / folder.code.name)
-
-
 def run(args: argparse.Namespace) -> tuple[Conversion, dict[str, float] | None]:
     """Converts, verifies if asked, and writes; nothing is written if any of it fails."""
     state, file, config = read_source(args.src)
@@ -177,12 +160,8 @@ def run(args: argparse.Namespace) -> tuple[Conversion, dict[str, float] | None]:
         with tempfile.TemporaryDirectory() as trial:
             write_folder(result.folder, Path(trial), meta)
             differences = _verified(args, state, result, options, Path(trial))
-    args.dst.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{args.dst.name}-', dir=args.dst.parent) as beside:
-        new = Path(beside) / 'new'
-        new.mkdir()
+    with atomic_folder(args.dst) as new:
         write_folder(result.folder, new, meta)
-        new.rename(args.dst)
     return result.conversion, differences
 
 

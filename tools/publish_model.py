@@ -1,4 +1,8 @@
-"""Reduces a checkpoint to the weights to publish and adds its digest to the file name."""
+"""Reduces a checkpoint to the weights to publish and adds its digest to the file name.
+
+With ``--to huggingface`` it writes a folder for ``from_pretrained`` with a model card instead, to
+be looked at and uploaded by hand.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,23 @@ from collections.abc import Mapping
 from datetime import date
 
 import torch
+from mmengine.config import Config
 from torch import Tensor
 
 import pmd_mmaction
 from pmd_mmaction.compat.checkpoint import load_from_local
 from pmd_mmaction.compat.terminal import accept_any_name
+from pmd_mmaction.convert import (
+    ClipSize,
+    HuggingFaceFolder,
+    Options,
+    convert,
+    find_entry,
+    model_card,
+    write_folder,
+)
 from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_folder import atomic_folder
 
 # What to keep: name to prefixes of the weights.
 PARTS = {
@@ -40,7 +55,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('src', type=Path, help='checkpoint of the Runner or phase_K_student.pth')
-    parser.add_argument('dst', type=Path, help='beginning of the name, such as zoo/vit-b_k400')
+    parser.add_argument(
+        'dst', type=Path, help='beginning of the name, such as zoo/vit-b_k400; a folder'
+    )
     parser.add_argument(
         '--keep',
         choices=PARTS,
@@ -52,7 +69,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--raw', action='store_true', help="the last step's weights instead of EMAHook's average"
     )
     parser.add_argument('--date', default=f'{date.today():%Y%m%d}', help='date in the name')
-    return parser.parse_args(argv)
+    hub = parser.add_argument_group('Hugging Face')
+    hub.add_argument('--to', choices=['mmaction', 'huggingface'], default='mmaction')
+    hub.add_argument('--config', type=Path, help='config of the run; its metafile fills the card')
+    hub.add_argument('--license', help='of the weights, as the Hub writes it: cc-by-nc-4.0')
+    hub.add_argument('--labels', type=Path, help='names of the classes, one per line')
+    hub.add_argument(
+        '--custom-code',
+        action='store_true',
+        help='allow a Python file beside the weights, for positions that VideoMAE does not know',
+    )
+    args = parser.parse_args(argv)
+    if args.to == 'huggingface':
+        if args.config is None or args.license is None:
+            parser.error('--to huggingface needs --config and --license')
+        if args.keep == 'student':
+            parser.error('--to huggingface has no place for decoders: --keep backbone')
+    return args
 
 
 def choose_weights(content: Mapping, raw: bool) -> tuple[dict[str, Tensor], str]:
@@ -140,6 +173,31 @@ def publish(src: Path, prefix: Path, keep: str, raw: bool, day: str) -> tuple[Pa
     return path, result, left
 
 
+def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
+    """Writes weights, ``config.json`` and model card for the Hub; returns what the folder holds."""
+    weights, kind = choose_weights(load_from_local(str(args.src), map_location='cpu'), args.raw)
+    state = {name: value for name, value in weights.items() if name.startswith(PARTS[args.keep])}
+    backbone = Config.fromfile(args.config).model.backbone
+    clip = ClipSize(backbone.get('num_frames', 16), backbone.get('img_size', 224))
+    labels = args.labels and args.labels.read_text(encoding='utf-8').splitlines()
+    options = Options(
+        source_clip=clip,
+        position=backbone.get('position'),
+        num_heads=backbone.get('num_heads'),
+        labels=labels,
+        custom_code=args.custom_code,
+    )
+    folder = convert(state, 'mmaction', 'huggingface', options).folder
+    entry, collection = find_entry(args.config)
+    code = folder.code is not None
+    card = model_card(args.dst.name, entry, collection, args.license, folder.config, code)
+    meta = dict(weights=kind, pmd_mmaction_version=pmd_mmaction.__version__)
+    with atomic_folder(args.dst) as new:
+        write_folder(folder, new, meta)
+        (new / 'README.md').write_text(card, encoding='utf-8')
+    return folder
+
+
 def _check(path: Path, expected: dict) -> None:
     """Reads the file as others will."""
     found = torch.load(path, weights_only=True)
@@ -157,6 +215,12 @@ def main(argv: list[str] | None = None) -> int:
     accept_any_name()
     args = parse_args(argv)
     try:
+        if args.to == 'huggingface':
+            folder = publish_folder(args)
+            code = ', and Python code that keeps their positions' if folder.code else ''
+            print(f'{len(folder.state_dict)} weights and their card{code} -> {args.dst}')
+            print(f'look at {args.dst / "README.md"}, then: hf upload USER/NAME {args.dst}')
+            return 0
         path, result, left = publish(args.src, args.dst, args.keep, args.raw, args.date)
     except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         print(f'publish_model: {args.src}: {error}', file=sys.stderr)

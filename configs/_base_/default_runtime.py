@@ -34,7 +34,9 @@ env_cfg = dict(
 randomness = dict(seed=0, diff_rank_seed=False, deterministic=False)
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-vis_backends = [dict(type='LocalVisBackend')]
+# scalars.json, and TensorBoard where it is installed. W&B in its place (pip install wandb):
+#   --cfg-options visualizer.vis_backends.1.type=WandbVisBackend
+vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardIfInstalled')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 log_level = 'INFO'
 load_from = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
 
+from safetensors.torch import save
 from torch import Tensor
 
 from pmd_mmaction.arguments import Whole, require
@@ -133,3 +135,24 @@ def preprocessor_config(img_size: int) -> dict:
         image_std=[58.395 / 255, 57.12 / 255, 57.375 / 255],
         resample=2,
     )
+
+
+def write_folder(folder: HuggingFaceFolder, dst: Path, meta: dict) -> None:
+    """Writes the files of a Hugging Face model.
+
+    Args:
+        folder: their content.
+        dst: an empty folder.
+        meta: content of ``conversion.json``.
+    """
+    weights = {key: value.contiguous() for key, value in folder.state_dict.items()}
+    (dst / 'model.safetensors').write_bytes(save(weights, metadata=dict(format='pt')))
+    contents = {
+        'config.json': folder.config,
+        'preprocessor_config.json': folder.preprocessor,
+        'conversion.json': meta,
+    }
+    for name, content in contents.items():
+        (dst / name).write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    if folder.code:
+        shutil.copyfile(folder.code, dst / folder.code.name)

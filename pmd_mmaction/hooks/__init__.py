@@ -14,6 +14,7 @@ from pmd_mmaction.hooks.log_history_hook import LogHistoryHook
 from pmd_mmaction.hooks.loss_info_hook import LossInfoHook
 from pmd_mmaction.hooks.nonfinite.non_finite_hook import NonFiniteHook
 from pmd_mmaction.hooks.nonfinite.rollback import RollbackRequested
+from pmd_mmaction.hooks.phase_picture_hook import PhasePictureHook
 from pmd_mmaction.hooks.plan_check_hook import PlanCheckHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 from pmd_mmaction.hooks.term_balance_hook import TermBalanceHook
@@ -30,6 +31,7 @@ __all__ = [
     'LogHistoryHook',
     'LossInfoHook',
     'NonFiniteHook',
+    'PhasePictureHook',
     'PlanCheckHook',
     'PreemptionHook',
     'ProgressivePhaseHook',

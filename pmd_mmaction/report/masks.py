@@ -2,13 +2,12 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from pmd_mmaction.models.recognizers.masking import build_masker, build_views, stack_metainfo
 from pmd_mmaction.report.run import Run, frames_of, sample_of
-from pmd_mmaction.visualization import plot_masks
+from pmd_mmaction.visualization import mask_rows, plot_masks
 
 # arguments of a model that say which views are drawn, with their defaults
 VIEWS = dict(views={}, num_masks=1, mask_choice='disjoint')
@@ -30,17 +29,6 @@ def draw_masks(run: Run) -> Figure:
     for title, ratio in run.phases.items():
         generator = torch.Generator().manual_seed(0)
         drawn = views.draw(len(samples), ratio, generator, metainfo=metainfo)
-        for name in sorted(drawn.keys() - {'auxiliary'}, key=lambda name: name != 'student'):
-            for k in range(views.num_masks):
-                label = [title if name == 'student' else name, f'mask {k + 1}' if k else '']
-                masks['\n'.join(filter(None, label))] = hidden(drawn[name].visible[k], backbone)
-        if views.decode is not None:
-            masks[f'{title}\ndecoded'] = hidden(drawn['student'].masked[0], backbone)
+        decoded = views.decode is not None
+        masks |= mask_rows(drawn, views.num_masks, backbone.num_patches, title, decoded)
     return plot_masks(frames_of(samples[0]), masks, backbone.token_grid)
-
-
-def hidden(patches: torch.Tensor, backbone: torch.nn.Module) -> np.ndarray:
-    """``(N,)`` bool, False at some patches."""
-    mask = np.ones(backbone.num_patches, dtype=bool)
-    mask[patches] = False
-    return mask

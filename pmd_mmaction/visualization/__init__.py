@@ -7,9 +7,12 @@ from pmd_mmaction.visualization.curves import (
     read_scalars,
 )
 from pmd_mmaction.visualization.difficulty import plot_difficulty
-from pmd_mmaction.visualization.masks import plot_masks
+from pmd_mmaction.visualization.figures import draw_pixels
+from pmd_mmaction.visualization.masks import mask_rows, plot_masks
 
 __all__ = [
+    'draw_pixels',
+    'mask_rows',
     'plot_balance',
     'plot_curves',
     'plot_difficulty',

@@ -6,7 +6,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -46,8 +45,8 @@ def plot_curves(scalars: dict[str, dict[int, float]], teachers: Sequence[str] = 
     """
     terms = _terms(scalars, teachers)
     count = len(terms) + 1
-    figure, axes = plt.subplots(1, count, figsize=(3.2 * count, 3.2), layout='constrained')
-    axes = np.atleast_1d(axes)
+    figure = Figure(figsize=(3.2 * count, 3.2), layout='constrained')
+    axes = figure.subplots(1, count, squeeze=False)[0]
     for axis, (term, curves) in zip(axes, terms.items()):
         for (teacher, values), style in zip(curves.items(), itertools.cycle(STYLES)):
             label = f'{teacher} teacher' if teacher else None
@@ -76,7 +75,8 @@ def plot_balance(scalars: dict[str, dict[int, float]]) -> Figure:
     steps = sorted(set.union(*map(set, losses.values())))
     rows = np.array([[values.get(step, 0) for step in steps] for values in losses.values()])
     rows = np.abs(np.nan_to_num(rows, nan=0, posinf=0, neginf=0))
-    figure, axis = plt.subplots(figsize=(8, 3), layout='constrained')
+    figure = Figure(figsize=(8, 3), layout='constrained')
+    axis = figure.subplots()
     terms = [key.removeprefix('loss_').partition('_') for key in losses]
     names = [f'{TITLES.get(term, term)} {teacher}'.strip() for term, _, teacher in terms]
     axis.stackplot(steps, rows / np.maximum(rows.sum(0), 1e-12), labels=names)
@@ -118,8 +118,8 @@ def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
     Returns:
         Figure with a panel per number, a colour per run and a line style per teacher or term.
     """
-    figure, grid = plt.subplots(2, 3, figsize=(12, 6.4), layout='constrained')
-    *axes, rest = grid.flat
+    figure = Figure(figsize=(12, 6.4), layout='constrained')
+    *axes, rest = figure.subplots(2, 3).flat
     rest.axis('off')
     for axis, (title, prefix) in zip(axes, HEALTH.items()):
         for colour, (run, scalars) in enumerate(runs.items()):

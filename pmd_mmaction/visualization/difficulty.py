@@ -2,7 +2,6 @@
 
 from typing import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -26,13 +25,8 @@ def plot_difficulty(
         Figure with one row per clip.
     """
     names = list(difficulty[0])
-    figure, axes = plt.subplots(
-        len(clips),
-        1 + len(names),
-        squeeze=False,
-        layout='constrained',
-        figsize=(2 + 2.2 * len(names), 1.8 * len(clips)),
-    )
+    figure = Figure(figsize=(2 + 2.2 * len(names), 1.8 * len(clips)), layout='constrained')
+    axes = figure.subplots(len(clips), 1 + len(names), squeeze=False)
     for row, clip, values in zip(axes, clips, difficulty):
         middle = clip.shape[0] // 2
         row[0].imshow(clip[middle])

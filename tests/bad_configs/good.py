@@ -104,6 +104,7 @@ GOOD = {
     'health_hook': (HOOKS, dict(type='HealthHook')),
     'term_balance_hook': (HOOKS, dict(type='TermBalanceHook')),
     'throughput_hook': (HOOKS, dict(type='ThroughputHook')),
+    'picture_hook': (HOOKS, dict(type='PhasePictureHook')),
     'loss_info_hook': (HOOKS, dict(type='LossInfoHook')),
     'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'preemption_hook': (HOOKS, dict(type='PreemptionHook')),

@@ -84,6 +84,7 @@ def _train(clips: Path, work_dir: Path, ranks: int, **changes) -> None:
         work_dir,
         dict(type='RankNotes'),
         dict(type='TermBalanceHook', interval=2),
+        dict(type='PhasePictureHook'),
         ratios=(0.5, 0.8),
         epochs=2,
         dare=dict(stage_epochs=1),

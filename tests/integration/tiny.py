@@ -121,11 +121,13 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
     )
     _shrink(cfg.train_dataloader.dataset.pipeline)
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+    cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]  # TensorBoard imports for seconds
     ratios, epochs = changes.pop('ratios', RATIOS), changes.pop('epochs', EPOCHS)
     phases = [dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios]
     phase = dict(type='ProgressivePhaseHook', phases=phases) | changes.pop('phase', {})
     dare = dict(type='DAREHook', stage_epochs=2, dtype='float32') | changes.pop('dare', {})
-    for name in ('step_seed', 'curriculum', 'difficulty', 'term_balance', 'health', 'throughput'):
+    names = ('step_seed', 'curriculum', 'difficulty', 'term_balance', 'health')
+    for name in (*names, 'pictures', 'throughput'):
         cfg.default_hooks.pop(name)
     cfg.custom_hooks = [dict(type='StepSeedHook'), phase, dare, *hooks]
     cfg.param_scheduler = schedulers(len(ratios), epochs)

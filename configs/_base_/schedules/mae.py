@@ -2,7 +2,7 @@
 epochs = 24
 warmup = 2
 
-custom_hooks = [dict(type='StepSeedHook'), dict(type='HealthHook')]
+custom_hooks = [dict(type='StepSeedHook'), dict(type='HealthHook'), dict(type='PhasePictureHook')]
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05),

@@ -121,6 +121,14 @@ class CurriculumRecognizer(MaskedRecognizer):
         losses, self._outbox = self._outbox, None
         return losses
 
+    def difficulty_of(self, data_samples: list) -> dict[str, Tensor]:
+        """Smoothed losses ``(B, N)`` of videos by teacher; empty without a table."""
+        _, history = self.read_history(data_samples, 1, torch.device('cpu'))
+        if history is None:
+            return {}
+        names = self.dare.teachers or list(self.teachers)
+        return dict(zip(names, history.last.unbind(1)))
+
     def diagnose_next(self, wanted: bool) -> None:
         """Whether the next iteration is to be diagnosed; it costs some passes over the targets."""
         self._diagnosed = wanted

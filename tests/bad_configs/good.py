@@ -122,6 +122,7 @@ GOOD = {
     'mark_split': (TRANSFORMS, dict(type='MarkSplit', split='bank')),
     'seed_augmentation': (TRANSFORMS, dict(type='SeedAugmentation')),
     'antialiased_resize': (TRANSFORMS, dict(type='AntialiasedResize', scale=(4, 4))),
+    'note_crop_box': (TRANSFORMS, dict(type='NoteCropBox')),
     'require_frames': (TRANSFORMS, dict(type='RequireFrames', minimum=2)),
     'video_init': (TRANSFORMS, dict(type='VideoInit')),
     'video_decode': (TRANSFORMS, dict(type='VideoDecode')),

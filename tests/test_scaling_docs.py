@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TEXT = (Path(__file__).parents[1] / 'docs/scaling.md').read_text(encoding='utf-8')
-(SCRIPT,) = re.findall(r'```bash\n(#!/usr/bin/env bash\n#SBATCH.*?)```', TEXT, re.DOTALL)
+(SCRIPT,) = re.findall(r'```bash\n(#!/usr/bin/env bash\n.*?)```', TEXT, re.DOTALL)
 
 
 @pytest.mark.parametrize(

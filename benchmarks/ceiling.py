@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
-from flops import count_flops
-from harness import add_device, interleave, machine_line, markdown, median, save_json, sgemm_rate
+from harness import add_device, interleave, machine_line, markdown, median, product_rate, save_json
 from steps import Step, build_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.benchmark import Timer
 
+from pmd_mmaction.models.operations import count_operations
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import Step as Computed
 
@@ -115,12 +115,12 @@ def main() -> None:
     for name, call in parts.items():
         with NoteProducts() as notes:
             call()
-        noted[name], gflop[name] = notes.products, count_flops(call) / 1e9
+        noted[name], gflop[name] = notes.products, count_operations(call) / 1e9
     loss = step.forward()
     with NoteProducts() as notes:
         loss.backward()
     noted['backward'] = notes.products
-    square = sgemm_rate(args.device)
+    square = product_rate(args.device)
     times = interleave(parts, args.repeats)
     times['backward'] = time_backward(step, args.repeats)
     # Twice the forward of what is trained.

@@ -25,6 +25,7 @@ from mmengine.registry import init_default_scope
 from torch.profiler import profile
 
 import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.dare import pack_rows
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.hooks.difficulty.dare_hook import DifficultyReader
 from pmd_mmaction.hooks.difficulty.shared_table import create_shared_table
@@ -75,7 +76,8 @@ def run_rank(rank: int, ranks: int, port: int, accumulation: int, results: mp.Si
         share.bring_up([sample.sample_idx for sample in samples])
         wrapped.train_step(dict(inputs=clips, data_samples=samples), optimizer)
         losses = model.pop_patch_losses()
-        share.write(losses.sample_idx, losses.masked_index, losses.smoothed)
+        rows = pack_rows(losses.masked_index, losses.smoothed, share.table.layout)
+        share.write(losses.sample_idx, rows)
 
     for _ in range(WARMUP):
         step()

@@ -22,6 +22,7 @@ import numpy as np
 import skimage.data
 import torch
 from harness import (
+    add_cpu_time,
     interleave,
     machine_line,
     markdown,
@@ -121,8 +122,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--clips', type=int, default=24, help='per pipeline, video and round')
     parser.add_argument('--gops', type=int, nargs='+', default=[12, 250])
     parser.add_argument('--frames', type=int, default=300)
+    parser.add_argument('--pipelines', nargs='+', choices=PIPELINES, default=list(PIPELINES))
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
+    add_cpu_time(parser)
     args = parser.parse_args()
     if args.clips % max(REPEATS.values()):
         parser.error(f'--clips {args.clips} is no multiple of {max(REPEATS.values())}')
@@ -140,19 +143,23 @@ def main() -> None:
     cv2.setNumThreads(1)
     init_default_scope('mmaction')
     args = parse_args()
-    rows, raw, first = [], {}, next(iter(PIPELINES))
+    rows, raw, first = [], {}, args.pipelines[0]
     with tempfile.TemporaryDirectory() as folder:
         for gop in args.gops:
             video_path = Path(folder, f'{gop}.mp4')
             write_video(video_path, args.frames, gop)
-            cases = {name: reads(name, video_path, args.clips) for name in PIPELINES}
-            raw[gop] = times = interleave(cases, args.rounds)
+            cases = {name: reads(name, video_path, args.clips) for name in args.pipelines}
+            raw[gop] = times = interleave(cases, args.rounds, clock=args.clock)
             for name, seconds in times.items():
                 rate = args.clips / median(seconds)
                 gain = paired_ratio(times[first], seconds)
                 rows.append((gop, name, f'{rate:.1f}', spread(seconds), f'{gain:.2f}'))
     print(machine_line())
-    print(f'{args.frames} frames of {SIZE[0]}x{SIZE[1]}, {args.clips} clips a round, one core\n')
+    seconds = 'CPU seconds' if args.clock else 'seconds'
+    print(
+        f'{args.frames} frames of {SIZE[0]}x{SIZE[1]}, {args.clips} clips a round, one core, '
+        f'{seconds}\n'
+    )
     header = ('key frames every', 'pipeline', 'clips/s', 'range s', f'times {first}')
     print(markdown(header, rows))
     save_json(args.json, dict(machine=machine_line(), clips=args.clips, seconds=raw))

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import time
@@ -48,12 +49,11 @@ def machine_line(device: str = 'cpu') -> str:
             if line.startswith('model name')
         ]
         cpu = names[0] if names else cpu
-    commit = subprocess.run(
-        ['git', 'rev-parse', '--short', 'HEAD'],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-    ).stdout.strip()
+    commit = ''
+    if shutil.which('git'):
+        asked = ['git', 'rev-parse', '--short', 'HEAD']
+        found = subprocess.run(asked, capture_output=True, text=True, cwd=Path(__file__).parent)
+        commit = found.stdout.strip()
     gpu = f'{torch.cuda.get_device_name()}, ' if device == 'cuda' else ''
     return (
         f'{gpu}{cpu}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, '
@@ -61,8 +61,22 @@ def machine_line(device: str = 'cpu') -> str:
     )
 
 
+def add_cpu_time(parser: argparse.ArgumentParser) -> None:
+    """Gives a benchmark ``--cpu-time``, for a machine that others use as well."""
+    parser.add_argument(
+        '--cpu-time',
+        dest='clock',
+        action='store_const',
+        const=time.process_time,
+        help='seconds of all cores that this process used, instead of those that passed',
+    )
+
+
 def interleave(
-    cases: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 1
+    cases: Mapping[str, Callable[[], object]],
+    repeats: int,
+    warmup: int = 1,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, list[float]]:
     """Times the cases in turn, A B C A B C ..., so that a drifting machine hits all alike.
 
@@ -70,19 +84,21 @@ def interleave(
         cases: name to what is timed.
         repeats: rounds that count.
         warmup: rounds that do not.
+        clock: gives seconds; None: those that pass.
 
     Returns:
         Name to seconds of each round.
     """
+    clock = clock or time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in cases}
     for round_ in range(warmup + repeats):
         for name, case in cases.items():
             wait_for_device()
-            start = time.perf_counter()
+            start = clock()
             case()
             wait_for_device()
             if round_ >= warmup:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     return times
 
 
@@ -101,10 +117,17 @@ def spread(times: Sequence[float]) -> str:
     return f'{min(times):.2f}-{max(times):.2f}'
 
 
-def sgemm_rate(device: str = 'cpu', n: int = 3072, repeats: int = 3) -> float:
-    """GFLOP/s of a square float32 matrix product: this machine's practical ceiling."""
-    a, b = torch.randn(2, n, n, device=device)
-    return 2 * n**3 / median(interleave({'': lambda: a @ b}, repeats)['']) / 1e9
+def product_rate(
+    device: str = 'cpu',
+    n: int = 3072,
+    repeats: int = 3,
+    dtype: torch.dtype = torch.float32,
+    clock: Callable[[], float] | None = None,
+) -> float:
+    """GFLOP/s of a square matrix product: this machine's practical ceiling."""
+    a, b = torch.randn(2, n, n, device=device, dtype=dtype)
+    times = interleave({'': lambda: a @ b}, repeats, clock=clock)['']
+    return 2 * n**3 / median(times) / 1e9
 
 
 def peak_gib(device: str = 'cpu') -> float:

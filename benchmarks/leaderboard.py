@@ -133,9 +133,10 @@ def share(epochs: int, phases: int) -> list[int]:
 
 def step_gflops(cfg: Config) -> float:
     """GFLOPs of a step per clip, the mean over the epochs; trained parts count three times."""
-    from flops import iteration_gflops
     from mmaction.registry import MODELS
     from mmengine.registry import init_default_scope
+
+    from pmd_mmaction.models.operations import iteration_gflops
 
     init_default_scope('mmaction')
     cfg = cfg.copy()

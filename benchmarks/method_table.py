@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from flops import build_without_weights, iteration_gflops
 from harness import markdown
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
+import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.models.operations import build_without_weights, iteration_gflops
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / 'configs' / 'README.md'
@@ -56,7 +58,7 @@ def row(model: dict) -> tuple[str, ...]:
 
 def cost(cfg: Config) -> tuple[str, str]:
     """Tokens that the teachers see, and GFLOPs of a student pass, forward and backward."""
-    cfg.model.masker = dict(type='TubeMasker')  # all masks of a ratio cost alike
+    init_default_scope('mmaction')
     model = build_without_weights(cfg.model)
     hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
     (hook,) = (hook for hook in hooks if hook['type'] == 'ProgressivePhaseHook')

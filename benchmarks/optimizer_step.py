@@ -45,17 +45,18 @@ def build(model: torch.nn.Module, constructor: str, way: dict) -> torch.optim.Op
     return optimizer
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--repeats', type=int, default=30)
-    parser.add_argument('--device', default='cpu', help='where the parameters are')
-    parser.add_argument('--tiny', action='store_true', help='a smoke test: fewer layers')
-    parser.add_argument('--json', help='file for the raw figures')
-    args = parser.parse_args()
-    logging.disable(logging.INFO)
-    depth = 3 if args.tiny else 12
+def measure(
+    device: str, depth: int, repeats: int
+) -> tuple[dict[str, torch.optim.Optimizer], dict[str, list[float]]]:
+    """Optimizers by the names of way and constructor, and the seconds of their steps.
+
+    Args:
+        device: where the parameters are.
+        depth: layers of the student.
+        repeats: steps.
+    """
     sizes = dict(embed_dims=12, depth=depth, num_heads=3, **TINY_GRID)
-    model = build_model(grid=sizes, ratio=0.5).to(args.device)
+    model = build_model(grid=sizes, ratio=0.5, device=device)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizers = {
@@ -64,8 +65,19 @@ def main() -> None:
         for name, constructor in CONSTRUCTORS.items()
     }
     cases = {name: optimizer.step for name, optimizer in optimizers.items()}
-    times = interleave(cases, args.repeats)
-    count = sum(p.requires_grad for p in model.parameters())
+    return optimizers, interleave(cases, repeats)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--repeats', type=int, default=30)
+    parser.add_argument('--device', default='cpu', help='where the parameters are')
+    parser.add_argument('--tiny', action='store_true', help='a smoke test: fewer layers')
+    parser.add_argument('--json', help='file for the raw figures')
+    args = parser.parse_args()
+    logging.disable(logging.INFO)
+    optimizers, times = measure(args.device, 3 if args.tiny else 12, args.repeats)
+    count = max(len(optimizer.param_groups) for optimizer in optimizers.values())
     print(f'{machine_line()}; {count} parameters on {args.device}\n')
     rows = []
     for name, seconds in times.items():

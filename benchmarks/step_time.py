@@ -8,8 +8,8 @@ All variants run in one process in turn; peak memory is taken in a process of it
 import argparse
 import logging
 
-from flops import iteration_gflops
 from harness import (
+    add_cpu_time,
     add_device,
     in_own_process,
     interleave,
@@ -18,13 +18,16 @@ from harness import (
     median,
     paired_ratio,
     peak_gib,
+    product_rate,
     save_json,
-    sgemm_rate,
     spread,
 )
 from reference_step import ReferenceStep
 from steps import OFF, Step, build_model
 
+from pmd_mmaction.models.operations import iteration_gflops
+
+HALF = dict(views=dict(decode=dict(type='RunningCellMasker', mask_ratio=0.5)))
 # name: (kind of step, changes of the model, options of the step)
 VARIANTS = {
     'base': (Step, OFF, {}),
@@ -39,6 +42,11 @@ VARIANTS = {
     'PMD, fused AdamW': (Step, {}, dict(fused=True)),
     'PMD, inference mode': (Step, {}, dict(inference=True)),
     'PMD, compiled': (Step, {}, dict(compiled=True)),
+    'PMD, half decoded': (Step, HALF, {}),
+    'PMD, 2 masks': (Step, dict(num_masks=2), {}),
+    'PMD, 2 masks, half decoded': (Step, dict(HALF, num_masks=2), {}),
+    'PMD, 4 masks': (Step, dict(num_masks=4), {}),
+    'PMD, 4 masks, half decoded': (Step, dict(HALF, num_masks=4), {}),
 }
 
 
@@ -68,6 +76,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--memory', action='store_true', help='peak memory of each variant too')
     parser.add_argument('--tiny', action='store_true', help='a smoke test in seconds')
     parser.add_argument('--json', help='write the raw figures here')
+    add_cpu_time(parser)
     add_device(parser)
     return parser.parse_args()
 
@@ -86,14 +95,14 @@ def main() -> None:
         for name, step in steps.items()
         if type(step) is Step  # the reference computes more than the count of its model says
     }
-    rates = [sgemm_rate(args.device)]
-    times = interleave(steps, args.repeats)
-    rates.append(sgemm_rate(args.device))
-    rows, base = [], args.variants[0]
+    rates = [product_rate(args.device, clock=args.clock)]
+    times = interleave(steps, args.repeats, clock=args.clock)
+    rates.append(product_rate(args.device, clock=args.clock))
+    rows, base, masks = [], args.variants[0], {n: s.model.num_masks for n, s in steps.items()}
     for name, seconds in times.items():
         row = [name, f'{median(seconds):.2f}', spread(seconds)]
         row += [
-            f'{paired_ratio(seconds, times[other]):.3f}'
+            f'{paired_ratio(seconds, times[other]) * masks[other] / masks[name]:.3f}'
             for other in dict.fromkeys((base, args.variants[-1]))
         ]
         work = gflops.get(name)
@@ -106,7 +115,8 @@ def main() -> None:
     print(machine)
     print(
         f'{precision}, batch {args.batch}, {args.depth} layers, mask ratio {ratio}, {args.repeats} '
-        f'interleaved rounds; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s after\n'
+        f'interleaved rounds, {"CPU " if args.clock else ""}seconds of a step, ratios per pass of '
+        f'the student; sgemm {rates[0]:.0f} before, {rates[1]:.0f} GFLOP/s after\n'
     )
     ratios = [f'of {name}' for name in dict.fromkeys((base, args.variants[-1]))]
     header = ['step', 'median s', 'range s', *ratios, 'GFLOP', 'of sgemm']

@@ -63,6 +63,12 @@ def build_model(
     return model.to(device)
 
 
+def move_auxiliary(model: torch.nn.Module) -> None:
+    """Makes the student, with noise on its weights, the auxiliary teacher."""
+    weights = {k: v for k, v in model.student_state_dict().items() if v.is_floating_point()}
+    model.promote_student({k: v + 0.02 * torch.randn_like(v) for k, v in weights.items()})
+
+
 class Step:
     """Forward, backward and AdamW on fixed random clips, on the model's device.
 

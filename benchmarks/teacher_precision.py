@@ -12,7 +12,7 @@ import logging
 
 import torch
 from harness import add_device, machine_line, markdown, save_json
-from steps import Step, build_model
+from steps import Step, build_model, move_auxiliary
 from torch import Tensor
 
 
@@ -26,7 +26,7 @@ def run(batch: int, tiny: bool, device: str, dtype: str | None = None) -> dict[s
     model = build_model(dict(teacher_dtype=dtype), tiny, device=device)
     model.backbone.eval()  # no drop path
     torch.manual_seed(1)
-    model.promote_student({k: v + 0.02 * torch.randn_like(v) for k, v in _weights(model).items()})
+    move_auxiliary(model)
     step = Step(model, batch)
     views = model.draw_views(step.clips)
     results = {}
@@ -44,10 +44,6 @@ def run(batch: int, tiny: bool, device: str, dtype: str | None = None) -> dict[s
     total.backward()
     gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
     return results | dict(total=total.detach(), gradient=torch.cat(gradients))
-
-
-def _weights(model: torch.nn.Module) -> dict[str, Tensor]:
-    return {k: v for k, v in model.student_state_dict().items() if v.is_floating_point()}
 
 
 def main() -> None:

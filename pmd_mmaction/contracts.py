@@ -23,12 +23,14 @@ class DifficultySpec(NamedTuple):
         num_patches: number of patches N.
         alpha: weight of the new loss.
         weighting: whether the values of a stage become weights in the next one.
+        token_grid: tokens along (time, height, width), N together.
     """
 
     num_teachers: int
     num_patches: int
     alpha: float
     weighting: bool = True
+    token_grid: tuple[int, int, int] | None = None
 
 
 class PatchLosses(NamedTuple):
@@ -58,7 +60,14 @@ class Diagnosis(NamedTuple):
 
 
 class DifficultySource(Protocol):
-    """Source of the patches' history for a model (provided by ``DAREHook``)."""
+    """Source of the patches' history for a model (provided by ``DAREHook``).
+
+    Attributes:
+        by_place: whether a row covers the whole frame, out of which the model gathers what each
+            crop shows (``crop_box`` of its data sample).
+    """
+
+    by_place: bool
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Reads the last smoothed losses and those at the end of the previous stage.
@@ -148,6 +157,17 @@ class WeighableModel(Protocol):
 
     def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """The loss of each term with its graph; changes nothing."""
+
+
+@runtime_checkable
+class CountableModel(Protocol):
+    """A model whose training step has a known number of operations (``ThroughputHook``)."""
+
+    num_masks: int
+
+    @staticmethod
+    def step_gflops(cfg: Mapping, phases: Sequence[Phase]) -> list[float]:
+        """GFLOPs per clip of a step in each phase, for a config of the model."""
 
 
 @runtime_checkable

@@ -78,6 +78,8 @@ def random_clips():
 class FakeHistory:
     """A difficulty source with given values of each video."""
 
+    by_place = False
+
     def __init__(self, last, stage=None):
         self.last, self.stage = last, stage
 

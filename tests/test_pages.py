@@ -1,6 +1,6 @@
 """The commands on the pages: right in every word, and run here, elsewhere, or marked with a need.
 
-A block of commands that no test can run says so in its first line: ``# needs`` or ``# takes``.
+A block of commands that no test can run says so in a line ``# needs`` or ``# takes``.
 """
 
 import re
@@ -58,9 +58,9 @@ def commands(block: str) -> list[list[str]]:
             name, _, value = words.pop(0).partition('=')
             variables[name] = value
     replaced = [
-        [re.sub(r'\$\{?([A-Z])\}?', lambda m: variables[m[1]], word) for word in words]
+        [re.sub(r'\$\{?([A-Z])\b\}?', lambda m: variables[m[1]], word) for word in words]
         for words in found
-        if not words or words[0] not in ('srun', '[')  # Slurm's own
+        if not words or words[0] not in ('srun', '[[')  # Slurm's own
     ]
     return [words for words in replaced if words]
 
@@ -113,7 +113,7 @@ def test_every_word_of_a_command_is_right(words):
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_command_is_run_or_says_what_it_needs(page):
     for block in blocks(page):
-        if re.match('# (needs|takes) ', block):
+        if re.search('^# (needs|takes) ', block, re.M):
             continue
         for words in map(' '.join, commands(block)):
             assert words in HERE or words in ELSEWHERE, words

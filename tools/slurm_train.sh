@@ -2,7 +2,7 @@
 # Trains as a Slurm job with one task per GPU.
 #   tools/slurm_train.sh PARTITION JOB_NAME CONFIG [options of tools/train.py]
 # Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (workers + 1), SRUN_ARGS, MASTER_PORT, PYTHON.
-# SRUN_ARGS=--signal=USR1@120 saves two minutes before the time limit; docs/reliability.md has a batch
+# SRUN_ARGS=--signal=USR1@120 saves two minutes before the time limit; docs/scaling.md has a batch
 # script that is queued again (sbatch --requeue).
 set -euo pipefail
 

@@ -19,6 +19,7 @@ from pmd_mmaction.functional.difficulty import (
     smooth_difficulty,
     uniform_weights,
 )
+from pmd_mmaction.functional.frame_places import gather_crop, overlaps, spread_crop
 from pmd_mmaction.functional.health import (
     effective_rank,
     explained_variance,
@@ -51,6 +52,7 @@ __all__ = [
     'effective_rank',
     'explained_variance',
     'feature_spread',
+    'gather_crop',
     'gather_tokens',
     'gather_values',
     'layer_groups',
@@ -60,6 +62,7 @@ __all__ = [
     'normalize_target',
     'object_ranks',
     'object_tokens',
+    'overlaps',
     'patch_distance',
     'patchify',
     'position_table',
@@ -70,6 +73,7 @@ __all__ = [
     'sinusoid_1d',
     'smooth_difficulty',
     'split_mask',
+    'spread_crop',
     'stage_of',
     'summarize_layers',
     'target_variance',

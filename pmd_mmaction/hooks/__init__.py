@@ -18,6 +18,7 @@ from pmd_mmaction.hooks.phase_picture_hook import PhasePictureHook
 from pmd_mmaction.hooks.plan_check_hook import PlanCheckHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 from pmd_mmaction.hooks.term_balance_hook import TermBalanceHook
+from pmd_mmaction.hooks.throughput.throughput_hook import ThroughputHook
 
 __all__ = [
     'BadVideoHook',
@@ -38,4 +39,5 @@ __all__ = [
     'SafeCheckpointHook',
     'StepSeedHook',
     'TermBalanceHook',
+    'ThroughputHook',
 ]

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import math
+import os
+
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.arguments import Share, checked
 
 
+def workers_needed(workers: int, waited: float, total: float) -> int:
+    """Workers of a data loader that would deliver a batch as often as a step needs one.
+
+    Where steps wait, the loader gives a batch in ``total`` seconds, while its workers are busy; a
+    step alone takes ``total - waited``. So ``workers x total / (total - waited)``, rounded up.
+
+    Args:
+        workers: of the loader; 0: the main process loads, for as long as the steps wait.
+        waited: seconds that the steps waited, below ``total``.
+        total: seconds that they took.
+    """
+    busy = workers * total if workers else waited
+    return math.ceil(busy / (total - waited))
+
+
 @HOOKS.register_module()
 class DataTimeHook(Hook):
     """Warns after each epoch in which the steps waited for data for too long.
 
-    Reads the ``data_time`` and ``time`` that ``IterTimerHook`` measures. The first iteration of
-    an epoch does not count: it starts the workers.
+    Reads the ``data_time`` and ``time`` that ``IterTimerHook`` measures, and says how many cores
+    would be enough (:func:`workers_needed`). The first iteration of an epoch does not count: it
+    starts the workers.
 
     Args:
         max_share: fraction of the time that may be spent waiting, in [0, 1].
@@ -43,9 +63,22 @@ class DataTimeHook(Hook):
         if self.waited > self.max_share * self.total:
             runner.logger.warning(
                 f'{self.waited / self.total:.0%} of this epoch was spent waiting for data '
-                f'(data_time; {self.max_share:.0%} are tolerated). Remedies: raise '
-                'train_dataloader.num_workers up to the cores per GPU; keep '
+                f'(data_time; {self.max_share:.0%} are tolerated). {self._cores(runner)}. '
+                'Remedies: raise train_dataloader.num_workers up to the cores per GPU; keep '
                 'persistent_workers=True; make smaller copies with frequent key frames '
                 "(tools/data/resize_videos.py); decode with reader='pyav' "
                 '(benchmarks/data_pipeline.py measures it); use a faster disk'
             )
+
+    def _cores(self, runner) -> str:
+        """The cores that this run needs, for the warning."""
+        now, ranks = runner.train_dataloader.num_workers, get_world_size()
+        here = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+        if self.waited >= self.total:  # clocks are coarse
+            return f'A step takes no time beside its data; {here} cores are here'
+        needed = workers_needed(now, self.waited, self.total)
+        return (
+            f'This run needs about {ranks * needed} cores for its data, {needed} workers for each '
+            f'of {ranks} rank(s), if each of its {now} workers had a core for itself; {here} cores '
+            'are on this machine'
+        )

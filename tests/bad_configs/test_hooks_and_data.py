@@ -43,7 +43,7 @@ TABLE = [
         'bfloat16',
         r"dtype is 'bfloat16'; it must be one of \('float16', 'floa",
     ),
-    ('dare_hook', 'region', 'canonical', "region is 'canonical'; it must be one of"),
+    ('dare_hook', 'region', 'place', "region is 'place'; it must be one of"),
     ('non_finite_hook', 'on_nonfinite', 'skip', "on_nonfinite is 'skip'; .*'stop', 'rollback'"),
     ('preemption_hook', 'signals', ['TERM'], r"signals is \['TERM'\]"),
     # --- numbers out of bounds

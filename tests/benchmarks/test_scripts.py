@@ -9,6 +9,7 @@ import pytest
 from tests.integration import tiny
 
 ROOT = Path(__file__).parents[2]
+MASKS = ['PMD, half decoded', 'PMD, 2 masks', 'PMD, 4 masks, half decoded']
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,10 @@ ROOT = Path(__file__).parents[2]
                 'PMD',
             ],
             ['| PMD |', 'of base', 'bf16 autocast', 'peak GiB'],
+        ),
+        (
+            ['step_time.py', '--tiny', '--repeats=1', '--cpu-time', '--variants', *MASKS],
+            [*(f'| {name} |' for name in MASKS), 'CPU seconds of a step', 'per pass'],
         ),
         (['teacher_precision.py', '--tiny'], ['| gradient |', 'bfloat16']),
         (['reference_step.py', '--tiny', '--repeats', '1'], ['reference step, batch 1:']),

@@ -1,10 +1,13 @@
 """A warning where the steps wait for data."""
 
+from types import SimpleNamespace
+
 import pytest
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 
-from pmd_mmaction.hooks import DataTimeHook
+from pmd_mmaction.hooks import DataTimeHook, data_time_hook
+from pmd_mmaction.hooks.data_time_hook import workers_needed
 from tests.integration import tiny
 
 
@@ -13,6 +16,7 @@ class FakeRunner:
 
     def __init__(self, name):
         self.message_hub = MessageHub.get_instance(name)
+        self.train_dataloader = SimpleNamespace(num_workers=8)
         self.warnings = []
         self.logger = self
 
@@ -43,6 +47,30 @@ def test_it_is_silent_where_the_data_are_ready():
     runner.epoch(DataTimeHook(), [(9, 9), (0.2, 1), (0.2, 1)])
     runner.epoch(DataTimeHook(), [(9, 9)])
     assert runner.warnings == []
+
+
+@pytest.mark.parametrize(
+    'workers, waited, total, needed',
+    [
+        (8, 0.5, 1.0, 16),  # a batch in 1 s from 8 workers, a step in 0.5 s
+        (8, 0.0, 1.0, 8),
+        (8, 0.75, 1.0, 32),
+        (3, 0.1, 1.0, 4),  # 3.33
+        (0, 0.75, 1.0, 3),  # the main process loads for 0.75 s, a step takes 0.25 s
+    ],
+)
+def test_workers_that_would_keep_up(workers, waited, total, needed):
+    assert workers_needed(workers, waited, total) == needed
+
+
+def test_it_names_the_cores(monkeypatch):
+    monkeypatch.setattr(data_time_hook, 'get_world_size', lambda: 4)
+    runner = FakeRunner('cores')
+    runner.epoch(DataTimeHook(), [(0, 1), (0.5, 1)])
+    assert 'needs about 64 cores' in runner.warnings[0]
+    assert '16 workers for each of 4 rank(s)' in runner.warnings[0]
+    runner.epoch(DataTimeHook(), [(0, 1), (1, 1)])
+    assert 'no time beside its data' in runner.warnings[1]
 
 
 @pytest.mark.parametrize('share', [-0.1, 1.5, float('nan')])

@@ -127,6 +127,8 @@ def _move(model):
 class Zeros:
     """A difficulty source on the host."""
 
+    by_place = False
+
     def __init__(self, teachers, uniform):
         self.teachers, self.uniform = teachers, uniform
 

@@ -77,7 +77,8 @@ class RankNotes(Hook):
         torch.save(self.notes, Path(runner.work_dir) / f'rank_{get_rank()}.pth')
 
 
-def _train(clips: Path, work_dir: Path, ranks: int, **changes) -> None:
+def train_ranks(clips: Path, work_dir: Path, ranks: int, **changes) -> None:
+    """A training of one or two ranks, whose `RankNotes` lie in its directory."""
     PMDRecognizer.draw_views = _views_of_each_clip
     cfg = tiny.tiny_config(
         clips,
@@ -110,7 +111,7 @@ def _notes(work_dir: Path, ranks: int) -> list[dict]:
 def two(clips, tmp_path_factory):
     """Directory and notes of two ranks."""
     work_dir = tmp_path_factory.mktemp('ranks') / 'two'
-    processes.run_ranks(_train, work_dir.with_suffix('.log'), clips, work_dir, 2)
+    processes.run_ranks(train_ranks, work_dir.with_suffix('.log'), clips, work_dir, 2)
     return work_dir, _notes(work_dir, 2)
 
 
@@ -118,7 +119,7 @@ def two(clips, tmp_path_factory):
 def one(clips, tmp_path_factory):
     """Directory and notes of one rank with batches twice as large."""
     work_dir = tmp_path_factory.mktemp('ranks') / 'one'
-    processes.run(_train, work_dir.with_suffix('.log'), clips, work_dir, 1)
+    processes.run(train_ranks, work_dir.with_suffix('.log'), clips, work_dir, 1)
     return work_dir, _notes(work_dir, 1)[0]
 
 
@@ -187,7 +188,7 @@ def test_a_run_of_two_ranks_resumes_on_one_with_the_same_table(two, clips, tmp_p
 
 
 def _train_on(clips: Path, work_dir: Path) -> None:
-    _train(clips, work_dir, 1, resume=True)
+    train_ranks(clips, work_dir, 1, resume=True)
 
 
 def _train_on_two_nodes(clips: Path, work_dir: Path) -> None:
@@ -195,7 +196,7 @@ def _train_on_two_nodes(clips: Path, work_dir: Path) -> None:
     dare_hook.create_shared_table = lambda *sizes_and_scratch: TableShare(
         DifficultyTable.create(None, *sizes_and_scratch[:-1])
     )
-    _train(clips, work_dir, 2)
+    train_ranks(clips, work_dir, 2)
 
 
 def test_two_nodes_keep_equal_tables(two, clips, tmp_path):

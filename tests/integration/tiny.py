@@ -126,7 +126,8 @@ def tiny_config(clips: Path, work_dir: Path, *hooks: dict, **changes) -> Config:
     phases = [dict(mask_ratio=ratio, epochs=epochs) for ratio in ratios]
     phase = dict(type='ProgressivePhaseHook', phases=phases) | changes.pop('phase', {})
     dare = dict(type='DAREHook', stage_epochs=2, dtype='float32') | changes.pop('dare', {})
-    for name in ('step_seed', 'curriculum', 'difficulty', 'term_balance', 'health', 'pictures'):
+    names = ('step_seed', 'curriculum', 'difficulty', 'term_balance', 'health')
+    for name in (*names, 'pictures', 'throughput'):
         cfg.default_hooks.pop(name)
     cfg.custom_hooks = [dict(type='StepSeedHook'), phase, dare, *hooks]
     cfg.param_scheduler = schedulers(len(ratios), epochs)

@@ -37,6 +37,20 @@ COMPONENTS = {
         ('history: a global window is forgotten', "whole = 'global' in windows", "whole = windows.count('global') > 1"),
         ('history: validation is forgotten', '(runner.train_loop, runner.val_loop)', '(runner.train_loop,)'),
     ],
+    ('hooks/difficulty/dare_hook.py', 'integration/test_canonical_region.py'): [
+        ('boxes of masks: of other clips', 'boxes.repeat_interleave(len(rows) // len(boxes), 0)', 'boxes.repeat(len(rows) // len(boxes), 1)'),
+        ('rows of the frame: rest of another stage', 'self._share.table.read(sample_idx)[0]', 'self._share.table.read(sample_idx)[1]'),
+        ('resume: any region', 'if kept != self.region', 'if False'),
+    ],
+    ('models/recognizers/curriculum.py', 'integration/test_canonical_region.py'): [
+        ('history: rows of the frame', 'if self._difficulty.by_place', 'if False'),
+    ],
+    ('transforms/note_crop_box.py', 'transforms/test_note_crop_box.py'): [
+        ('box: width for the right edge', 'x + width, y + height', 'width, height'),
+        ('flip: ignored', "if results.get('flip')", 'if False'),
+        ('flip: always sideways', 'if sideways', 'if True'),
+        ('flip before a crop: accepted', "order == ['flip', 'crop_quadruple']", 'False'),
+    ],
     ('hooks/difficulty/dare_hook.py', 'integration/test_difficulty.py'): [
         ('uniform weights: in the second stage', 'self.stage_epochs) == 0', 'self.stage_epochs) == 1'),
         ('uniform weights: in every stage', 'first_stage and (', 'True and ('),

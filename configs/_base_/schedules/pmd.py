@@ -19,6 +19,8 @@ default_hooks = dict(
     health=dict(type='HealthHook', interval=10),
     # Warns when a term of the loss drowns base (docs/healthy_run.md).
     term_balance=dict(type='TermBalanceHook', interval=500),
+    # Passes of the student per second, use of the GPU, hours to go (docs/healthy_run.md).
+    throughput=dict(type='ThroughputHook'),
     # Masks and difficulty at the end of each phase, where the curves are.
     pictures=dict(type='PhasePictureHook'),
     # A checkpoint and its difficulty table are 4.5 GB and stop all GPUs for five seconds or more,

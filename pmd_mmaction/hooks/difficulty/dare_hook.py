@@ -1,26 +1,32 @@
 """Difficulty-Aware Region Enhancement: creates, updates and saves the difficulty table."""
 
 from pathlib import Path
-from typing import Annotated, Callable, Literal, Sequence
+from typing import Annotated, Callable, Sequence
 
+import numpy as np
+import torch
 from mmengine.dist import barrier
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
 
 from pmd_mmaction.arguments import Text, Whole, checked, one_of
-from pmd_mmaction.contracts import Curriculum, DifficultyModel, ListedFiles, find_hook
+from pmd_mmaction.contracts import Curriculum, DifficultyModel, find_hook
 from pmd_mmaction.dare import (
     DTYPES,
     DifficultyTable,
     check_precision,
-    dataset_fingerprint,
+    pack_rows,
     table_file,
 )
-from pmd_mmaction.functional import stage_of
+from pmd_mmaction.functional import spread_crop, stage_of
+from pmd_mmaction.hooks.difficulty.data_fingerprint import data_fingerprint
 from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
 from pmd_mmaction.hooks.difficulty.table_names import find_table, prune_tables, table_name
 from pmd_mmaction.hooks.unwrapped_model import plain_model
+from pmd_mmaction.transfer import send
+
+REGIONS = ('patch_index', 'canonical')
 
 
 class DifficultyReader:
@@ -28,10 +34,12 @@ class DifficultyReader:
 
     Args:
         table: the table.
+        by_place: whether its rows cover the whole frame.
     """
 
-    def __init__(self, table: DifficultyTable) -> None:
+    def __init__(self, table: DifficultyTable, by_place: bool = False) -> None:
         self.table = table
+        self.by_place = by_place
         self.uniform = True
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
@@ -53,7 +61,9 @@ class DAREHook(Hook):
         stage_epochs: epochs per stage; a phase's last stage may be shorter.
         reset_per_phase: start each phase with an empty table and uniform weights.
         dtype: ``'float16'`` or ``'float32'``.
-        region: what identifies a patch; only ``'patch_index'`` so far.
+        region: what identifies a patch. ``'patch_index'``: its number in the clip, whatever crop of
+            the video that is. ``'canonical'``: its place in the frame; rows cover the whole
+            frame and are read and written through each clip's ``crop_box`` (:class:`NoteCropBox`).
         scratch_dir: node-local directory for the shared table; None chooses one.
 
     Raises:
@@ -68,15 +78,21 @@ class DAREHook(Hook):
         stage_epochs: Whole = 32,
         reset_per_phase: bool = True,
         dtype: Annotated[str, one_of(DTYPES)] = 'float16',
-        region: Literal['patch_index'] = 'patch_index',
+        region: Annotated[str, one_of(REGIONS)] = 'patch_index',
         scratch_dir: Text | None = None,
     ) -> None:
         self.stage_epochs = stage_epochs
         self.reset_per_phase = reset_per_phase
         self.dtype = dtype
+        self.region = region
         self.scratch_dir = scratch_dir
         self._share: TableShare | None = None
         self._record: dict | None = None
+
+    @property
+    def by_place(self) -> bool:
+        """Whether a row covers the whole frame."""
+        return self.region == 'canonical'
 
     @property
     def table(self) -> DifficultyTable | None:
@@ -104,15 +120,15 @@ class DAREHook(Hook):
         curriculum = find_hook(runner, Curriculum)
         if curriculum is None:
             raise ValueError('DAREHook needs a ProgressivePhaseHook: stages are parts of phases')
-        self._schedule = curriculum.phases
-        self._fingerprint = _fingerprint(dataset)
+        self._schedule, self._grid = curriculum.phases, spec.token_grid
+        self._fingerprint = data_fingerprint(dataset)
         self._share = create_shared_table(
             len(dataset), spec.num_teachers, spec.num_patches, self.dtype, self.scratch_dir
         )
         table = self._share.table
         if runner.iter > 0:
             self._load(runner)
-        self._reader = DifficultyReader(table)
+        self._reader = DifficultyReader(table, self.by_place)
         plain_model(runner).attach_difficulty(self._reader)
         runner.logger.info(
             f'Difficulty table: {len(dataset)} videos x {spec.num_teachers} '
@@ -132,6 +148,13 @@ class DAREHook(Hook):
             noted = runner.message_hub.runtime_info.get('last_ckpt')
             beside, written = ([Path(p).parent] if p else [] for p in (runner._load_from, noted))
             path = find_table(self._record['file'], [*beside, Path(runner.work_dir), *written])
+            kept = table_file.inspect(path).counters.get('region', REGIONS[0])
+            if kept != self.region:
+                raise ValueError(
+                    f'{path} was kept with region={kept!r}, this run has {self.region!r}: resume '
+                    f'with DAREHook(region={kept!r}), or start afresh from the weights alone with '
+                    'load_from and resume=False'
+                )
             table_file.load(self._share.table, path, self._record['digest'], self._fingerprint)
             runner.logger.info(f'Difficulty table loaded from {path}')
         barrier()
@@ -167,7 +190,17 @@ class DAREHook(Hook):
         losses = plain_model(runner).pop_patch_losses()
         if losses is None:  # NonFiniteHook took them, on every rank
             return
-        self._share.write(losses.sample_idx, losses.masked_index, losses.smoothed)
+        rows = pack_rows(losses.masked_index, losses.smoothed, self._share.table.layout)
+        if self.by_place:
+            boxes = np.concatenate([sample.crop_box for sample in data_batch['data_samples']])
+            rows = self._over_frame(rows, losses.sample_idx, torch.from_numpy(boxes))
+        self._share.write(losses.sample_idx, rows)
+
+    def _over_frame(self, rows: Tensor, sample_idx: Sequence[int], boxes: Tensor) -> Tensor:
+        """Rows of clips as rows of the frame; no rank changes those of the table meanwhile."""
+        last = send(self._share.table.read(sample_idx)[0], rows.device)
+        boxes = boxes.repeat_interleave(len(rows) // len(boxes), 0)  # masks of a clip
+        return spread_crop(rows, last, send(boxes, rows.device), self._grid)
 
     def after_train_epoch(self, runner) -> None:
         """Ends the stage or resets the table if the next epoch begins a stage or a phase."""
@@ -205,7 +238,7 @@ class DAREHook(Hook):
             self.table,
             directory / name,
             self._fingerprint,
-            dict(epoch=meta['epoch'], iter=meta['iter']),
+            dict(epoch=meta['epoch'], iter=meta['iter'], region=self.region),
         )
         checkpoint['dare'] = dict(file=name, digest=digest)
 
@@ -214,27 +247,3 @@ def _checkpoint_dir(runner) -> Path:
     """The directory that CheckpointHook writes to."""
     hook = find_hook(runner, CheckpointHook)
     return Path((hook and hook.out_dir) or runner.work_dir)
-
-
-def _fingerprint(dataset) -> dict:
-    """Digest of the data set's file names.
-
-    Raises:
-        ValueError: for wrappers in which ``sample_idx`` is ambiguous.
-    """
-    prefix = dict(getattr(dataset, 'data_prefix', None) or {})
-    root = next(iter(prefix.values()), None) or None
-    if isinstance(dataset, ListedFiles):
-        return dataset_fingerprint(dataset.file_names(), root)
-    names: list[str] = []
-    by_index: dict[int, str] = {}
-    for i in range(len(dataset)):
-        info = dataset.get_data_info(i) if hasattr(dataset, 'get_data_info') else {}
-        names.append(info.get('filename') or info.get('frame_dir') or str(i))
-        if by_index.setdefault(info.get('sample_idx', -1), names[-1]) != names[-1]:
-            raise ValueError(
-                f'DARE needs one data set whose sample_idx counts its videos, not a '
-                f'{type(dataset).__name__}, in which indices of different parts collide: merge '
-                'the list files into one'
-            )
-    return dataset_fingerprint(names, root)

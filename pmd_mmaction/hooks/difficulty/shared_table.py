@@ -46,7 +46,7 @@ from mmengine.dist import (
 )
 from torch import Tensor
 
-from pmd_mmaction.dare import DifficultyTable, check_finite, infinite_rows, pack_rows
+from pmd_mmaction.dare import DifficultyTable, check_finite, infinite_rows
 from pmd_mmaction.transfer import HostCopy, send
 
 
@@ -71,19 +71,17 @@ class TableShare:
         """Whether this rank does what is done once per node."""
         return self.place == 0
 
-    def write(self, sample_idx: Sequence[int], masked_index: Tensor, smoothed: Tensor) -> None:
+    def write(self, sample_idx: Sequence[int], rows: Tensor) -> None:
         """Starts the transfer of all ranks' smoothed losses. Collective, without waiting.
 
         Args:
             sample_idx: the B videos of this rank.
-            masked_index: ``(B, M)`` masked patches.
-            smoothed: ``(B, K, M)`` their smoothed losses.
+            rows: ``(B, K, N)`` their smoothed losses, see :func:`pack_rows`.
 
         Raises:
             ValueError: as `bring_up`, which it calls for an iteration that read nothing.
         """
         self.bring_up()
-        rows = pack_rows(masked_index, smoothed, self.table.layout)
         # Each rank checks only its own rows and tells the others which are bad.
         videos = send(torch.tensor(sample_idx), rows.device)
         clips = torch.stack([videos, infinite_rows(rows)], 1)

@@ -13,13 +13,14 @@ class RecordedHistory:
     """The rows of the difficulty table that a step read.
 
     Args:
-        rows: ``sample_idx`` (B,), ``last`` (B, K, N), and ``stage`` of the same shape unless the
-            weights were uniform.
+        rows: ``sample_idx`` (B,), ``last`` (B, K, N), ``stage`` of the same shape unless the
+            weights were uniform, and ``by_place`` if rows cover the frame.
     """
 
     def __init__(self, rows: dict[str, Tensor]) -> None:
         self.row = {video: i for i, video in enumerate(rows['sample_idx'].tolist())}
         self.last, self.stage = rows['last'], rows.get('stage')
+        self.by_place = 'by_place' in rows
 
     def read(self, sample_idx: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Last smoothed losses and those of the previous stage (None: uniform weights)."""

@@ -93,6 +93,7 @@ class StepRecorder:
             return {}
         last, stage = hook.read(videos)
         rows = dict(sample_idx=torch.tensor(videos), last=last)
+        rows |= dict(by_place=torch.tensor(True)) if hook.by_place else {}
         return rows if stage is None else rows | dict(stage=stage)
 
     def _write_weights(self, iteration: int, model: nn.Module) -> str:

@@ -7,7 +7,7 @@ from mmengine.model import ModuleDict
 from torch import Tensor
 
 from pmd_mmaction.contracts import Diagnosis, DifficultySource, DifficultySpec, PatchLosses
-from pmd_mmaction.functional import Phase
+from pmd_mmaction.functional import Phase, gather_crop
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.recognizers.masked import MaskedRecognizer
 from pmd_mmaction.models.recognizers.masking import build_views, stack_metainfo
@@ -110,7 +110,9 @@ class CurriculumRecognizer(MaskedRecognizer):
         if dare is None:
             return None
         teachers = len(dare.teachers or self.teachers)
-        return DifficultySpec(teachers, self.backbone.num_patches, dare.alpha, dare.weighting)
+        student = self.backbone
+        size = (teachers, student.num_patches, dare.alpha, dare.weighting)
+        return DifficultySpec(*size, student.token_grid)
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
         """Gives the recognizer read access to the difficulty table."""
@@ -213,7 +215,8 @@ class CurriculumRecognizer(MaskedRecognizer):
 
         Raises:
             RuntimeError: if no table is attached.
-            ValueError: if data samples lack ``sample_idx``.
+            ValueError: if data samples lack ``sample_idx``, or ``crop_box`` where rows cover the
+                frame.
         """
         if self.dare is None:
             return [], None
@@ -232,5 +235,15 @@ class CurriculumRecognizer(MaskedRecognizer):
             int(sample.sample_idx) for sample in data_samples for _ in range(clips_per_video)
         ]
         last, stage = self._difficulty.read(sample_idx)
-        stage = None if stage is None else send(stage, device)
-        return sample_idx, History(send(last, device), stage)
+        history = History(send(last, device), None if stage is None else send(stage, device))
+        if self._difficulty.by_place:
+            boxes = stack_metainfo(data_samples, 'crop_box', len(sample_idx), self.dare)
+            history = self._crop(history, send(boxes, device))
+        return sample_idx, history
+
+    def _crop(self, history: History, boxes: Tensor) -> History:
+        """The patches of the crops out of rows that cover the frame."""
+        grid = self.backbone.token_grid
+        return History(
+            *(None if rows is None else gather_crop(rows, boxes, grid) for rows in history)
+        )

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from pmd_mmaction.arguments import checked
 from pmd_mmaction.contracts import Diagnosis, PatchLosses
-from pmd_mmaction.functional import GroupStatistics
+from pmd_mmaction.functional import GroupStatistics, Phase
 from pmd_mmaction.models.maskers import View, places
+from pmd_mmaction.models.operations import build_without_weights, iteration_gflops
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.recognizers.part_building import build_part, build_teachers, build_terms
@@ -97,6 +98,17 @@ class MaskedDistillation(CurriculumRecognizer):
         self._student_layers = sorted({i for t in self.terms.values() for i in t.student_layers})
         for teacher in self.teachers.values():
             teacher.compute_in(teacher_dtype)
+
+    @staticmethod
+    def step_gflops(cfg: Mapping, phases: Sequence[Phase]) -> list[float]:
+        """GFLOPs per clip of a training step in each phase, all its masks together.
+
+        Args:
+            cfg: the config's ``model``, which is built without weights; this one is left alone.
+            phases: the phases.
+        """
+        twin = build_without_weights(cfg)
+        return [iteration_gflops(twin, phase)['step'] for phase in phases]
 
     def _taught(self, terms: Any) -> list[str]:
         """Names of the teachers from which these terms learn, in the order of the config."""

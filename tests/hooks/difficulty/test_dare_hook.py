@@ -14,8 +14,8 @@ def test_stages_are_whole_epochs(stage_epochs):
 
 
 def test_an_unknown_region_is_refused():
-    with pytest.raises(ValueError, match="region is 'canonical'.*one of"):
-        DAREHook(region='canonical')
+    with pytest.raises(ValueError, match="region is 'place'.*one of"):
+        DAREHook(region='place')
 
 
 def test_an_unknown_dtype_is_refused(clips, tmp_path):

@@ -9,13 +9,17 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from pmd_mmaction.dare import DifficultyTable
+from pmd_mmaction.dare import DifficultyTable, TableLayout, pack_rows
 from pmd_mmaction.hooks.difficulty import shared_table
 from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
 from tests.integration import processes, tiny
 
 RANKS, VIDEOS, TEACHERS, PATCHES, MASKED, CLIPS, STEPS = 3, 7, 2, 40, 30, 4, 12
 SIZES = (VIDEOS, TEACHERS, PATCHES, 'float16')
+
+
+def _rows(smoothed):
+    return pack_rows(torch.arange(MASKED)[None], smoothed, TableLayout(*SIZES))
 
 
 def _batches():
@@ -67,7 +71,7 @@ def _share_one_table(out: Path, slowest: str) -> None:
             read.append(share.table.read(videos.tolist())[0])
             if step not in SKIPPED:
                 pause('write')
-                share.write(videos.tolist(), masked, smoothed)
+                share.write(videos.tolist(), pack_rows(masked, smoothed, share.table.layout))
         stored.append(set())
         share.complete()
         torch.save(
@@ -123,7 +127,7 @@ def test_a_rank_stores_its_share_and_what_it_reads(ranks):
 
 def test_a_table_that_was_completed_is_left_alone():
     share = TableShare(DifficultyTable.create(None, *SIZES), sharers=2)
-    share.write([2], torch.arange(MASKED)[None], torch.ones(1, TEACHERS, MASKED))
+    share.write([2], _rows(torch.ones(1, TEACHERS, MASKED)))
     share.complete()
     assert share.table.current.any()
     share.table.reset()
@@ -138,7 +142,7 @@ def _diverge_on_one_rank(out: Path) -> None:
         smoothed = torch.ones(1, TEACHERS, MASKED)
         if rank == 1:
             smoothed[0, 1, 3] = torch.nan
-        share.write([3 + rank], torch.arange(MASKED)[None], smoothed)
+        share.write([3 + rank], _rows(smoothed))
         with pytest.raises(ValueError, match='smoothed loss of video 4 is not finite'):
             share.bring_up([3 + rank])
         share.complete()
@@ -171,6 +175,6 @@ def test_one_process_has_the_table_for_itself():
     share = create_shared_table(*SIZES, None)
     assert isinstance(share, TableShare)
     assert (share.place, share.sharers, share.owner) == (0, 1, True)
-    share.write([2], torch.arange(MASKED)[None], torch.ones(1, TEACHERS, MASKED))
+    share.write([2], _rows(torch.ones(1, TEACHERS, MASKED)))
     share.bring_up()
     assert np.array_equal(share.table.current[2, 0], np.arange(PATCHES) < MASKED)

@@ -102,8 +102,8 @@ def test_every_clip_of_a_video_has_its_row(make_recognizer, random_clips, make_s
 
 
 def test_the_table_that_dare_needs(make_recognizer):
-    assert make_recognizer(dare=dict(alpha=0.9)).difficulty_spec == (2, 32, 0.9, True)
-    assert make_recognizer(image_teacher=None).difficulty_spec == (1, 32, 0.95, True)
+    assert make_recognizer(dare=dict(alpha=0.9)).difficulty_spec == (2, 32, 0.9, True, (2, 4, 4))
+    assert make_recognizer(image_teacher=None).difficulty_spec[:3] == (1, 32, 0.95)
     assert make_recognizer(dare=None).difficulty_spec is None
 
 

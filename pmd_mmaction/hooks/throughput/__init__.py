@@ -1,0 +1,1 @@
+"""How fast a run is: passes per second, use of the device, hours to go."""

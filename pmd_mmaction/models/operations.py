@@ -1,0 +1,105 @@
+"""Floating point operations of a training step, counted on a model without weights."""
+
+import functools
+from collections.abc import Callable, Mapping
+from unittest import mock
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from torch.utils.flop_counter import FlopCounterMode
+
+from pmd_mmaction.functional import Phase
+from pmd_mmaction.models.backbones import MaskedVisionTransformer
+from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.teachers import FeatureTeacher
+from pmd_mmaction.models.terms import History
+
+
+def _attention_flops(query, key, value, *args, out_shape=None, **kwargs) -> int:
+    """Two matrix products; PyTorch counts nothing for the CPU's fused kernel."""
+    batch, heads, queries, width = query
+    return 2 * 2 * batch * heads * queries * key[-2] * width
+
+
+FUSED_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+
+
+def count_operations(call: Callable[[], object]) -> int:
+    """Floating point operations of a forward call (a multiplication and an addition are two)."""
+    with (
+        torch.no_grad(),
+        FlopCounterMode(display=False, custom_mapping={FUSED_CPU: _attention_flops}) as counter,
+    ):
+        call()
+    return counter.get_total_flops()
+
+
+def build_without_weights(cfg: Mapping) -> torch.nn.Module:
+    """A model on the device ``meta``: shapes, but no numbers and no checkpoints.
+
+    Args:
+        cfg: a config's ``model``; teachers' files need not exist, and all maskers are replaced by
+            tubes: masks of a ratio cost alike.
+    """
+    cfg = Config(dict(cfg)).to_dict() | dict(masker=dict(type='TubeMasker'))
+    parts = [cfg.get('image_teacher'), cfg.get('video_teacher'), *cfg.get('teachers', {}).values()]
+    for teacher in parts:
+        if teacher is not None and 'checkpoint' in teacher:
+            teacher['checkpoint'] = None
+    # MMAction2 reads numbers off a tensor when it builds a ViT
+    linspace = functools.partial(torch.linspace, device='cpu')
+    with (
+        mock.patch('torch.linspace', linspace),
+        mock.patch.object(MaskedVisionTransformer, 'init_weights'),
+        torch.device('meta'),
+    ):
+        return MODELS.build(cfg).eval()
+
+
+def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
+    """Forward GFLOPs per clip of each part of an iteration, all masks of the clip together.
+
+    Args:
+        model: a :class:`MaskedDistillation`, on any device or on ``meta``.
+        phase: the phase.
+
+    Returns:
+        Part to GFLOPs; ``base step`` is that without terms' own layers and auxiliary teacher; steps
+        count trained parts three times (forward and backward).
+    """
+    device = next(model.parameters()).device
+    model.set_phase(phase, phase.mask_ratio)
+    model.seed_masks(0)
+    clip = torch.empty(1, *model.backbone.clip_size)
+    drawn = model.draw_views(clip)  # a random generator needs a real device
+    views = {name: type(v)._make(index.to(device) for index in v) for name, v in drawn.items()}
+    clip = torch.zeros(clip.shape, device=device)
+    parts = {
+        f'{name} teacher': count_operations(lambda t=teacher: t(clip, (), _seen(t, views)))
+        for name, teacher in model.teachers.items()
+        if name in model._run_teachers
+    }
+    frozen = sum(parts.values())
+    encoder, student = model.backbone, views['student']
+    tokens = encoder.encode(clip, student.visible).tokens
+    parts['encoder'] = count_operations(lambda: encoder.encode(clip, student.visible))
+    parts['decoders'] = count_operations(
+        lambda: [decoder(tokens, *student) for decoder in model.decoders.values()]
+    )
+    trained = parts['encoder'] + parts['decoders']
+    parts['base step'] = frozen + 3 * trained
+    parts['auxiliary teacher'] = trained if phase.index and model.needs_auxiliary_teacher else 0
+    table = torch.zeros(1, len(model.teachers), encoder.num_patches, device=device)
+    history = None if model.dare is None else History(table, None)
+    auxiliary, model.auxiliary_teacher = model.auxiliary_teacher, None
+    whole = count_operations(lambda: model.distill(clip, views, history))
+    model.auxiliary_teacher = auxiliary
+    parts["terms' layers"] = whole - frozen - trained
+    parts['step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts["terms' layers"]
+    return {name: value / 1e9 for name, value in parts.items()}
+
+
+def _seen(teacher: FeatureTeacher, views: Mapping[str, View]) -> torch.Tensor | None:
+    """The patches that a teacher sees; None: all."""
+    return None if teacher.view is None else views[teacher.view].visible

@@ -1,0 +1,37 @@
+"""Operations of a training step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from pmd_mmaction.functional import Phase
+from pmd_mmaction.models.operations import (
+    build_without_weights,
+    count_operations,
+    iteration_gflops,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_parts_of_a_step(mmaction_scope):
+    """A step is its parts, the trained ones three times; a view saves what it leaves out."""
+    cfg = Config.fromfile(ROOT / 'configs' / 'amd' / 'vit-tiny_demo_pretrain.py').model
+    costs = {}
+    for view in ('teacher', None):
+        cfg.teachers.vid.view = view
+        model = build_without_weights(cfg)
+        costs[view] = iteration_gflops(model, Phase(0, 0.9, 0, 1))
+    assert costs['teacher']['vid teacher'] < costs[None]['vid teacher'] / 3
+    parts = costs['teacher']
+    trained = parts['encoder'] + parts['decoders'] + parts["terms' layers"]
+    assert parts['step'] == pytest.approx(parts['vid teacher'] + 3 * trained)
+    assert parts['pixel teacher'] == 0 and parts["terms' layers"] > 0
+
+
+def test_a_linear_layer_is_counted_by_hand():
+    layer = torch.nn.Linear(5, 7)
+    found = count_operations(lambda: layer(torch.zeros(3, 5)))
+    assert found == 2 * 3 * 5 * 7

@@ -1,7 +1,5 @@
 """Curves and pictures for TensorBoard, where it is installed."""
 
-import atexit
-
 from mmengine.logging import print_log
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import TensorboardVisBackend
@@ -39,5 +37,3 @@ class TensorboardIfInstalled(TensorboardVisBackend):
                 logger='current',
             )
             self._tensorboard = _Nowhere()
-            return
-        atexit.register(self.close)  # the Runner does not: the last two minutes would be lost

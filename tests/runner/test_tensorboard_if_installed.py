@@ -65,7 +65,7 @@ def test_without_it_the_run_is_the_same_but_for_one_line(clips, tmp_path, monkey
 
 
 def test_nothing_is_lost_when_the_process_ends(tmp_path):
-    """MMEngine closes no backend, and TensorBoard writes every two minutes."""
+    """MMEngine closes no backend."""
     code = (
         'from pmd_mmaction.runner import TensorboardIfInstalled\n'
         f'backend = TensorboardIfInstalled({str(tmp_path)!r})\n'

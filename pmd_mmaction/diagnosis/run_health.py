@@ -13,6 +13,7 @@ Scalars = Mapping[str, Mapping[int, float]]
 MIN_RANK = 1.5
 MIN_SPREAD = 0.02
 MIN_EXPLAINED = 0.02
+MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
 
 
@@ -27,13 +28,9 @@ def judge_run(scalars: Scalars) -> list[Finding]:
     Returns:
         Findings whose subject is the verdict.
     """
-    found = [
-        *_too_high_rate(scalars),
-        *_collapse(scalars),
-        *_plateau(scalars),
-        *_overfit(scalars),
-        *_imbalance(scalars),
-    ]
+    # What has diverged or collapsed explains nothing either: that is no illness of its own.
+    broken = [*_too_high_rate(scalars), *_collapse(scalars)]
+    found = [*(broken or _plateau(scalars)), *_overfit(scalars), *_imbalance(scalars)]
     if found:
         return found
     if not _explained(scalars):
@@ -52,14 +49,15 @@ def _too_high_rate(scalars: Scalars) -> list[Finding]:
         return [Finding('rate too high', 'error', text, remedy)]
     for key, values in _explained(scalars, since=_last_phase(scalars)).items():
         best, end = max(_smooth(values), default=0.0), _end(values)
-        if end < best - MAX_FALL:
+        # Below 0, where a run begins, the error scatters in proportion to itself.
+        if end < best - MAX_FALL * max(1, 1 - best):
             text = f'{key} fell from {best:.2f} to {end:.2f}'
             return [Finding('rate too high', 'error', text, remedy)]
     return []
 
 
 def _collapse(scalars: Scalars) -> list[Finding]:
-    remedy = 'look at term_norm_* of the terms, the target norm and the weight decay'
+    remedy = 'lower the learning rate; look at term_norm_* of the terms and the target norm'
     for key, least in (('feature_rank', MIN_RANK), ('feature_spread', MIN_SPREAD)):
         if scalars.get(key) and _end(scalars[key]) < least:
             text = f'{key} is {_end(scalars[key]):.3f}: all clips have nearly the same feature'
@@ -72,6 +70,9 @@ def _plateau(scalars: Scalars) -> list[Finding]:
     stuck = [f'{key} {end:.2f}' for key, end in ends.items() if end < MIN_EXPLAINED]
     if not stuck:
         return []
+    if min(ends.values()) < MIN_MEAN:
+        remedy = 'the learning rate is far too high (did the loss rise?) or far too low'
+        return [Finding('worse than the mean', 'error', ', '.join(stuck), remedy)]
     remedy = 'train longer, raise the learning rate, check targets and mask ratio'
     return [Finding('plateau at the mean', 'warning', ', '.join(stuck), remedy)]
 

@@ -63,6 +63,12 @@ def test_a_history_gives_the_rows_in_the_order_of_the_question():
     assert torch.equal(last, rows[[2, 0, 2]]) and stage is None
 
 
+@pytest.mark.parametrize('noted', [{}, dict(by_place=torch.tensor(True))])
+def test_a_history_says_whether_its_rows_cover_the_frame(noted):
+    rows = dict(sample_idx=torch.tensor([5]), last=torch.zeros(1, 1, 2))
+    assert RecordedHistory(rows | noted).by_place == bool(noted)
+
+
 # --- a model and data that are not of this package ---
 
 

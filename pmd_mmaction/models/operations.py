@@ -11,8 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
-from pmd_mmaction.models.maskers import View
-from pmd_mmaction.models.teachers import FeatureTeacher
 from pmd_mmaction.models.terms import History
 
 
@@ -76,9 +74,8 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     views = {name: type(v)._make(index.to(device) for index in v) for name, v in drawn.items()}
     clip = torch.zeros(clip.shape, device=device)
     parts = {
-        f'{name} teacher': count_operations(lambda t=teacher: t(clip, (), _seen(t, views)))
-        for name, teacher in model.teachers.items()
-        if name in model._run_teachers
+        f'{name} teacher': count_operations(lambda n=name: model.ask(n, clip, views))
+        for name in model._run_teachers
     }
     frozen = sum(parts.values())
     encoder, student = model.backbone, views['student']
@@ -98,8 +95,3 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     parts["terms' layers"] = whole - frozen - trained
     parts['step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts["terms' layers"]
     return {name: value / 1e9 for name, value in parts.items()}
-
-
-def _seen(teacher: FeatureTeacher, views: Mapping[str, View]) -> torch.Tensor | None:
-    """The patches that a teacher sees; None: all."""
-    return None if teacher.view is None else views[teacher.view].visible

@@ -202,23 +202,42 @@ class MaskedDistillation(CurriculumRecognizer):
         """
         targets: dict[str, Tensor] = {}
         groups: Groups = {name: {} for name in self.terms}
-        seen_by = self._seen(views)
         for name in self._run_teachers:
-            teacher, seen = self.teachers[name], seen_by.get(name)
-            wanted = {
-                key: [
-                    LayerGroup(layers, self._within(term.token_index(views), seen))
-                    for layers in term.teacher_groups(teacher.depth)
-                ]
-                for key, term in self.terms.items()
-                if name in (term.teachers or self.teachers)
-            }
-            requests = [group for request in wanted.values() for group in request]
-            taught = teacher(clips, requests, seen)
-            targets[name], answers = taught.features, iter(taught.groups)
-            for key, request in wanted.items():
-                groups[key][name] = tuple(next(answers) for _ in request)
+            features, statistics = self.ask(name, clips, views)
+            if features is not None:
+                targets[name] = features
+            for key, answer in statistics.items():
+                groups[key][name] = answer
         return targets, groups
+
+    def ask(
+        self, name: str, clips: Tensor, views: Mapping[str, View]
+    ) -> tuple[Tensor | None, dict[str, tuple[GroupStatistics, ...]]]:
+        """What the terms want from one teacher, which runs no layer beyond.
+
+        Args:
+            name: the teacher.
+            clips: ``(B, C, T, H, W)`` normalised clips.
+            views: result of :meth:`draw_views`.
+
+        Returns:
+            Its features, None if no term reads them; and each term's statistics.
+        """
+        teacher, seen = self.teachers[name], self._seen(views).get(name)
+        terms = [term for term in self.terms.values() if name in (term.teachers or self.teachers)]
+        wanted = {
+            term.name: [
+                LayerGroup(layers, self._within(term.token_index(views), seen))
+                for layers in term.teacher_groups(teacher.depth)
+            ]
+            for term in terms
+        }
+        requests = [group for request in wanted.values() for group in request]
+        last = any(term.reads_targets for term in terms)
+        taught = teacher(clips, requests, seen, last=last)
+        answers = iter(taught.groups)
+        statistics = {key: tuple(next(answers) for _ in asked) for key, asked in wanted.items()}
+        return taught.features, statistics
 
     def _seen(self, views: Mapping[str, View]) -> dict[str, Tensor]:
         """The patches of the teachers that see a view instead of the full clip."""

@@ -37,11 +37,11 @@ class TeacherOutput(NamedTuple):
 
     Attributes:
         features: ``(B, N, D)`` features of the last layer on the student's patch grid, or
-            ``(R, V, D)`` of the visible patches.
+            ``(R, V, D)`` of the visible patches; None if they were not asked for.
         groups: statistics of each requested layer group.
     """
 
-    features: Tensor
+    features: Tensor | None
     groups: tuple[GroupStatistics, ...]
 
 
@@ -151,6 +151,7 @@ class FeatureTeacher(FrozenTeacher):
         clips: Tensor,
         groups: Sequence[LayerGroup] = (),
         visible_index: Tensor | None = None,
+        last: bool = True,
     ) -> TeacherOutput:
         """Computes the targets from the full clip, or from the visible patches.
 
@@ -158,18 +159,24 @@ class FeatureTeacher(FrozenTeacher):
             clips: ``(B, C, T, H, W)`` float clips, normalised as the student's.
             groups: layer groups to compute statistics of, their index relative to what it sees.
             visible_index: ``(R, V)`` int64 patches it sees; None: all.
+            last: give the features of the last layer; otherwise it stops at that of the groups.
 
         Returns:
             :class:`TeacherOutput`.
         """
         with self.precision(clips.device):
-            return self._look(clips, groups, visible_index)
+            return self._look(clips, groups, visible_index, last)
 
     def _look(
-        self, clips: Tensor, groups: Sequence[LayerGroup], visible_index: Tensor | None
+        self,
+        clips: Tensor,
+        groups: Sequence[LayerGroup],
+        visible_index: Tensor | None,
+        last: bool,
     ) -> TeacherOutput:
         running = [RunningStatistics() for _ in groups]
-        wanted = sorted({self.depth - 1}.union(*(group.layers for group in groups)))
+        ends = {self.depth - 1} if last else set()
+        wanted = sorted(ends.union(*(group.layers for group in groups)))
         tokens, found = None, 0
         for tokens in self.iter_layers(clips, wanted, visible_index):
             self._check_tokens(tokens, visible_index)
@@ -183,8 +190,10 @@ class FeatureTeacher(FrozenTeacher):
                 f'{type(self).__name__}.iter_layers was asked for layers {wanted} and yielded '
                 f'{found}: it must yield those, in this order'
             )
-        features = self.final_norm(tokens) if self.last_norm else tokens
-        features = normalize_target(features, self.target_norm)
+        features = None
+        if last:
+            features = self.final_norm(tokens) if self.last_norm else tokens
+            features = normalize_target(features, self.target_norm)
         return TeacherOutput(features, tuple(s.result() for s in running))
 
     def _target(self, tokens: Tensor, index: Tensor | None) -> Tensor:

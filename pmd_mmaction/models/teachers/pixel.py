@@ -72,6 +72,7 @@ class PixelTeacher(FeatureTeacher):
         clips: Tensor,
         groups: Sequence[LayerGroup] = (),
         visible_index: Tensor | None = None,
+        last: bool = True,
     ) -> TeacherOutput:
         """The pixels of all patches.
 
@@ -79,6 +80,7 @@ class PixelTeacher(FeatureTeacher):
             clips: ``(B, C, T, H, W)`` normalised clips.
             groups: must be empty: there are no layers.
             visible_index: must be None: pixels are those of the full clip.
+            last: must be True: there is nothing else to give.
 
         Returns:
             ``(B, N, C * P)`` float32 features, channel after channel.
@@ -86,7 +88,7 @@ class PixelTeacher(FeatureTeacher):
         Raises:
             ValueError: for layers or a view.
         """
-        if groups or visible_index is not None:
+        if groups or visible_index is not None or not last:
             raise ValueError('PixelTeacher has no layers and no view: it gives all patches')
         pixels = clips.float()
         if self.scale == 'unit':

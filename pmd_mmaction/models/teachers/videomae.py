@@ -1,6 +1,7 @@
 """The video teacher: a VideoMAE encoder."""
 
 from inspect import signature
+from itertools import islice
 from typing import Collection, Iterator
 
 from mmaction.registry import MODELS
@@ -71,7 +72,9 @@ class VideoMAETeacher(FeatureTeacher):
         visible_index: Tensor | None = None,
     ) -> Iterator[Tensor]:
         """Yields the ``(B, N, D)`` tokens after each layer, or ``(R, V, D)`` of the visible."""
-        for index, tokens in enumerate(self.network.iter_layers(clips, visible_index)):
+        last = self.depth - 1 if layers is None else max(layers)
+        found = self.network.iter_layers(clips, visible_index)
+        for index, tokens in enumerate(islice(found, last + 1)):
             if layers is None or index in layers:
                 yield tokens
 

@@ -48,6 +48,7 @@ class CLFATerm(Term):
     """
 
     name = 'al'
+    reads_targets = False
     lighter = "student_norm='layer_norm', a smaller fc_std or a smaller loss_weight"
 
     @checked

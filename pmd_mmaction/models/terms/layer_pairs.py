@@ -46,6 +46,7 @@ class LayerPairTerm(Term):
     """
 
     name = 'align'
+    reads_targets = False
 
     @checked
     def __init__(

@@ -32,6 +32,8 @@ class Term(BaseModule):
     Attributes:
         name: see above.
         decodes: whether it reads predictions at masked patches.
+        reads_targets: whether it reads the features of a teacher's last layer; without, the teacher
+            stops at the last of ``teacher_groups``.
         needs_auxiliary: whether it reads the predictions of the auxiliary teacher.
         student_layers: layers of the student (from 0) that it reads.
         lighter: what makes it pull less at the encoder, for the warning of ``TermBalanceHook``.
@@ -40,6 +42,7 @@ class Term(BaseModule):
     name: str
     lighter = 'a smaller loss_weight'
     decodes = False
+    reads_targets = True
     needs_auxiliary = False
     student_layers: tuple[int, ...] = ()
 

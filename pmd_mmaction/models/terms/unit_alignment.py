@@ -40,6 +40,7 @@ class UnitAlignmentTerm(Term):
     """
 
     name = 'align'
+    reads_targets = False
 
     @checked
     def __init__(

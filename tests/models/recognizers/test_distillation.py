@@ -87,6 +87,22 @@ def test_teachers_that_no_term_needs_are_not_run(make, random_clips):
     assert ran == ['b'] and list(model.decoders) == ['b']
 
 
+@pytest.mark.parametrize('reads_targets', [False, True])
+def test_a_teacher_runs_no_layer_beyond_those_that_are_read(
+    make, random_clips, monkeypatch, reads_targets
+):
+    monkeypatch.setattr(DirectTerm, 'reads_targets', reads_targets)
+    monkeypatch.setattr(DirectTerm, 'teacher_groups', lambda self, depth: (range(1, 2),) * 2)
+    model, ran = make(terms=[dict(type='DirectTerm', teachers=['a'])]), []
+    for index, block in enumerate(model.teachers['a'].network.blocks):
+        block.register_forward_hook(lambda *_, index=index: ran.append(index))
+    clips = random_clips()
+    targets, groups = model.teach(clips, model.draw_views(clips))
+    depth = model.teachers['a'].depth
+    assert ran == list(range(depth if reads_targets else 2)) and depth > 2
+    assert list(targets) == ['a'] * reads_targets and len(groups['direct']['a']) == 2
+
+
 def test_layers_that_no_term_needs_are_not_kept(make, random_clips, monkeypatch):
     seen = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from types import ModuleType
 from typing import NamedTuple
 
@@ -32,15 +33,9 @@ STACK = (
 
 def _numbers(version: str) -> tuple[int, ...]:
     """Turns '2.1.0rc4' into (2, 1, 0): pre-releases count as the release they precede."""
-    parts = []
-    for part in version.split('+')[0].split('.')[:3]:
-        digits = ''
-        for character in part:
-            if not character.isdigit():
-                break
-            digits += character
-        parts.append(int(digits or 0))
-    return tuple(parts + [0] * (3 - len(parts)))
+    parts = version.split('+')[0].split('.')[:3]
+    numbers = [int(re.match(r'\d*', part)[0] or 0) for part in parts]
+    return tuple(numbers + [0] * (3 - len(numbers)))
 
 
 def _import(module: str) -> ModuleType:

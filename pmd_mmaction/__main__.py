@@ -52,8 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     """Runs a command."""
     argv = sys.argv[1:] if argv is None else argv
     tools = tool_paths()
-    if argv and argv[0] in tools:
-        path = tools[argv[0]]
+    if argv and (path := tools.get(argv[0].replace('-', '_'))):
         sys.argv = [str(path), *argv[1:]]
         runpy.run_path(str(path), run_name='__main__')
         return
@@ -63,6 +62,11 @@ def main(argv: list[str] | None = None) -> None:
         epilog=f'tools: {", ".join(tools)}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    if not argv:
+        parser.print_help()
+        return
+    if not argv[0].startswith('-') and argv[0] not in ('configs', 'copy'):
+        parser.error(f'no command {argv[0]!r}: configs, copy, or a tool: {", ".join(tools)}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     commands.add_parser('configs', help='list the configs')
     copying = commands.add_parser('copy', help='copy a config')

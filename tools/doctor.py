@@ -68,11 +68,12 @@ def examine(args: argparse.Namespace) -> list:
         cfg.merge_from_dict(args.cfg_options or {})
         if args.work_dir:
             cfg.work_dir = args.work_dir
+    except FileNotFoundError as error:
+        remedy = '`python -m pmd_mmaction configs` lists the configs'
+        return [*findings, Finding('config', 'error', str(error), remedy)]
     except Exception as error:  # a config is Python
-        return [
-            *findings,
-            Finding('config', 'error', f'{type(error).__name__}: {error}', 'mend it'),
-        ]
+        found = f'{type(error).__name__}: {error}'
+        return [*findings, Finding('config', 'error', found, 'correct the config')]
     gpus = args.gpus or max(device_count(), 1)
     return [*findings, *examine_config(cfg, args.entries, gpus)]
 

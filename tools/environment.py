@@ -8,6 +8,10 @@ of a run needs: one per data loader worker, plus one.
 import argparse
 import importlib.util
 import sys
+import warnings
+
+# mmcv-lite advises to install mmcv; nothing here needs its compiled operators.
+warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
 PACKAGES = ('torch', 'mmengine', 'pmd_mmaction')
 LOADERS = dict(train=('train_dataloader', 'val_dataloader'), test=('test_dataloader',))

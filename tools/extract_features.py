@@ -41,6 +41,7 @@ from pmd_mmaction.evaluation.feature_files import (
     write_features,
     write_windows,
 )
+from pmd_mmaction.shipped import read_config
 
 SUFFIXES = ('.npz', '.safetensors')
 RANKS = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0')  # set by torchrun
@@ -166,7 +167,9 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.window is None and args.out.suffix not in SUFFIXES:
         raise ExtractionError(f'--out {args.out}: the name must end in one of {SUFFIXES}')
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
+    if not Path(args.checkpoint).is_file():
+        raise ExtractionError(f'there is no checkpoint {args.checkpoint}: check the path')
     if 'backbone' not in cfg.get('model', {}):
         raise ExtractionError(f'{args.config} describes no model with a backbone')
     init_default_scope(cfg.get('default_scope', 'mmaction'))

@@ -32,10 +32,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--epochs', type=int, help='epochs of each of the four phases')
     parser.add_argument('--gpus', type=int, help='GPUs to use; 0: the CPU (default: all)')
     parser.add_argument(
-        '--teachers', type=Path, default=Path('data/teachers'), help='folder of public teachers'
+        '--teachers', type=Path, help='folder of public teachers (default: data/teachers)'
     )
     parser.add_argument(
-        '--dry-run', action='store_true', help='only write the configs and print the main one'
+        '--dry-run', action='store_true', help='only write the configs and print what would run'
     )
     args = parser.parse_args(argv)
     for name in ('size', 'batch_size', 'epochs'):
@@ -52,8 +52,9 @@ def main(argv: list[str] | None = None) -> None:
     try:
         if args.dry_run:
             plan = make_plan(args.videos, args.out, options)
-            print('\n'.join(f'# {reason}' for reason in plan.reasons))
-            print(write_configs(plan)['pretrain'].read_text(encoding='utf-8'))
+            path = write_configs(plan)['pretrain']
+            print(path.read_text(encoding='utf-8'))
+            print('\n'.join(f'# {reason}' for reason in (*plan.reasons, f'config: {path}')))
         else:
             print(f'report: {pretrain(args.videos, args.out, options)}')
     except FolderError as error:

@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from datetime import date
 
 import torch
-from mmengine.config import Config
 from torch import Tensor
 
 import pmd_mmaction
@@ -35,6 +34,7 @@ from pmd_mmaction.convert import (
     model_card,
     write_folder,
 )
+from pmd_mmaction.shipped import read_config
 from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.storage.atomic_folder import atomic_folder
 
@@ -177,7 +177,7 @@ def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
     """Writes weights, ``config.json`` and model card for the Hub; returns what the folder holds."""
     weights, kind = choose_weights(load_from_local(str(args.src), map_location='cpu'), args.raw)
     state = {name: value for name, value in weights.items() if name.startswith(PARTS[args.keep])}
-    backbone = Config.fromfile(args.config).model.backbone
+    backbone = read_config(args.config).model.backbone
     clip = ClipSize(backbone.get('num_frames', 16), backbone.get('img_size', 224))
     labels = args.labels and args.labels.read_text(encoding='utf-8').splitlines()
     options = Options(

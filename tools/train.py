@@ -23,6 +23,7 @@ from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import RollbackRequested
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import list_checkpoints
+from pmd_mmaction.shipped import read_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -162,9 +163,16 @@ def train(cfg: Config) -> str | None:
     Returns:
         The checkpoint to go back to (`NonFiniteHook`), or None at the end.
     """
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = None
     try:
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         runner.train()
+    except FileNotFoundError as error:
+        if runner is not None and runner.iter:
+            raise
+        raise SystemExit(
+            f'{error}\n`python tools/doctor.py {cfg.filename}` lists all that is missing'
+        ) from None
     except RollbackRequested as request:
         runner.logger.warning(str(request))
         return request.checkpoint
@@ -176,7 +184,7 @@ def main(argv: list[str] | None = None) -> None:
     accept_any_name()
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = merge_args(Config.fromfile(args.config), args)
+    cfg = merge_args(read_config(args.config), args)
     if os.environ['LOCAL_RANK'] == '0':  # once per node
         for finding in examine_keys(cfg):
             print(f'{args.config}: {finding.found}, {finding.remedy}', file=sys.stderr)

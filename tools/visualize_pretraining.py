@@ -8,12 +8,12 @@ runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 import argparse
 
 import matplotlib
-from mmengine.config import Config
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.report.masks import draw_masks
 from pmd_mmaction.report.run import Run, frames_of, sample_of, spread
+from pmd_mmaction.shipped import read_config
 from pmd_mmaction.teacher_configs import find_teachers
 from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_health
 
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     accept_any_name()
     args = parse_args(argv)
-    run = Run(Config.fromfile(args.config), Path(args.work_dir))
+    run = Run(read_config(args.config), Path(args.work_dir))
     out = Path(args.out or run.work_dir / 'pictures')
     out.mkdir(parents=True, exist_ok=True)
     figures = dict(masks=draw_masks(run))

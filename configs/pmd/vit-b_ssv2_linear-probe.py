@@ -1,5 +1,7 @@
 # Frozen PMD ViT-B, pre-trained on Kinetics-400, under a linear probe on
-# Something-Something V2, 20 epochs: the attentive probe without its block.
+# Something-Something V2, 20 epochs. Its features are the mean of the last layer's tokens,
+# under a norm that is not trained, as at the start of a fine-tuning; the attentive probe keeps the
+# encoder's own norm.
 #   tools/dist_train.sh configs/pmd/vit-b_ssv2_linear-probe.py 8
 #   tools/dist_test.sh configs/pmd/vit-b_ssv2_linear-probe.py \
 #       work_dirs/vit-b_ssv2_linear-probe/best_*.pth 8

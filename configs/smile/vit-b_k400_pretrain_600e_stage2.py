@@ -5,7 +5,7 @@
 # after fine-tuning: Kinetics-400 83.1, Something-Something V2 72.1.
 _base_ = [
     '../_base_/models/smile_vit-b.py',
-    '../_base_/datasets/k400_pretrain.py',
+    '../_base_/datasets/k400_pretrain_pillow.py',
     '../_base_/schedules/smile.py',
 ]
 

@@ -13,7 +13,7 @@ from pmd_mmaction.arguments import Count, Text, checked, require_keys
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.compact_list import CompactList, scan_ordinary
 from pmd_mmaction.datasets.list_columns import read_columns
-from pmd_mmaction.datasets.video_suffixes import VIDEO_SUFFIXES, count_suffixes, is_named_as_video
+from pmd_mmaction.datasets.video_suffixes import count_suffixes, is_named_as_video
 from pmd_mmaction.transforms.sampling_arguments import check_sampling
 
 NO_LABEL = -1
@@ -49,7 +49,7 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
     others = sorted(path for path in found if not is_named_as_video(path.name))
     if not videos:
         there = f'; it holds {count_suffixes(others)}' if others else ''
-        raise ValueError(f'{folder} holds no video ({", ".join(VIDEO_SUFFIXES)}){there}')
+        raise ValueError(f'{folder} holds no video (.mp4, .mov, .avi ...: docs/data.md){there}')
     return videos, others
 
 

@@ -86,7 +86,7 @@ class VideoWindows(IterableDataset):
                 yield Windows(video, None, np.zeros((0, 2), np.float32), True, reason)
 
     def _windows(self, video: int) -> Iterator[Windows]:
-        """All windows of a video, ``at_a_time`` in an item; the last item may be empty."""
+        """All windows of a video, ``at_a_time`` in an item."""
         with self.reader(self.paths[video]) as reader:
             rate = reader.avg_fps or 25.0
             spans, clips = [], []

@@ -3,19 +3,20 @@
 from pathlib import Path
 
 MAE = 'https://dl.fbaipublicfiles.com/mae/pretrain'
-TRAIN, CONVERT = 'python tools/train.py', 'python tools/convert_checkpoint.py'
+CONVERT = 'python tools/convert_checkpoint.py'
+FETCH = 'curl --create-dirs -Lo'
 TO_TIMM = f'{CONVERT} --from mmaction --to timm'
 # Ends of the paths in the shipped configs; {path} is the whole.
 COMMANDS = {
-    'mae_pretrain_vit_base.pth': f'curl -Lo {{path}} {MAE}/mae_pretrain_vit_base.pth',
-    'mae_pretrain_vit_large.pth': f'curl -Lo {{path}} {MAE}/mae_pretrain_vit_large.pth',
-    'demo/image_teacher.pth': f'{TRAIN} configs/teachers/mae_vit-tiny_demo.py; '
-    f'{TO_TIMM} work_dirs/demo/image_teacher/epoch_10.pth {{path}}',
-    'demo/video_teacher/epoch_24.pth': f'{TRAIN} configs/teachers/videomae_vit-tiny_demo.py',
+    'mae_pretrain_vit_base.pth': f'{FETCH} {{path}} {MAE}/mae_pretrain_vit_base.pth',
+    'mae_pretrain_vit_large.pth': f'{FETCH} {{path}} {MAE}/mae_pretrain_vit_large.pth',
+    'demo/image_teacher.pth': 'python tools/demo.py',
+    'demo/video_teacher/epoch_24.pth': 'python tools/demo.py',
 }
 KINDS = {
     'TimmImageTeacher': f'{TO_TIMM} YOUR_MAE {{path}}',
-    'VideoMAETeacher': f'{CONVERT} --from videomae --to mmaction VIDEOMAE_PTH {{path}}',
+    'VideoMAETeacher': f'{CONVERT} --from videomae --to mmaction VIDEOMAE_PTH {{path}}'
+    '  # docs/model_zoo.md',
 }
 ELSE = 'see docs/model_zoo.md'
 

@@ -52,6 +52,8 @@ def pretrain_config(plan: Plan) -> Config:
             work_dir=str(plan.out / 'pmd'),
         )
     )
+    for name in ('data_root', 'vit_tiny'):  # the demo's, resolved
+        cfg.pop(name, None)
     cfg.auto_scale_lr = dict(enable=preset.scaled, base_batch_size=256)
     _set_teachers(cfg, plan)
     cfg.train_dataloader = _loader(plan, _train_pipeline(plan, preset.num_frames))

@@ -27,7 +27,7 @@ class Options(NamedTuple):
         batch_size: clips on a device.
         epochs: of a phase.
         gpus: number; 0: the CPU.
-        teachers: folder of public teachers.
+        teachers: folder of public teachers; None: ``data/teachers``, if they are there.
     """
 
     model: str | None = None
@@ -35,7 +35,7 @@ class Options(NamedTuple):
     batch_size: int | None = None
     epochs: int | None = None
     gpus: int | None = None
-    teachers: Path = Path('data/teachers')
+    teachers: Path | None = None
 
 
 class Plan(NamedTuple):
@@ -89,12 +89,21 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     found = find_videos(source) if lists is None else []
     videos = len(found) - max(1, len(found) // 10) if lists is None else len(lists.train)
     classes = 0 if lists is None else lists.classes
+    _make_folder(out)
     _check_disk(out, sum(path.stat().st_size for path in found))
     machine = this_machine(options.gpus)
+    if machine.gpus < (options.gpus or 0):
+        raise FolderError(
+            f'--gpus is {options.gpus}, but {machine.gpus} were found: leave it out to use all'
+        )
     name, why = choose_preset(videos, machine)
     name, why = (name, why) if options.model is None else (options.model, 'as you said')
     preset = PRESETS[name]
-    public = all((options.teachers / file).is_file() for file in PUBLIC) and name != 'tiny'
+    teachers = options.teachers or Path('data/teachers')
+    missing = [file for file in PUBLIC if not (teachers / file).is_file()]
+    if options.teachers and missing:
+        raise FolderError(f'{teachers} has no {" and no ".join(missing)}: see docs/model_zoo.md')
+    public = not missing and name != 'tiny'
     size = options.size or (224 if public else preset.img_size)
     if size % preset.patch_size or (public and size != 224):
         wanted = '224, that of the public teachers' if public else f'{preset.patch_size} times n'
@@ -105,7 +114,7 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     if batch > share:
         raise FolderError(f'--batch-size is {batch}, but there are {share} videos for each device')
     epochs = options.epochs or max(preset.epochs, -(-preset.steps // max(1, share // batch)))
-    taught = f'public ones of {options.teachers}' if public else 'trained on these videos'
+    taught = f'public ones of {teachers}' if public else 'trained on these videos'
     reasons = (
         f'{videos} training videos' + (f' in {classes} classes' if classes else ''),
         f'ViT-{name}: {why}',
@@ -113,8 +122,18 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
         f'clips of {preset.num_frames} frames of {size} px, {batch} on each device',
         f'4 phases of {epochs} epochs',
     )
-    folder = options.teachers.resolve() if public else None
+    folder = teachers.resolve() if public else None
     return Plan(source, out, videos, classes, machine, preset, batch, epochs, folder, reasons)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = 'it is a file' if out.is_file() else error.strerror
+        raise FolderError(
+            f'{out} cannot be made a folder ({reason}): choose another --out'
+        ) from None
 
 
 def _check_disk(out: Path, size: int) -> None:

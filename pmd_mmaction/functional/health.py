@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from pmd_mmaction.functional.masking import gather_tokens
+from pmd_mmaction.functional.patch_loss import masked_mean
 
 
 class TargetVariance(NamedTuple):
@@ -19,7 +20,9 @@ class TargetVariance(NamedTuple):
     place: Tensor
 
 
-def target_variance(targets: Tensor, masked: Tensor) -> TargetVariance:
+def target_variance(
+    targets: Tensor, masked: Tensor, counted: Tensor | None = None
+) -> TargetVariance:
     """Variance of the targets at the masked patches.
 
     ``mean (t - mean t)^2``; around a position's mean the unbiased one, since few clips make it.
@@ -30,6 +33,7 @@ def target_variance(targets: Tensor, masked: Tensor) -> TargetVariance:
     Args:
         targets: ``(B, N, D)`` float features of all patches.
         masked: ``(R, M)`` int64 patches of R masks, those of a clip one after the other.
+        counted: ``(R, M)`` bool; the others are left out (VideoMAE V2). None: all count.
 
     Example:
         >>> import torch
@@ -40,7 +44,12 @@ def target_variance(targets: Tensor, masked: Tensor) -> TargetVariance:
     targets = targets.float()
     seen = gather_tokens(targets, masked).flatten(0, 1)
     around_places = targets.var(0).mean(-1) if len(targets) > 1 else targets[0, :, 0] * float('nan')
-    return TargetVariance(seen.var(0, correction=0).mean(), around_places[masked].mean())
+    if counted is None:
+        around_batch = seen.var(0, correction=0).mean()
+    else:
+        share = counted.flatten()[:, None] / counted.sum()
+        around_batch = (share * (seen - (share * seen).sum(0)).square()).sum(0).mean()
+    return TargetVariance(around_batch, masked_mean(around_places[masked], counted))
 
 
 def explained_variance(error: Tensor, variance: Tensor) -> Tensor:

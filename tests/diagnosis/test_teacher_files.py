@@ -11,16 +11,18 @@ def test_every_file_of_a_shipped_teacher_has_its_command():
     for path in paths:
         kind = 'VideoMAETeacher' if 'video' in path else 'TimmImageTeacher'
         command = command_for(kind, path)
-        assert path in command or 'videomae_vit-tiny_demo.py' in command
-        assert command.startswith(('python tools/', 'curl -Lo '))
+        assert path in command or command == 'python tools/demo.py'
+        assert command.startswith(('python tools/', 'curl --create-dirs -Lo '))
 
 
 def test_the_scripts_of_the_demo_exist():
     command = command_for('TimmImageTeacher', 'work_dirs/demo/image_teacher.pth')
     files = [word for word in command.replace(';', ' ').split() if word.endswith('.py')]
-    assert len(files) == 3 and all((CONFIGS.parent / file).is_file() for file in files)
+    assert files and all((CONFIGS.parent / file).is_file() for file in files)
 
 
 def test_another_kind_of_teacher():
     assert command_for('MyTeacher', 'a.pth') == ELSE
-    assert command_for('VideoMAETeacher', 'a {b}.pth').endswith('VIDEOMAE_PTH a {b}.pth')
+    assert command_for('VideoMAETeacher', 'a {b}.pth').endswith(
+        'VIDEOMAE_PTH a {b}.pth  # docs/model_zoo.md'
+    )

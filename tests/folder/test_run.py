@@ -105,11 +105,19 @@ def test_public_teachers_are_taken(phone, tmp_path, monkeypatch):
     [
         (dict(size=20), '--size is 20; it must be 8 times n'),
         (dict(batch_size=12), '--batch-size is 12, but there are 11 videos'),
+        (dict(gpus=99), '--gpus is 99, but'),
+        (dict(teachers=Path('nowhere')), 'nowhere has no mae_pretrain_vit_base.pth and no video'),
     ],
 )
 def test_options_that_make_no_sense(phone, tmp_path, changes, message):
     with pytest.raises(FolderError, match=message):
         make_plan(phone, tmp_path / 'out', TINY._replace(**changes))
+
+
+def test_a_result_that_is_a_file(phone, tmp_path):
+    (tmp_path / 'out').touch()
+    with pytest.raises(FolderError, match='out cannot be made a folder .it is a file.: choose'):
+        make_plan(phone, tmp_path / 'out', Options())
 
 
 def test_results_among_the_videos(phone):

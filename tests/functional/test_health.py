@@ -16,15 +16,19 @@ def _draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize('partly', [False, True])
 @pytest.mark.parametrize('masks', [1, 2])
-def test_variances_are_those_of_loops(masks):
+def test_variances_are_those_of_loops(masks, partly):
     targets = (_draw(3, 6, 4) + torch.arange(6)[:, None]).numpy()
     masked = torch.stack([torch.randperm(6)[:4] for _ in range(3 * masks)])
-    tokens = [targets[r // masks, p] for r in range(3 * masks) for p in masked[r].tolist()]
+    counted = _draw(3 * masks, 4) > -0.5 if partly else torch.ones(3 * masks, 4, dtype=torch.bool)
+    rows = [(r // masks, p) for r in range(3 * masks) for p in masked[r][counted[r]].tolist()]
+    assert (len(rows) < 12 * masks) == partly
+    tokens = [targets[clip, p] for clip, p in rows]
     centre = np.mean(tokens, 0)
     batch = np.mean([(t - centre) ** 2 for t in tokens])
-    place = np.mean([targets[:, p].var(0, ddof=1).mean() for p in masked.flatten().tolist()])
-    found = target_variance(torch.tensor(targets), masked)
+    place = np.mean([targets[:, p].var(0, ddof=1).mean() for _, p in rows])
+    found = target_variance(torch.tensor(targets), masked, counted if partly else None)
     assert found.batch.item() == pytest.approx(batch, rel=1e-5)
     assert found.place.item() == pytest.approx(place, rel=1e-5)
     assert place < batch / 2

@@ -1,4 +1,5 @@
-# Kinetics-400 with the pixels that the public codes of VideoMAE, VideoMAE V2, AMD and MVD train on.
+# Kinetics-400 with the pixels that the public codes of VideoMAE, VideoMAE V2, AMD, MVD and SMILE
+# train on.
 _base_ = './k400_pretrain.py'
 
 train_pipeline = [

@@ -67,7 +67,7 @@ def places(index: Tensor, within: Tensor, num_patches: int) -> Tensor:
 
     Returns:
         ``(R, L)`` int64 positions in [0, K). A missing patch gets K, which makes a later gather
-        fail: on the CPU with an IndexError, on a GPU with a device-side assertion.
+        fail: on the CPU with a RuntimeError, on a GPU with a device-side assertion.
     """
     count = torch.arange(within.shape[1], device=within.device).expand_as(within)
     absent = within.shape[1]

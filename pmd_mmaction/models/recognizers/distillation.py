@@ -85,6 +85,13 @@ class MaskedDistillation(CurriculumRecognizer):
                 'views.decode.whole_clip=True decodes visible patches, whose losses are no '
                 'difficulties: leave it out, or the term of DARE'
             )
+        for term in self.terms.values():
+            if term.reads_masked and self.views.whole_clip:
+                raise ValueError(
+                    f'{type(term).__name__} looks at masked patches, and with '
+                    'views.decode.whole_clip=True some of those decoded are visible: leave it '
+                    "out, or use align_tokens='visible'"
+                )
         for name in self._taught(term for term in self.terms.values() if term.decodes):
             self.decoders[name] = build_part(
                 self,
@@ -158,7 +165,7 @@ class MaskedDistillation(CurriculumRecognizer):
         for term in self.terms.values():
             add_losses(losses, term, term(step))
         smoothed = None if self.dare is None else self.dare.smoothed(step)
-        return losses, smoothed, diagnose(step) if self._diagnosed else None
+        return losses, smoothed, diagnose(step, self.views.num_masks) if self._diagnosed else None
 
     def observe(
         self, clips: Tensor, views: Mapping[str, View], history: History | None = None

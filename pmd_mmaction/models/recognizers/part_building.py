@@ -135,6 +135,11 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
                 f'{type(model).__name__}: two terms are called {term.name!r}; give one of them '
                 'another name=...'
             )
+        if term.single and any(type(other) is type(term) for other in terms.values()):
+            raise ValueError(
+                f'{type(model).__name__}: two {type(term).__name__}s; a model has one at most: leave '
+                'one out, and weigh the teachers by loss_weight=dict(TEACHER=...)'
+            )
         absent = sorted(set(term.teachers or ()) - set(teachers))
         if absent:
             raise ValueError(
@@ -147,9 +152,9 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         for name in term.teachers or teachers:
             depth = teachers[name].depth
             _check_layers(term, term.teacher_groups(depth), f'the teacher {name}', depth)
-            if term.decodes and teachers[name].view is not None:
+            if (term.decodes or term.reads_masked) and teachers[name].view is not None:
                 raise ValueError(
-                    f'{type(term).__name__} compares predictions at all masked patches, but the '
+                    f'{type(term).__name__} looks at all masked patches, but the '
                     f'teacher {name} sees only the view {teachers[name].view!r}: leave it out of '
                     "the term's teachers"
                 )

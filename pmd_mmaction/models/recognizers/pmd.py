@@ -90,7 +90,7 @@ def _terms(
     clfa: Mapping | None,
     names: Mapping[str, str],
 ) -> list[dict]:
-    """Configs of the enabled terms; all of them use the distance of base."""
+    """Configs of the enabled terms; base gives PSD its reduction, and DARE its distance too."""
     base, psd, dare, clfa = (_by_log_name(term, names) for term in (base, psd, dare, clfa))
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
@@ -98,9 +98,9 @@ def _terms(
     if base is not None:
         terms.append(dict(type='BaseTerm', **base))
     if psd is not None:
-        terms.append(dict(type='PSDTerm', **reduction, **psd))
+        terms.append(dict(type='PSDTerm', **(reduction | dict(psd))))
     if dare is not None:
-        terms.append(dict(type='DARETerm', **distance, **dare))
+        terms.append(dict(type='DARETerm', **(distance | dict(dare))))
     if clfa is not None:
         terms.append(clfa)
     return terms

@@ -72,6 +72,7 @@ class CLFATerm(Term):
         self.student_layers = (*shallow, *medium)
         self.num_shallow = len(shallow)
         self.align_tokens = align_tokens
+        self.reads_masked = align_tokens == 'masked'
         self.student_norm = student_norm
         self.fc_std = fc_std
         self.channel_reduction = channel_reduction

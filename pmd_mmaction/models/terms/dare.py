@@ -32,6 +32,7 @@ class DARETerm(PatchTerm):
     """
 
     name = 'df'
+    single = True
 
     @checked
     def __init__(

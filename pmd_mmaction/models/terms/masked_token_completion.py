@@ -20,12 +20,14 @@ class MaskedTokenCompletion(BaseModule):
     Args:
         dims: width D of the student.
         num_patches: N of the full clip.
-        num_heads: attention heads; None means one per 64 channels.
+        num_heads: attention heads; None means one per 64 channels, or fewer if the width is no
+            multiple of that.
     """
 
     def __init__(self, dims: int, num_patches: int, num_heads: int | None = None) -> None:
         super().__init__(VIT_INIT)
-        self.num_heads = num_heads or max(1, dims // 64)
+        heads = range(max(1, dims // 64), 0, -1)
+        self.num_heads = num_heads or next(count for count in heads if dims % count == 0)
         self.query_token = draw_tokens(1, 1, dims)
         self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
         self.norm = build_norm_layer(dict(type='LN', eps=1e-6), dims)[1]

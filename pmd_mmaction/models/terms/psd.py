@@ -33,6 +33,7 @@ class PSDTerm(Term):
     """
 
     name = 'pg'
+    single = True
     decodes = True
     needs_auxiliary = True
 

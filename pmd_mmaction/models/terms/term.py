@@ -34,6 +34,8 @@ class Term(BaseModule):
         decodes: whether it reads predictions at masked patches.
         reads_targets: whether it reads the features of a teacher's last layer; without, the teacher
             stops at the last of ``teacher_groups``.
+        reads_masked: whether it reads teachers at all masked patches without decoding.
+        single: whether a model may have one such term at most.
         needs_auxiliary: whether it reads the predictions of the auxiliary teacher.
         student_layers: layers of the student (from 0) that it reads.
         lighter: what makes it pull less at the encoder, for the warning of ``TermBalanceHook``.
@@ -43,6 +45,8 @@ class Term(BaseModule):
     lighter = 'a smaller loss_weight'
     decodes = False
     reads_targets = True
+    reads_masked = False
+    single = False
     needs_auxiliary = False
     student_layers: tuple[int, ...] = ()
 

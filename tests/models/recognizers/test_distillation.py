@@ -6,6 +6,7 @@ from mmaction.registry import MODELS
 
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.maskers import View
+from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.terms import History, Term
 
 LAYERS = (1, 4)
@@ -274,6 +275,18 @@ def test_the_outbox_names_the_video_of_each_mask(make, random_clips, make_sample
         (dict(views=dict(wide=dict(mask_ratio=0.9))), "view 'wide' has mask_ratio 0.9, above 0.75"),
         (dict(num_masks=0), 'num_masks is 0'),
         (
+            dict(terms=[dict(type='DARETerm', name=n, teachers=[n]) for n in 'ac']),
+            'two DARETerms; a model has one at most',
+        ),
+        (dict(terms=[dict(type='PSDTerm', name=n) for n in 'ac']), 'two PSDTerms'),
+        (
+            dict(
+                views=dict(decode=dict(type='CubeMasker', mask_ratio=0.5, whole_clip=True)),
+                terms=[dict(type='CLFATerm', align_tokens='masked')],
+            ),
+            'CLFATerm looks at masked patches',
+        ),
+        (
             dict(
                 views=dict(decode=dict(type='CubeMasker')),
                 terms=[dict(type='PSDTerm', aux_mask='nested')],
@@ -295,3 +308,35 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
         ValueError, match=r"teachers\.a sees the view 'wide'; views has \['student'\]"
     ):
         make(teachers=dict(a=narrow))
+
+
+def test_clfa_at_masked_patches_needs_a_teacher_that_sees_them(make, sizes):
+    narrow = dict(type='VideoMAETeacher', view='wide', **sizes.video_teacher)
+    terms = [dict(type='CLFATerm', align_tokens='masked')]
+    with pytest.raises(ValueError, match=r"CLFATerm looks at all masked .* only the view 'wide'"):
+        make(teachers=dict(a=narrow), views=dict(wide=dict(mask_ratio=0.5)), terms=terms)
+
+
+# --- the diagnosis ---
+
+
+def _diagnosis(model, clips):
+    step = model.observe(clips, model.draw_views(clips))
+    return step, diagnose(step, model.views.num_masks)
+
+
+def test_features_of_a_clip_are_the_mean_over_its_masks(make, random_clips):
+    step, diagnosis = _diagnosis(make(num_masks=2), random_clips())
+    pooled = step.tokens.mean(1)
+    torch.testing.assert_close(diagnosis.features, (pooled[::2] + pooled[1::2]) / 2)
+
+
+def test_the_diagnosis_counts_what_the_loss_counts(make, random_clips):
+    decode = dict(type='RunningCellMasker', mask_ratio=0.5, whole_clip=True)
+    step, diagnosis = _diagnosis(make(views=dict(decode=decode)), random_clips())
+    counted, student = step.student.counted, step.student
+    assert 0 < counted.sum() < counted.numel()
+    targets = student.at_masked(step.targets['a'])[counted]
+    error = (step.decoded['a'][counted] - targets).square().mean()
+    variance = targets.var(0, correction=0).mean()
+    torch.testing.assert_close(diagnosis.explained['explained_a'], 1 - error / variance)

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import get_sinusoid_encoding
@@ -40,3 +41,8 @@ def test_every_parameter_gets_a_gradient(randomize):
     module = randomize(MaskedTokenCompletion(8, 10, num_heads=2))
     module(torch.randn(2, 3, 8), VISIBLE, MASKED).square().sum().backward()
     assert [n for n, p in module.named_parameters() if not p.grad.any()] == []
+
+
+@pytest.mark.parametrize('dims, heads', [(48, 1), (128, 2), (224, 2), (352, 4), (768, 12)])
+def test_heads_divide_the_width(dims, heads):
+    assert MaskedTokenCompletion(dims, 4).num_heads == heads

@@ -59,7 +59,8 @@ EQUATIONS = {
     ],
     ('functional/health.py', 'functional/test_health.py'): [
         ('variance of places: biased', 'targets.var(0)', 'targets.var(0, correction=0)'),
-        ('variance of places: of the visible ones too', 'around_places[masked].mean()', 'around_places.mean()'),
+        ('variance: of what does not count too', 'if counted is None:', 'if True:'),
+        ('variance of places: of the visible ones too', 'masked_mean(around_places[masked], counted)', 'around_places.mean()'),
         ('variance of the batch: around each place', 'seen.var(0, correction=0)', 'targets.var(0)'),
         ('variance of the batch: of the visible ones too', 'gather_tokens(targets, masked)', 'targets'),
         ('variance of the batch: unbiased', 'seen.var(0, correction=0)', 'seen.var(0)'),

@@ -137,8 +137,8 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
             )
         if term.single and any(type(other) is type(term) for other in terms.values()):
             raise ValueError(
-                f'{type(model).__name__}: two {type(term).__name__}s; a model has one at most: leave '
-                'one out, and weigh the teachers by loss_weight=dict(TEACHER=...)'
+                f'{type(model).__name__}: two {type(term).__name__}s; a model has one at most: '
+                'leave one out, and weigh the teachers by loss_weight=dict(TEACHER=...)'
             )
         absent = sorted(set(term.teachers or ()) - set(teachers))
         if absent:

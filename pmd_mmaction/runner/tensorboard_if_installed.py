@@ -1,5 +1,7 @@
 """Curves and pictures for TensorBoard, where it is installed."""
 
+import weakref
+
 from mmengine.logging import print_log
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import TensorboardVisBackend
@@ -28,6 +30,8 @@ class TensorboardIfInstalled(TensorboardVisBackend):
             import torch.utils.tensorboard  # noqa: F401
 
             super()._init_env()
+            # MMEngine closes no backend, and the thread that writes ends with the process.
+            weakref.finalize(self, self._tensorboard.close)
         # It is missing, broken by a package that it needs, or cannot write here (a folder whose
         # name is not UTF-8); none is a reason to end a run.
         except Exception as error:

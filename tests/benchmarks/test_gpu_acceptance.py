@@ -90,7 +90,10 @@ def test_a_part_that_hangs_is_ended_with_what_it_started(accepted, tmp_path):
     assert code == 1 and time.monotonic() - begin < 90
     assert [row['name'] for row in found['hangs']] == ['before', 'in time']
     status = Path('/proc', (tmp_path / 'out/child').read_text(), 'status')
-    assert not status.exists() or 'State:\tZ' in status.read_text()
+    end = time.monotonic() + 30  # on a busy machine a killed process lasts a moment
+    while status.exists() and 'State:\tZ' not in status.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_times_are_judged_on_a_gpu_at_full_size(benchmark_module):

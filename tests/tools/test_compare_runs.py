@@ -41,5 +41,6 @@ def test_verdicts_and_a_picture(tmp_path):
 
 def test_terms_are_drawn_over_base():
     scalars = dict(term_norm_base={1: 2.0, 3: 4.0}, term_norm_al={1: 6.0, 3: 4.0})
-    (line,) = plot_health(dict(run=scalars)).axes[-1].lines
+    panels = {panel.get_title(): panel for panel in plot_health(dict(run=scalars)).axes}
+    (line,) = panels['pull of a term over base'].lines
     assert line.get_xydata().tolist() == [[1, 3], [3, 1]]

@@ -27,7 +27,7 @@ from pmd_mmaction.dare.scratch_file import HEADER_BYTES
 from pmd_mmaction.dare.table import CHUNK_BYTES
 
 TEACHERS, PATCHES, MASKED = 2, 1568, 1408  # ViT-B, 16 x 224 x 224, mask ratio 0.9
-STEP_SECONDS = 0.5  # yardstick: a ViT-B step of 64 clips on one GPU
+STEP_SECONDS = 0.183  # yardstick: 64 clips at 350 a second on one GPU (docs/scaling.md)
 
 
 def private_bytes() -> int:
@@ -218,7 +218,7 @@ def main() -> None:
         f'{gigabytes:.2f} GB, created in {created:.2f} s; {args.iterations} iterations of '
         f'{args.batch} clips; private memory grew by {(memory.peak - before) / 1e6:.0f} MB\n'
     )
-    header = ('case', 'read ms', 'pack ms', 'write ms', 'sum ms', 'sum p95 ms', '% of 0.5 s')
+    header = ('case', 'read ms', 'pack ms', 'write ms', 'sum ms', 'sum p95 ms', '% of 183 ms')
     print(markdown(header, [summary(name, times) for name, times in cases.items()]), '\n')
     print(markdown(('whole table', 's', 'GB/s', 'private memory, MB more'), stages))
     save_json(args.json, dict(machine=machine_line(), cases=cases, stages=stages))

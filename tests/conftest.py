@@ -30,6 +30,12 @@ def pytest_configure(config):
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _logging_stays_on():
+    yield
+    logging.disable(logging.NOTSET)  # tools and benchmarks that a test runs here turn it off
+
+
 @pytest.fixture(scope='module')
 def mmaction_scope():
     """Makes 'mmaction' the default scope and quietens the initialisation of models."""

@@ -310,13 +310,6 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
         make(teachers=dict(a=narrow))
 
 
-def test_clfa_at_masked_patches_needs_a_teacher_that_sees_them(make, sizes):
-    narrow = dict(type='VideoMAETeacher', view='wide', **sizes.video_teacher)
-    terms = [dict(type='CLFATerm', align_tokens='masked')]
-    with pytest.raises(ValueError, match=r"CLFATerm looks at all masked .* only the view 'wide'"):
-        make(teachers=dict(a=narrow), views=dict(wide=dict(mask_ratio=0.5)), terms=terms)
-
-
 # --- the diagnosis ---
 
 

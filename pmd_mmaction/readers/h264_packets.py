@@ -65,16 +65,13 @@ class H264Look(PacketLook):
     def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""
         start, recovers = 4, False
-        # Most packets are one slice.
-        if int.from_bytes(data[:4], 'big') != len(data) - 4 or data[4] & 31 not in _SLICES:
+        if not _only_slices(data):
             try:
                 start, recovers = self._find_picture(data)
             except Malformed:
                 self._lost = True
                 self.add_damaged()
                 return
-        elif not data[5] & 128:
-            raise Unproven
         kind = data[start]
         idr, refers = kind & 31 == _IDR, kind & 96
         head = data[start + 1 : start + 17]
@@ -144,6 +141,16 @@ class H264Look(PacketLook):
         if refers:
             self._high, self._low = high, low
         return high + low
+
+
+def _only_slices(data: bytes) -> bool:
+    """Whether a packet is the slices of one picture and nothing else, as most are."""
+    kind, end = data[4] & 31, 4 + int.from_bytes(data[:4], 'big')
+    fine = kind in _SLICES and data[5] & 128  # the first slice of a picture
+    while fine and end + 5 < len(data):
+        fine = data[end + 4] & 31 == kind and not data[end + 5] & 128
+        end += 4 + int.from_bytes(data[end : end + 4], 'big')
+    return fine and end == len(data)
 
 
 def _read_sps(data: bytes) -> tuple[int, int]:

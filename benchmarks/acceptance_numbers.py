@@ -11,13 +11,13 @@ from pmd_mmaction.compat.tf32 import set_tf32
 from pmd_mmaction.models import View
 from pmd_mmaction.models.terms import History
 
-# Largest relative error of a loss (issue text): half precision against float32.
+# Largest relative error of a loss, half precision against float32.
 LOSS_ERROR = {torch.bfloat16: 3e-3, torch.float16: 5e-4}
 
 
 def on_device(views: Mapping[str, View], device: str) -> dict[str, View]:
     """The views, there; generators of two devices draw different ones."""
-    return {name: type(v)._make(index.to(device) for index in v) for name, v in views.items()}
+    return {name: view.to(device) for name, view in views.items()}
 
 
 def still_step(settings: Settings, batch: int, device: str) -> Step:

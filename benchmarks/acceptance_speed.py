@@ -26,7 +26,7 @@ from pmd_mmaction.models.operations import iteration_gflops
 
 PASSES = 64  # of the student in a step, masks of a clip counted each
 VARIANTS = ('base', 'PMD', 'PMD, 2 masks', 'PMD, 2 masks, half decoded', 'reference')
-# Time of a pass of the student: of which variant, at most (issue text). PMD over base is its
+# Time of a pass of the student: of which variant, at most. PMD over base is its
 # operation count at 90 % and 2 % more.
 GOALS = {
     ('PMD', 'base'): 1.144 * 1.02,

@@ -138,8 +138,7 @@ def _make_folder(out: Path) -> None:
 
 def _check_disk(out: Path, size: int) -> None:
     """Refuses a disk without room for copies and checkpoints."""
-    existing = next(path for path in (out, *out.resolve().parents) if path.exists())
-    free, need = shutil.disk_usage(existing).free, max(ROOM, size / 10)
+    free, need = shutil.disk_usage(out).free, max(ROOM, size / 10)
     if free < need:
         raise FolderError(
             f'{free / 1e9:.2f} GB are free on the disk of {out}, some {need / 1e9:.2f} GB are '

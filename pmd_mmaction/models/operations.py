@@ -58,6 +58,9 @@ def build_without_weights(cfg: Mapping) -> torch.nn.Module:
 def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     """Forward GFLOPs per clip of each part of an iteration, all masks of the clip together.
 
+    The auxiliary teacher counts from the second phase on, with the student's mask ratio, also where
+    a run begins with ``prev_student`` or the term has ``aux_mask='nested'``.
+
     Args:
         model: a :class:`MaskedDistillation`, on any device or on ``meta``.
         phase: the phase.
@@ -71,7 +74,7 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     model.seed_masks(0)
     clip = torch.empty(1, *model.backbone.clip_size)
     drawn = model.draw_views(clip)  # a random generator needs a real device
-    views = {name: type(v)._make(index.to(device) for index in v) for name, v in drawn.items()}
+    views = {name: view.to(device) for name, view in drawn.items()}
     clip = torch.zeros(clip.shape, device=device)
     parts = {
         f'{name} teacher': count_operations(lambda n=name: model.ask(n, clip, views))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from pmd_mmaction.readers.packet_index import is_small
 from pmd_mmaction.readers.video_reader import VideoReader
-from pmd_mmaction.readers.video_stream import orientation
+from pmd_mmaction.readers.video_stream import named_errors, orientation
 
 # Up to this many frames, decoding on is faster than a seek.
 _STEPS = 8
@@ -96,9 +96,21 @@ class DecordReader(VideoReader):
 
     def _read(self, wanted: set[int]) -> dict[int, np.ndarray]:
         images = self._read_decord(sorted(wanted))
-        if images is None and self._container is None:
-            super()._open()
-        return super()._read(wanted) if images is None else images
+        if images is not None:
+            return images
+        self._turn_to_pyav()
+        return super()._read(wanted)
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """As the parent, by PyAV."""
+        self._turn_to_pyav()
+        yield from super().frames()
+
+    def _turn_to_pyav(self) -> None:
+        """Opens the file with PyAV, if an earlier visit has left that out of this one."""
+        if self._container is None:
+            with named_errors(self.path):
+                super()._open()
 
     def _read_decord(self, numbers: Sequence[int]) -> dict[int, np.ndarray] | None:
         """The frames, or None where decord cannot give them."""

@@ -145,6 +145,8 @@ class H264Look(PacketLook):
 
 def _only_slices(data: bytes) -> bool:
     """Whether a packet is the slices of one picture and nothing else, as most are."""
+    if len(data) < 6:
+        return False
     kind, end = data[4] & 31, 4 + int.from_bytes(data[:4], 'big')
     fine = kind in _SLICES and data[5] & 128  # the first slice of a picture
     while fine and end + 5 < len(data):

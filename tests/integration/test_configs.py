@@ -268,6 +268,15 @@ def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
     assert sample['data_samples'].sample_idx == 3
 
 
+@pytest.mark.parametrize(
+    'name', [name for name in PRETRAINING if name.startswith('smile/') and 'k400' in name]
+)
+def test_smile_trains_on_the_pixels_of_its_code(name):
+    steps = _config(name).train_dataloader.dataset.pipeline
+    resizes = [step.backend for step in steps if step.type == 'AntialiasedResize']
+    assert resizes == ['pillow']
+
+
 # ---------------------------------------------------------------------- one real step
 
 

@@ -44,6 +44,13 @@ def test_a_file_is_examined_once(tmp_path, without_pyav, gop):
     assert _same(_read(path), first)
 
 
+def test_all_frames_in_order_at_every_visit(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', 40)
+    for _ in range(2):
+        with DecordReader(str(path)) as video:
+            np.testing.assert_array_equal(list(video.frames()), read_video(path))
+
+
 def test_another_file_under_its_name_is_examined_again(tmp_path):
     path = write_video(tmp_path / 'a.mp4', 40)
     _read(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pmd_mmaction.readers.decord_reader import DecordReader
-from pmd_mmaction.readers.h264_packets import H264Look
+from pmd_mmaction.readers.h264_packets import H264Look, _only_slices
 from pmd_mmaction.readers.packet_look import (
     Malformed,
     Unproven,
@@ -218,3 +218,29 @@ def test_units_and_numbers():
             list(length_prefixed(wrong))
     assert bits_of(b'\x80\0\0\3\1') == '10000000' + '0' * 16 + '00000001'
     assert [exp_golomb(bits, 0) for bits in ('1', '010', '00111')] == [(0, 1), (1, 3), (6, 5)]
+
+
+def _unit(kind: int, first: bool = False) -> bytes:
+    content = bytes([kind, 128 * first]) + b'\x55' * 6
+    return len(content).to_bytes(4, 'big') + content
+
+
+@pytest.mark.parametrize(
+    'packet, expected',
+    [
+        (_unit(1, True), True),
+        (_unit(5, True) + _unit(5) + _unit(5), True),
+        (_unit(1, True) + _unit(1, True), False),  # two pictures
+        (_unit(1), False),  # the first slice is missing
+        (_unit(1, True) + _unit(5), False),
+        (_unit(6) + _unit(1, True), False),
+        (_unit(1, True) + _unit(6), False),
+        (_unit(1, True)[:-1], False),
+        (_unit(1, True) + _unit(1)[:5], False),
+        (_unit(1, True)[:5], False),
+        (b'', False),
+    ],
+)
+def test_what_is_slices_only(packet, expected):
+    """The others are looked at unit by unit."""
+    assert bool(_only_slices(packet)) == expected

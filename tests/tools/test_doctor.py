@@ -60,6 +60,12 @@ def test_a_config_that_is_none(capsys, tmp_path, text):
     assert finding['subject'] == 'config'
 
 
+def test_a_config_that_is_not_there(capsys):
+    assert main(['nowhere.py']) == 1
+    out = ' '.join(capsys.readouterr().out.split())
+    assert 'nowhere.py' in out and 'python -m pmd_mmaction configs` lists the configs' in out
+
+
 def test_a_library_that_is_too_old(tmp_path):
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / '__init__.py').write_text("__version__ = '1.7.0'")

@@ -239,6 +239,7 @@ def test_a_broken_video_is_left_out_and_told(run, broken, capsys):
     [
         (dict(out='f.txt'), 'the name must end in one of'),
         (dict(source=['--list', '/nowhere.txt']), 'there is no list file /nowhere.txt'),
+        (dict(checkpoint='nowhere.pth'), 'nowhere.pth: check the path'),
     ],
 )
 def test_bad_options(run, capsys, options, message):

@@ -26,6 +26,10 @@ class View(NamedTuple):
         """``(R, M)`` bool: decoded patches whose losses count; None: all of them."""
         return None
 
+    def to(self, device: torch.device | str) -> 'View':
+        """The same patches on another device."""
+        return self._make(index.to(device) for index in self)
+
     def at_masked(self, tokens: Tensor) -> Tensor:
         """Picks the masked patches: ``(B, N, D)`` to ``(R, M, D)``."""
         return gather_tokens(tokens, self.masked)

@@ -37,3 +37,10 @@ def test_visible_patches_that_are_decoded_do_not_count():
     assert view.counted.tolist() == [[False, True, True], [True, False, True]]
     seen, found = view  # as every view
     assert seen is visible and found is decoded
+
+
+def test_a_view_on_another_device_is_of_its_kind():
+    view = WholeClipView(torch.tensor([[0, 4]]), torch.tensor([[1, 4]]))
+    moved = view.to('meta')
+    assert type(moved) is WholeClipView and {index.device.type for index in moved} == {'meta'}
+    assert moved.masked.shape == (1, 2)

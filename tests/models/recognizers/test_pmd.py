@@ -146,6 +146,22 @@ def test_the_lambdas_of_the_paper_are_the_defaults(make_recognizer):
     assert weights == dict(base=1, pg=0.05, df=1, al=1)
 
 
+def test_a_term_may_differ_from_base(make_recognizer):
+    """What base gives them is a default."""
+    model = make_recognizer(
+        base=dict(distance='smooth_l1', channel_reduction='sum'),
+        psd=dict(channel_reduction='mean'),
+        dare=dict(distance='l2'),
+    )
+    terms = model.terms
+    assert [terms[name].channel_reduction for name in ('base', 'pg', 'df')] == [
+        'sum',
+        'mean',
+        'sum',
+    ]
+    assert [terms[name].distance for name in ('base', 'df')] == ['smooth_l1', 'l2']
+
+
 def test_training_reduces_the_loss(make_recognizer, batch):
     model = make_recognizer()
     model.init_weights()

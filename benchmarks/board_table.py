@@ -59,7 +59,7 @@ def as_markdown(results: Results) -> str:
     metrics = [metric for metric in METRICS if metric in found]
     rows = []
     for name, cells in results.items():
-        row = [name, cells[0]['epochs'], f'{cells[0]["gflops_per_clip"]:.2f}', len(cells)]
+        row = [name, cells[0]['epochs'], f'{cells[0]["gflops_per_video"]:.2f}', len(cells)]
         for metric in metrics:
             values = [cell['top1'][metric] for cell in cells if metric in cell['top1']]
             row.append(_in_percent(estimate(values)) if values else '')
@@ -72,7 +72,7 @@ def as_markdown(results: Results) -> str:
     header = (
         'method',
         'epochs',
-        'GFLOPs per clip',
+        'GFLOPs per video',
         'seeds',
         *(METRICS[m] for m in metrics),
         'linear, gain',
@@ -94,9 +94,9 @@ def plot(results: Results, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for name, cells in results.items():
         mean = estimate([100 * cell['top1']['linear'] for cell in cells])
-        compute = cells[0]['gflops_per_clip'] * cells[0]['epochs']
+        compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
         axes.errorbar(compute, mean.mean, mean.half, fmt='o', capsize=3, label=name)
-    axes.set_xlabel('GFLOPs per video of the data set')
+    axes.set_xlabel('GFLOPs per video of the data set, all epochs')
     axes.set_ylabel('top-1 of a linear probe, %')
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

@@ -79,7 +79,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--budget',
         choices=('passes', 'flops'),
         default='passes',
-        help='what is equal: passes of the student, or operations (then epochs differ)',
+        help='what is equal: passes of the student, or operations; epochs follow',
     )
     parser.add_argument('--data', type=Path, default=Path('data/demo'), help='a demo data set')
     parser.add_argument('--teachers', type=Path, default=Path('work_dirs/demo'))
@@ -131,8 +131,13 @@ def share(epochs: int, phases: int) -> list[int]:
     return [epochs // phases + (i < epochs % phases) for i in range(phases)]
 
 
-def step_gflops(cfg: Config) -> float:
-    """GFLOPs of a step per clip, the mean over the epochs; trained parts count three times."""
+def passes(cfg: Config) -> int:
+    """Passes of the student that a video gives in an epoch: its clips times their masks."""
+    return cfg.train_dataloader.dataset.get('num_repeats', 1) * cfg.model.get('num_masks', 1)
+
+
+def epoch_gflops(cfg: Config) -> float:
+    """GFLOPs of an epoch per video, the mean over the epochs; trained parts count three times."""
     from mmaction.registry import MODELS
     from mmengine.registry import init_default_scope
 
@@ -145,7 +150,7 @@ def step_gflops(cfg: Config) -> float:
     model = MODELS.build(cfg.model).eval()
     phases = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases).phases
     total = sum(iteration_gflops(model, p)['step'] * (p.end - p.begin) for p in phases)
-    return total / phases[-1].end
+    return total / phases[-1].end * cfg.train_dataloader.dataset.get('num_repeats', 1)
 
 
 # ---------------------------------------------------------------------- cells
@@ -180,7 +185,7 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
         changes=method.changes,
         digest=digest(method, epochs),
         epochs=epochs,
-        gflops_per_clip=round(gflops, 4),
+        gflops_per_video=round(gflops, 4),
     )
     command = [
         *(sys.executable, '-W', 'ignore', 'benchmarks/board_cell.py', work / 'config.py'),
@@ -201,12 +206,11 @@ def main(argv: list[str] | None = None) -> None:
     clips = args.work_dir / f'{args.data.name}.pt'
     if not clips.exists():
         clips.parent.mkdir(parents=True, exist_ok=True)
-        cfg = configure(args.methods[0], args.epochs, args)
-        torch.save(read_clips(cfg, args.data), clips)
-    gflops = [step_gflops(configure(m, args.epochs, args)) for m in args.methods]
-    epochs = [args.epochs] * len(gflops)
-    if args.budget == 'flops':
-        epochs = [round(args.epochs * gflops[0] / g) for g in gflops]
+        torch.save(read_clips(configure(args.methods[0], args.epochs, args), args.data), clips)
+    configs = [configure(method, args.epochs, args) for method in args.methods]
+    gflops = [epoch_gflops(cfg) for cfg in configs]
+    costs = gflops if args.budget == 'flops' else [passes(cfg) for cfg in configs]
+    epochs = [round(args.epochs * costs[0] / cost) for cost in costs]
     cells = [
         (method, seed, length, cost, args)
         for seed in range(args.seeds)

@@ -20,7 +20,7 @@ ALLOWED = {
     'functional': {'arguments'},
     'contracts': {'functional'},
     'dare': {'storage'},
-    'models': {'arguments', 'contracts', 'functional', 'transfer'},
+    'models': {'arguments', 'contracts', 'functional', 'teacher_configs', 'transfer'},
     'optim': set(),
     'hooks': {
         'arguments',

@@ -1,7 +1,8 @@
 """Runs the whole method on embedded clips: data, two teachers, four phases, probe, pictures.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
-result exists is skipped; one that was interrupted is resumed.
+result exists is skipped; one that was interrupted is resumed. Base, the student without PSD, DARE
+and CLFA, trains beside the PMD student: each takes one core.
 """
 
 import runpy
@@ -16,6 +17,8 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -59,28 +62,43 @@ class Demo:
             return
         self.console.rule(shlex.join(('python', *command)))
         start = time.perf_counter()
-        status = subprocess.run([sys.executable, *command], cwd=ROOT).returncode
-        if status:
-            self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
-            raise SystemExit(status)
+        self._check(command, subprocess.run([sys.executable, *command], cwd=ROOT).returncode)
         if not result:
             return
         if not (ROOT / result).exists():
             raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
         self.console.print(f'[green]done[/] {result} in {time.perf_counter() - start:.0f} s')
 
-    def train(self, result: Path, config: str, work_dir: Path, **options: Path) -> None:
-        """Trains a config, resuming an interrupted run."""
+    def _check(self, command: Sequence[str], status: int) -> None:
+        if status:
+            self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
+            raise SystemExit(status)
+
+    @contextmanager
+    def beside(self, work_dir: Path, *command: str) -> Iterator[None]:
+        """Runs a Python command while the body of the ``with`` runs; its output goes to a file."""
+        log = work_dir / 'output.txt'
+        self.console.print(f'beside the next one (output: {log}): {shlex.join(command)}')
+        (ROOT / work_dir).mkdir(parents=True, exist_ok=True)
+        with (ROOT / log).open('a') as output:
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output
+            )
+            try:
+                yield
+            except BaseException:
+                process.terminate()
+                raise
+            finally:
+                status = process.wait()
+        self._check(command, status)
+
+    def training(self, config: str, work_dir: Path, **options: Path) -> tuple[str, ...]:
+        """The command that trains a config, or resumes an interrupted run."""
         settings = [f'{key.replace("__", ".")}={value}' for key, value in options.items()]
-        self.run(
-            result,
-            'tools/train.py',
-            config,
-            '--resume',
-            '--seed',
-            str(self.seed),
-            '--work-dir',
-            str(work_dir),
+        return (
+            *('tools/train.py', config, '--resume'),
+            *('--seed', str(self.seed), '--work-dir', str(work_dir)),
             *(['--cfg-options', *settings] if settings else []),
         )
 
@@ -108,7 +126,10 @@ def main(argv: list[str] | None = None) -> None:
 
     image, video = work / 'image_teacher.pth', work / 'video_teacher' / 'epoch_24.pth'
     image_run = work / 'image_teacher' / 'epoch_10.pth'
-    demo.train(image_run, 'configs/teachers/mae_vit-tiny_demo.py', work / 'image_teacher')
+    demo.run(
+        image_run,
+        *demo.training('configs/teachers/mae_vit-tiny_demo.py', work / 'image_teacher'),
+    )
     demo.run(
         image,
         'tools/convert_checkpoint.py',
@@ -119,16 +140,20 @@ def main(argv: list[str] | None = None) -> None:
         str(image_run),
         str(image),
     )
-    demo.train(video, 'configs/teachers/videomae_vit-tiny_demo.py', work / 'video_teacher')
-
-    student, config = work / 'pmd' / 'student.pth', 'configs/pmd/vit-tiny_demo_pretrain.py'
-    demo.train(
-        student,
-        config,
-        work / 'pmd',
-        model__image_teacher__checkpoint=image,
-        model__video_teacher__checkpoint=video,
+    demo.run(
+        video,
+        *demo.training('configs/teachers/videomae_vit-tiny_demo.py', work / 'video_teacher'),
     )
+
+    teachers = dict(model__image_teacher__checkpoint=image, model__video_teacher__checkpoint=video)
+    student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
+    config = 'configs/pmd/vit-tiny_demo_pretrain.py'
+    base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base.py'
+    base_training = demo.training(base_config, base.parent, **teachers)
+    with ExitStack() as stack:
+        if not (ROOT / base).exists():
+            stack.enter_context(demo.beside(base.parent, *base_training))
+        demo.run(student, *demo.training(config, student.parent, **teachers))
     demo.run(
         work / 'pmd' / 'pictures' / 'curves.png',
         'tools/visualize_pretraining.py',
@@ -146,6 +171,7 @@ def main(argv: list[str] | None = None) -> None:
     for name, label, source in (
         ('untrained', 'untrained', '--random'),
         ('video_teacher', 'video teacher (VideoMAE)', str(video)),
+        ('base', 'base: no PSD, DARE, CLFA', str(base)),
         ('student', 'PMD student', str(student)),
     ):
         scores = demo.probe(name, source), demo.probe(f'{name}_few', source, *few)

@@ -62,7 +62,7 @@ class Preset(NamedTuple):
 
 PRESETS = {
     # an hour on two cores at the most
-    'tiny': Preset('tiny', 96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 100, 4, 7e-4, False),
+    'tiny': Preset('tiny', 96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 300, 4, 7e-4, False),
     'small': Preset('small', 384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 1.5e-4, True),
     'base': Preset('base', 768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 1.5e-4, True),
 }

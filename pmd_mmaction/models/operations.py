@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.terms import History
+from pmd_mmaction.teacher_configs import find_teachers
 
 
 def _attention_flops(query, key, value, *args, out_shape=None, **kwargs) -> int:
@@ -41,9 +42,8 @@ def build_without_weights(cfg: Mapping) -> torch.nn.Module:
             tubes: masks of a ratio cost alike.
     """
     cfg = Config(dict(cfg)).to_dict() | dict(masker=dict(type='TubeMasker'))
-    parts = [cfg.get('image_teacher'), cfg.get('video_teacher'), *cfg.get('teachers', {}).values()]
-    for teacher in parts:
-        if teacher is not None and 'checkpoint' in teacher:
+    for _, teacher in find_teachers(cfg).values():
+        if 'checkpoint' in teacher:
             teacher['checkpoint'] = None
     # MMAction2 reads numbers off a tensor when it builds a ViT
     linspace = functools.partial(torch.linspace, device='cpu')

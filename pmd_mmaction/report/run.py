@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from pmd_mmaction.dare import DifficultyTable, table_file
-from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.functional import PhaseSchedule, gather_crop
 from pmd_mmaction.teacher_configs import find_teachers
 from pmd_mmaction.visualization import read_scalars
 
@@ -105,11 +105,14 @@ class Run:
             found[f'student, epoch {_number(newest)}'] = newest
         return found
 
-    def difficulty(self, indices: list[int]) -> list[dict[str, np.ndarray]] | None:
-        """Smoothed losses ``(N,)`` of videos for each teacher, out of the newest table.
+    def difficulty(self, samples: list[dict]) -> list[dict[str, np.ndarray]] | None:
+        """Smoothed losses ``(N,)`` of clips for each teacher, out of the newest table.
 
         Args:
-            indices: places of the videos in the training list.
+            samples: packed clips of the training.
+
+        Returns:
+            For each clip teacher to losses; None without a table.
         """
         tables = self.work_dir.glob('difficulty_*.table')
         newest = max(tables, key=lambda path: path.stat().st_mtime, default=None)
@@ -123,7 +126,12 @@ class Run:
         own = next((term for term in terms if term['type'] == 'DARETerm'), {}).get('teachers')
         if own is not None:
             names = [own] if isinstance(own, str) else list(own)
-        return [dict(zip(names, row)) for row in table.read(indices)[0].numpy()]
+        clips = [sample['data_samples'] for sample in samples]
+        rows, _ = table.read([int(clip.sample_idx) for clip in clips])
+        if (self.hook('DAREHook') or {}).get('region') == 'canonical':  # rows cover the frame
+            boxes = torch.tensor([clip.crop_box for clip in clips])
+            rows = gather_crop(rows, boxes, self.backbone.token_grid)
+        return [dict(zip(names, row)) for row in rows.numpy()]
 
     # ------------------------------------------------------------------ videos
 

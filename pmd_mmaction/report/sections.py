@@ -96,12 +96,13 @@ def masks(run: Run) -> list[tuple]:
 def difficulty(run: Run) -> list[tuple]:
     """Smoothed loss of each patch over the video."""
     indices = spread(len(run.videos), CLIPS)
-    values = run.difficulty(indices)
+    samples = [sample_of(run.videos, index) for index in indices]
+    values = run.difficulty(samples)
     if values is None:
         raise Missing('no difficulty table: the method has none, or no checkpoint is written yet')
     blocks = []
-    for index, rows in zip(indices, values):
-        frames = frames_of(sample_of(run.videos, index))
+    for index, sample, rows in zip(indices, samples, values):
+        frames = frames_of(sample)
         top = max(float(row.max()) for row in rows.values())
         maps = [pictures.heat(frames, row, run.backbone.token_grid, top) for row in rows.values()]
         names = ' | '.join(f'{name} teacher' for name in rows)

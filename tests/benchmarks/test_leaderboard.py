@@ -57,6 +57,18 @@ def test_epochs_are_shared_among_the_phases(board):
     assert board.share(14, 4) == [4, 4, 3, 3]
 
 
+@pytest.mark.parametrize(
+    ('method', 'expected'),
+    [
+        ('base=configs/pmd/vit-tiny_demo_pretrain.py', 1),
+        ('masks=configs/pmd/vit-tiny_demo_pretrain.py:model.num_masks=2', 2),
+        ('v2=configs/videomaev2/vit-tiny_demo_pretrain.py', 4),  # clips of a video
+    ],
+)
+def test_a_video_gives_a_pass_for_each_clip_and_mask(board, method, expected):
+    assert board.passes(board.resolve(board.parse_method(method), 12)) == expected
+
+
 def test_a_method_is_a_config_and_changes(board):
     config = 'configs/pmd/vit-tiny_demo_pretrain.py'
     found = board.parse_method(f'half={config}:model.clfa.loss_weight=0.5:model.psd=None')
@@ -112,7 +124,7 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     second = json.loads(path.read_text())
     assert second['top1'].keys() == again['top1'].keys() == table.METRICS.keys()
     assert second['changes'] == {'model.clfa': None}
-    assert second['gflops_per_clip'] < first['gflops_per_clip']
+    assert second['gflops_per_video'] < first['gflops_per_video']
     assert (tmp_path / 'board.png').stat().st_size > 5000
 
 

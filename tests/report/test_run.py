@@ -1,0 +1,33 @@
+"""What a run has left in its folder."""
+
+import numpy as np
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+
+from pmd_mmaction.dare import DifficultyTable, table_file
+from pmd_mmaction.report.run import Run
+
+
+@pytest.mark.parametrize(
+    ('region', 'expected'),
+    [('patch_index', [1, 2, 3, 4]), ('canonical', [2, 2, 4, 4])],
+)
+def test_difficulty_of_a_clip_that_shows_the_right_half(tmp_path, region, expected):
+    """A table whose rows cover the frame is read through the clip's box, as in the training."""
+    table = DifficultyTable.create(None, 3, 1, 4, 'float32')
+    row = torch.tensor([[1.0, 2.0, 3.0, 4.0]])  # two rows of two cells
+    table.write_rows([2], row[None], 0)
+    table_file.save(table, tmp_path / 'difficulty_1.table', 'f' * 64, {})
+    grid = dict(img_size=16, patch_size=8, num_frames=2, tubelet_size=2)
+    backbone = dict(type='MaskedVisionTransformer', embed_dims=12, depth=1, num_heads=1, **grid)
+    cfg = Config(
+        dict(
+            model=dict(backbone=backbone, teachers=dict(vid=dict(type='PixelTeacher'))),
+            default_hooks=dict(difficulty=dict(type='DAREHook', region=region)),
+        )
+    )
+    clip = ActionDataSample(metainfo=dict(sample_idx=2, crop_box=(0.5, 0.0, 1.0, 1.0)))
+    (found,) = Run(cfg, tmp_path).difficulty([dict(data_samples=clip)])
+    np.testing.assert_array_equal(found['vid'], expected)

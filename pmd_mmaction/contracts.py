@@ -147,6 +147,9 @@ class DiagnosableModel(Protocol):
     def pop_diagnosis(self) -> Diagnosis | None:
         """Takes that of the last iteration."""
 
+    def examine(self, inputs: Tensor, data_samples: list) -> Diagnosis | None:
+        """That of clips which are not trained on, where their masks need no more than a ratio."""
+
 
 @runtime_checkable
 class WeighableModel(Protocol):

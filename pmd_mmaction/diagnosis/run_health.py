@@ -1,5 +1,6 @@
 """What the scalars of a pre-training run say about its health."""
 
+import math
 from collections.abc import Mapping
 from statistics import fmean
 
@@ -15,6 +16,7 @@ MIN_SPREAD = 0.02
 MIN_EXPLAINED = 0.02
 MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
+MAX_GAP = 0.2  # of the explained variance, from the training clips to those held out
 
 
 def judge_run(scalars: Scalars) -> list[Finding]:
@@ -78,6 +80,11 @@ def _plateau(scalars: Scalars) -> list[Finding]:
 
 
 def _overfit(scalars: Scalars) -> list[Finding]:
+    for key, values in _explained(scalars).items():
+        _, last = max(scalars.get(f'held_out_{key}', {0: math.inf}).items())
+        if _end(values) - last > MAX_GAP:
+            text = f'{key} is {_end(values):.2f}, and {last:.2f} on held-out clips'
+            return [Finding('overfit', 'warning', text, 'more videos, or fewer epochs')]
     for key in ('knn/top1', 'linear_probe/top1'):
         values = [value for _, value in sorted(scalars.get(key, {}).items())]
         if len(values) > 1 and values[-1] < max(values) - MAX_FALL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
@@ -51,8 +52,10 @@ class HealthHook(Hook):
     mean over the batch: 0 is a student that predicts the mean. ``explained_place_<teacher>``: the
     same around the mean of each patch position: 0 is one that knows only where a patch is.
     ``feature_rank`` and ``feature_spread`` (:func:`effective_rank`, :func:`feature_spread`) of the
-    pooled student features of recent clips: near 1 and near 0 after a collapse. docs/healthy_run.md
-    shows what they look like.
+    pooled student features of recent clips: near 1 and near 0 after a collapse.
+    ``held_out_explained_<teacher>``: the same, after each validation, for a batch of its clips: far
+    below that of the training clips if the student knows these by heart. docs/healthy_run.md shows
+    what they look like.
 
     The values stay on the device until the log reads them. Works with any ``MaskedDistillation``.
     With several ranks the log has those of the first. ``CompileHook`` compiles a second graph for
@@ -92,3 +95,15 @@ class HealthHook(Hook):
         if self.recent.full:
             outputs['feature_rank'] = effective_rank(self.recent.rows)
             outputs['feature_spread'] = feature_spread(self.recent.rows)
+
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Puts the diagnosis of a batch of validation clips, always the same, into the log."""
+        model, loader = plain_model(runner), runner.val_dataloader
+        if not isinstance(model, DiagnosableModel):
+            return
+        held_out = getattr(loader.dataset, 'datasets', [loader.dataset])[-1]  # of KNNMetric's two
+        count = min(loader.batch_size, len(held_out))
+        batch = pseudo_collate([held_out[i * len(held_out) // count] for i in range(count)])
+        diagnosis = model.examine(**model.data_preprocessor(batch, training=False))
+        for key, value in diagnosis.explained.items() if diagnosis else ():
+            runner.message_hub.update_scalar(f'val/held_out_{key}', value.item())

@@ -100,12 +100,14 @@ def _terms(
     return terms
 
 
+PULL, HELD_OUT = 'pull of a term over base', 'explained share, held-out clips'
 HEALTH = {
     'explained share of the targets': 'explained_',
     'the same, around the mean of a place': 'explained_place_',
     'rank of the features': 'feature_rank',
     'spread of the features': 'feature_spread',
-    'pull of a term over base': 'term_norm_',
+    PULL: 'term_norm_',
+    HELD_OUT: 'held_out_explained_',
 }
 
 
@@ -119,25 +121,26 @@ def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
         Figure with a panel per number, a colour per run and a line style per teacher or term.
     """
     figure = Figure(figsize=(12, 6.4), layout='constrained')
-    *axes, rest = figure.subplots(2, 3).flat
-    rest.axis('off')
-    for axis, (title, prefix) in zip(axes, HEALTH.items()):
+    axes = dict(zip(HEALTH, figure.subplots(2, 3).flat))
+    for title, prefix in HEALTH.items():
+        axis = axes[title]
         for colour, (run, scalars) in enumerate(runs.items()):
             curves = _health_curves(scalars, prefix)
             for (name, values), style in zip(curves.items(), itertools.cycle(STYLES)):
                 label = ' '.join(filter(None, (run if len(runs) > 1 else '', name)))
                 points = zip(*sorted(values.items()))
                 axis.plot(*points, style, color=f'C{colour}', label=label or None, lw=1)
-            if len(runs) == 1:
+            if len(runs) == 1 and title != HELD_OUT:
                 _mark_phases(axis, scalars)
-        axis.set(title=title, xlabel='iteration')
+        # MMEngine logs what belongs to a validation by its epoch
+        axis.set(title=title, xlabel='epoch' if title == HELD_OUT else 'iteration')
         # The first steps are far below 0, which is a prediction of the mean.
-        if prefix.startswith('explained') and axis.lines:
+        if 'explained' in prefix and axis.lines:
             axis.set_ylim(-1, 1)
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize=8)
-    if axes[-1].lines:
-        axes[-1].set_yscale('log')
+    if axes[PULL].lines:
+        axes[PULL].set_yscale('log')
     return figure
 
 

@@ -39,6 +39,8 @@ def _run(**changes):
         (dict(skipped_steps=lambda x: 1), 'healthy', ''),
         (dict(term_norm_al=lambda x: 22), 'base drowned', 'al pulls 11 times'),
         (dict(explained_img=None, explained_place_img=None), 'unknown', 'no explained'),
+        (dict(held_out_explained_img=lambda x: 0.5 * x - 0.3), 'overfit', '0.45, and 0.20 on'),
+        (dict(held_out_explained_img=lambda x: 0.5 * x - 0.1), 'healthy', ''),
         ({'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', 'from 0.70 to 0.50'),
     ],
 )

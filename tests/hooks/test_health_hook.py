@@ -1,9 +1,11 @@
 """The numbers of a run's health: beside the losses, without a trace in the training."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 
 from pmd_mmaction.functional import effective_rank, feature_spread
 from pmd_mmaction.hooks.health_hook import RecentFeatures
@@ -114,3 +116,30 @@ def test_any_distance_gives_the_squared_error(clips, tmp_path):
         found.append(tiny.hook_of(tiny.train(cfg), tiny.Watch).steps[0]['losses'])
     assert found[0]['loss_base_img'] < found[1]['loss_base_img']
     assert found[0]['explained_img'] == pytest.approx(found[1]['explained_img'], rel=1e-5)
+
+
+def test_held_out_clips_are_diagnosed_after_a_validation(clips, tmp_path):
+    """Clips of the validation alone, not of the bank of kNN; the training does not notice."""
+    runs = []
+    for hooks in ([], [HEALTH]):
+        cfg = tiny.tiny_config(clips, tmp_path / str(len(hooks)), *hooks, ratios=(0.5,), epochs=2)
+        runs.append(tiny.train(tiny.validate_frozen(cfg, clips, 2)))
+    plain, watched = runs
+    assert tiny.same(plain.model.state_dict(), watched.model.state_dict())
+    held_out = watched.val_dataloader.dataset.datasets[-1]
+    batch = pseudo_collate([held_out[i] for i in (0, 2, 4, 7, 9)])  # five of twelve
+    model = watched.model
+    found = model.examine(**model.data_preprocessor(batch, training=False)).explained
+    assert set(found) == {f'explained_{p}{t}' for p in ('', 'place_') for t in ('img', 'vid')}
+    for key, value in found.items():
+        logged = watched.message_hub.get_scalar(f'val/held_out_{key}').current()
+        assert logged == pytest.approx(value.item(), rel=1e-6)
+    (log,) = Path(watched.work_dir).glob('*/vis_data/scalars.json')
+    assert 'held_out_explained_vid' in log.read_text()
+
+
+def test_a_masker_that_needs_boxes_is_not_examined(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, HEALTH, ratios=(0.5,), epochs=2)
+    cfg.model.masker = dict(type='ObjectTubeMasker')
+    model = tiny.build(cfg).model
+    assert model.examine(torch.zeros(1, 1, 3, 4, 32, 32), []) is None

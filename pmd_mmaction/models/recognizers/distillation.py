@@ -2,6 +2,7 @@
 
 from typing import Any, Mapping, Sequence
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor
@@ -165,7 +166,7 @@ class MaskedDistillation(CurriculumRecognizer):
         for term in self.terms.values():
             add_losses(losses, term, term(step))
         smoothed = None if self.dare is None else self.dare.smoothed(step)
-        return losses, smoothed, diagnose(step, self.views.num_masks) if self._diagnosed else None
+        return losses, smoothed, diagnose(step, self.num_masks) if self._diagnosed else None
 
     def observe(
         self, clips: Tensor, views: Mapping[str, View], history: History | None = None
@@ -196,6 +197,17 @@ class MaskedDistillation(CurriculumRecognizer):
         _, history = self.read_history(data_samples, inputs.shape[1], clips.device)
         step = self.observe(clips, views, history)
         return {name: sum(term(step).values()) for name, term in self.terms.items()}
+
+    @torch.no_grad()
+    def examine(self, inputs: Tensor, data_samples: list) -> Diagnosis | None:
+        """The diagnosis of clips that are not trained on; arguments of :meth:`loss`.
+
+        None for a masker that reads metainfo: only the training pipeline gives it.
+        """
+        if set(self.masker.reads) - {'mask_ratio'}:
+            return None
+        clips = inputs.flatten(0, 1)
+        return diagnose(self.observe(clips, self.draw_views(clips)), self.num_masks)
 
     def teach(self, clips: Tensor, views: Mapping[str, View]) -> tuple[dict[str, Tensor], Groups]:
         """Features of the teachers, and for each term the statistics of the layers it reads.

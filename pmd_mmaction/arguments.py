@@ -72,13 +72,18 @@ def one_of(allowed: tuple[str | None, ...]) -> Check:
     return Check(f'one of {allowed}', lambda value: value in allowed)
 
 
+def listed(words: str, each: Check, length: int | None = None) -> Check:
+    """A list of values that fit ``each``: at least one, or ``length`` of them."""
+    return Check(
+        words,
+        lambda x: isinstance(x, (list, tuple)) and x and length in (None, len(x)),
+        lambda name, value: [(f'{name}[{i}]', part, each) for i, part in enumerate(value)],
+    )
+
+
 def colours(**bounds: float) -> Check:
     """Three numbers within the bounds of :func:`number`."""
-    return Check(
-        'three numbers, one per colour',
-        lambda x: isinstance(x, Sequence) and not isinstance(x, (str, Mapping)) and len(x) == 3,
-        lambda name, value: [(f'{name}[{i}]', x, number(**bounds)) for i, x in enumerate(value)],
-    )
+    return listed('three numbers, one per colour', number(**bounds), 3)
 
 
 def _listed(value: object) -> Sequence:
@@ -120,6 +125,15 @@ TokenGrid = Annotated[
         'three numbers, tokens along (time, height, width)',
         lambda value: isinstance(value, (list, tuple)) and len(value) == 3,
         lambda name, value: zip(('time', 'height', 'width'), value, [whole()] * 3),
+    ),
+]
+ClipSize = Annotated[tuple[int, int, int, int], listed('(C, T, H, W)', whole(), 4)]
+Widths = Annotated[
+    Mapping[str, int],
+    Check(
+        'a dict of name to width',
+        lambda value: isinstance(value, Mapping) and value,
+        lambda name, value: [(f'{name}.{k}', width, whole()) for k, width in value.items()],
     ),
 ]
 

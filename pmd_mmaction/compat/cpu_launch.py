@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import atexit
 import functools
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
+from unittest import mock
 
 import torch
 from mmengine._strategy import DDPStrategy
@@ -25,16 +25,6 @@ def _on_cpu() -> bool:
     return get_device() in ('cpu', 'mps')
 
 
-@contextmanager
-def _without_set_device() -> Iterator[None]:
-    original = torch.cuda.set_device
-    torch.cuda.set_device = lambda device: None
-    try:
-        yield
-    finally:
-        torch.cuda.set_device = original
-
-
 def init_needs_gpu() -> bool:
     """Whether mmengine's launchers set a CUDA device and this machine has none."""
     launcher = dist_utils._init_dist_pytorch
@@ -44,7 +34,7 @@ def init_needs_gpu() -> bool:
 def _with_gloo(launcher: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(launcher)
     def init(backend: str, *args: Any, **kwargs: Any) -> None:
-        with _without_set_device():
+        with mock.patch.object(torch.cuda, 'set_device', lambda device: None):
             launcher('gloo' if backend == 'nccl' else backend, *args, **kwargs)
         atexit.register(_leave_group)
 

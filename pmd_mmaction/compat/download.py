@@ -11,9 +11,7 @@ from mmengine.dist import barrier, get_rank
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import HASH_REGEX, download_url_to_file, get_dir
 
-from pmd_mmaction.compat.checkpoint import load_from_local
-
-_MMENGINE_LOADER = 'mmengine.runner.checkpoint'
+from pmd_mmaction.compat.checkpoint import _MMENGINE_LOADER, load_from_local
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
@@ -49,6 +47,4 @@ def urls_run_code() -> bool:
 
 def register_loader() -> None:
     """Makes `load_from_http` the loader for URLs."""
-    CheckpointLoader.register_scheme(
-        prefixes=('http://', 'https://'), loader=load_from_http, force=True
-    )
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)

@@ -18,20 +18,17 @@ from pmd_mmaction.convert.huggingface_folder import (
 from pmd_mmaction.convert.rename import Conversion, rename
 from pmd_mmaction.functional import sinusoid_1d
 
+_EMBEDDINGS = r'(?:videomae\.)?embeddings\.'
 _LAYER = r'(?:videomae\.)?encoder\.layer\.(\d+)\.'
+_ATTENTION = _LAYER + r'attention\.attention\.'
+_PATCHES = r'backbone.patch_embed.projection'
 _READ = [
-    (
-        r'(?:videomae\.)?embeddings\.patch_embeddings\.projection\.(weight|bias)',
-        r'backbone.patch_embed.projection.\1',
-    ),
-    (r'(?:videomae\.)?embeddings\.position_embeddings', POSITIONS),
-    (
-        _LAYER + r'attention\.attention\.(query|key|value)\.weight',
-        r'backbone.blocks.\1.attn.\2.weight',
-    ),
+    (_EMBEDDINGS + r'patch_embeddings\.projection\.(weight|bias)', _PATCHES + r'.\1'),
+    (_EMBEDDINGS + r'position_embeddings', POSITIONS),
+    (_ATTENTION + r'(query|key|value)\.weight', r'backbone.blocks.\1.attn.\2.weight'),
     # transformers 4 calls the biases q_bias and v_bias, transformers 5 query.bias and value.bias
-    (_LAYER + r'attention\.attention\.(?:q_bias|query\.bias)', r'backbone.blocks.\1.attn.q_bias'),
-    (_LAYER + r'attention\.attention\.(?:v_bias|value\.bias)', r'backbone.blocks.\1.attn.v_bias'),
+    (_ATTENTION + r'(?:q_bias|query\.bias)', r'backbone.blocks.\1.attn.q_bias'),
+    (_ATTENTION + r'(?:v_bias|value\.bias)', r'backbone.blocks.\1.attn.v_bias'),
     (_LAYER + r'attention\.output\.dense\.(weight|bias)', r'backbone.blocks.\1.attn.proj.\2'),
     (_LAYER + r'intermediate\.dense\.(weight|bias)', r'backbone.blocks.\1.mlp.layers.0.0.\2'),
     (_LAYER + r'output\.dense\.(weight|bias)', r'backbone.blocks.\1.mlp.layers.1.\2'),
@@ -46,7 +43,7 @@ _READ_DROPS = [
         r'decoder\..*|encoder_to_decoder\..*|mask_token|position_embeddings',
         'decoder of the pre-training',
     ),
-    (_LAYER + r'attention\.attention\.key\.bias', 'a bias on keys cancels in the softmax'),
+    (_ATTENTION + r'key\.bias', 'a bias on keys cancels in the softmax'),
 ]
 # Copied beside weights whose positions VideoMAE would not compute; needs transformers itself.
 _CODE = Path(__file__).with_name('videomae_with_positions.py')

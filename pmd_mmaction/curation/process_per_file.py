@@ -90,9 +90,9 @@ class _Worker:
         try:
             self.connection.recv()  # it is there: the time of the imports is not the item's
         except EOFError:
-            raise RuntimeError(
-                f'a worker process ended before its first file (exit code {self.exit_code()})'
-            ) from None
+            self.process.join()
+            text = 'a worker process ended before its first file'
+            raise RuntimeError(f'{text} (exit code {self.process.exitcode})') from None
 
     def begin(self, item: Any, timeout: float) -> None:
         """Starts the work on an item."""
@@ -111,10 +111,6 @@ class _Worker:
         except (EOFError, OSError):
             return Outcome(self.item, None, 'crash'), False
         return Outcome(self.item, value, error), True
-
-    def exit_code(self) -> int | None:
-        self.process.join()
-        return self.process.exitcode
 
     def kill(self) -> None:
         self.process.kill()

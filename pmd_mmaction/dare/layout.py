@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,7 +53,3 @@ class TableLayout:
     def nbytes(self) -> int:
         """Bytes of both arrays together."""
         return 2 * math.prod(self.shape) * self.numpy_dtype.itemsize
-
-    def to_dict(self) -> dict:
-        """The layout as JSON-compatible keyword arguments of this class."""
-        return asdict(self)

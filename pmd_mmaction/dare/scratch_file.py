@@ -17,6 +17,7 @@ import mmap
 import os
 import shutil
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +58,9 @@ def create_scratch(path: str | os.PathLike, layout: TableLayout) -> Scratch:
     """
     path, size = Path(path), HEADER_BYTES + layout.nbytes
     identity = uuid.uuid4().hex
-    header = _MAGIC + json.dumps(dict(layout=layout.to_dict(), identity=identity)).encode()
-    _check_free_space(path, size)
+    header = _MAGIC + json.dumps(dict(layout=asdict(layout), identity=identity)).encode()
+    if shutil.disk_usage(path.parent).free < size:  # before anything is created
+        raise _no_space(path, size)
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -123,12 +125,6 @@ def release_pages(memory: mmap.mmap, start: int, stop: int) -> None:
     if hasattr(mmap, 'MADV_DONTNEED'):
         first = (HEADER_BYTES + start) // mmap.PAGESIZE * mmap.PAGESIZE
         memory.madvise(mmap.MADV_DONTNEED, first, HEADER_BYTES + stop - first)
-
-
-def _check_free_space(path: Path, size: int) -> None:
-    """Raises ENOSPC before anything is created if the file system is visibly too small."""
-    if shutil.disk_usage(path.parent).free < size:
-        raise _no_space(path, size)
 
 
 def _reserve(fd: int, path: Path, size: int) -> None:

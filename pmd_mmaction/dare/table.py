@@ -18,8 +18,8 @@ from pmd_mmaction.dare.rows import (
     infinite_rows,
     merge_copies,
     pack_rows,
+    video_rows,
 )
-from pmd_mmaction.dare.video_rows import video_rows
 
 CHUNK_BYTES = 16 * 2**20
 
@@ -38,6 +38,11 @@ class DifficultyTable:
     Attributes:
         layout: Size and number format.
         identity: Name of this table among all that exist: processes that share it read the same.
+        shape: Shape of each array: (videos, teachers, patches).
+        dtype: Number format of both arrays, float16 or float32.
+        nbytes: Bytes of both arrays together.
+        current: Read-only view of the newest values, of this shape.
+        stage: Read-only view of the values at the end of the previous stage.
     """
 
     def __init__(
@@ -51,6 +56,8 @@ class DifficultyTable:
         start = scratch_file.HEADER_BYTES
         self._bytes = np.frombuffer(memory, np.uint8, layout.nbytes, offset=start)
         self._current, self._stage = self._bytes.view(layout.numpy_dtype).reshape(2, *layout.shape)
+        self.shape, self.dtype, self.nbytes = layout.shape, layout.numpy_dtype, layout.nbytes
+        self.current, self.stage = _read_only(self._current), _read_only(self._stage)
 
     @classmethod
     def create(
@@ -109,31 +116,6 @@ class DifficultyTable:
         path, self._path = self._path, None
         if path is not None:
             path.unlink(missing_ok=True)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of each array: (videos, teachers, patches)."""
-        return self.layout.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Number format of both arrays, float16 or float32."""
-        return self.layout.numpy_dtype
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of both arrays together."""
-        return self.layout.nbytes
-
-    @property
-    def current(self) -> np.ndarray:
-        """Read-only view of the newest values, (videos, teachers, patches)."""
-        return _read_only(self._current)
-
-    @property
-    def stage(self) -> np.ndarray:
-        """Read-only view of the values at the end of the previous stage, shaped as `current`."""
-        return _read_only(self._stage)
 
     def read(self, sample_idx: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Copies the rows of some videos.

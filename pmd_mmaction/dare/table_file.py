@@ -22,13 +22,15 @@ import json
 import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from pmd_mmaction.dare.layout import TableLayout
-from pmd_mmaction.dare.table import CHUNK_BYTES, DifficultyTable
+from pmd_mmaction.dare.table import DifficultyTable
 from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.digest import sha256_of
 
 _MAGIC = b'PMDTABLE'
 _VERSION = 1
@@ -77,11 +79,7 @@ def save(
     Raises:
         OSError: If the file cannot be written; an old one is intact.
     """
-    header = {
-        'layout': table.layout.to_dict(),
-        'fingerprint': fingerprint,
-        'counters': counters or {},
-    }
+    header = dict(layout=asdict(table.layout), fingerprint=fingerprint, counters=counters or {})
     encoded = json.dumps(header, sort_keys=True).encode()
     prefix = _PREFIX.pack(_MAGIC, _VERSION, len(encoded))
     digest = hashlib.sha256()
@@ -120,7 +118,7 @@ def load(
     with open(path, 'rb') as file:
         info = _read_info(file, path)
         _check_expected(info, path, table.layout, expected_digest, expected_fingerprint)
-        _check_digest(file, info, path)
+        _check_digest(info, path)
         file.seek(info.header_bytes)
         for chunk in table.chunks():
             if file.readinto(chunk) != len(chunk):
@@ -209,18 +207,10 @@ def _check_expected(
         )
 
 
-def _check_digest(file: BinaryIO, info: TableFileInfo, path: str | os.PathLike) -> None:
+def _check_digest(info: TableFileInfo, path: str | os.PathLike) -> None:
     """Raises if the bytes of the file do not match its digest."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    remaining = info.header_bytes + info.layout.nbytes
-    while remaining:
-        block = file.read(min(remaining, CHUNK_BYTES))
-        if not block:
-            break  # cut while being read: the digest cannot agree
-        digest.update(block)
-        remaining -= len(block)
-    if digest.hexdigest() != info.digest:
+    found = sha256_of(Path(path), info.header_bytes + info.layout.nbytes)
+    if found != info.digest:
         raise ValueError(
-            f'{path} has content of digest {digest.hexdigest()}, but says {info.digest}. {_DAMAGED}'
+            f'{path} has content of digest {found}, but says {info.digest}. {_DAMAGED}'
         )

@@ -3,13 +3,13 @@
 import codecs
 import os
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 from mmengine.dataset.base_dataset import force_full_init
 
-from pmd_mmaction.arguments import Count, Text, checked, require_keys
+from pmd_mmaction.arguments import Check, Count, Text, checked, require, require_keys
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.compact_list import CompactList, scan_ordinary
 from pmd_mmaction.datasets.list_columns import read_columns
@@ -17,6 +17,11 @@ from pmd_mmaction.datasets.video_suffixes import count_suffixes, is_named_as_vid
 from pmd_mmaction.transforms.sampling_arguments import check_sampling
 
 NO_LABEL = -1
+Folder = Annotated[str, Check("a folder, or ''", lambda value: isinstance(value, str))]
+Pipeline = Annotated[
+    Sequence[dict | Callable],
+    Check("a list of dict(type='...', ...)", lambda value: isinstance(value, (list, tuple))),
+]
 
 
 def find_videos(folder: str | Path) -> list[Path]:
@@ -194,38 +199,31 @@ class PathListDataset(SubstituteBadVideos, VideoDataset):
 
     OPTIONS: dict[str, object] = {
         **dict.fromkeys(('ann_file', 'pipeline', 'data_prefix', 'test_mode', 'allow_outside')),
-        **dict.fromkeys(('max_substitutes', 'data_root', 'indices', 'metainfo')),
-        **dict(lazy_init=bool, serialize_data=bool, modality=Text, start_index=Count),
+        **dict.fromkeys(('max_substitutes', 'indices', 'metainfo')),
+        **dict(
+            data_root=Folder | None,
+            lazy_init=bool,
+            serialize_data=bool,
+            modality=Text,
+            start_index=Count,
+        ),
     }
 
     @checked
     def __init__(
         self,
         ann_file: Text,
-        pipeline: Sequence[dict | Callable],
+        pipeline: Pipeline,
         data_prefix: Mapping[str, str] | None = None,
         test_mode: bool = False,
         allow_outside: bool = False,
         **options: Any,
     ) -> None:
         require_keys(self, self.OPTIONS, config=options)
-        if not isinstance(pipeline, (list, tuple)):
-            raise ValueError(
-                f'{type(self).__name__}: pipeline is {pipeline!r}; it must be a list of '
-                "dict(type='...', ...)"
-            )
         check_sampling(pipeline)
         data_prefix = dict(video='') if data_prefix is None else data_prefix
         require_keys(self, ('video',), ('video',), data_prefix=data_prefix)
-        if not isinstance(data_prefix['video'], str):
-            raise ValueError(
-                f'{type(self).__name__}: data_prefix.video is {data_prefix["video"]!r}; it must '
-                "be a folder, or ''"
-            )
-        if not isinstance(options.get('data_root', ''), (str, type(None))):
-            raise ValueError(
-                f'{type(self).__name__}: data_root is {options["data_root"]!r}; it must be a folder'
-            )
+        require(self, Folder, **{'data_prefix.video': data_prefix['video']})
         self.allow_outside = allow_outside
         # The list is one block of memory as it is; MMEngine would pickle each video.
         options['serialize_data'] = False

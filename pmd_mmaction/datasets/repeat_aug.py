@@ -66,10 +66,8 @@ class RepeatAugPathListDataset(PathListDataset):
             if video is None:
                 return None
         sample, decode = steps[self._decode - 1 : self._decode + 1]
-        drawn = [
-            sample(_without_reader(video))
-            for _ in range(1 if self.sample_once else self.num_repeats)
-        ]
+        count = 1 if self.sample_once else self.num_repeats
+        drawn = [sample(_without_reader(video)) for _ in range(count)]
         drawn *= self.num_repeats // len(drawn)
         frame_inds = [clip['frame_inds'].reshape(-1) for clip in drawn]
         decoded = decode(video | drawn[0] | dict(frame_inds=np.concatenate(frame_inds)))

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from torch import distributed
 
 from pmd_mmaction import compat
-from pmd_mmaction.diagnosis.finding import Finding, in_gb, judge
+from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
 
 PACKAGE = 'pmd-mmaction'
 # mmengine and mmaction2 are checked at import of the plugin; here their versions are listed.
@@ -129,13 +129,11 @@ def examine_backend(name: str, remedy: str) -> Finding:
         return Finding(name, 'ok', 'a process group exists already')
     try:
         distributed.init_process_group(name, store=distributed.HashStore(), rank=0, world_size=1)
+        try:
+            ones = torch.ones(1, device='cuda' if name == 'nccl' else 'cpu')
+            distributed.all_reduce(ones)
+        finally:
+            distributed.destroy_process_group()
     except (RuntimeError, ValueError) as error:
-        return Finding(name, 'error', str(error).splitlines()[0], remedy)
-    try:
-        ones = torch.ones(1, device='cuda' if name == 'nccl' else 'cpu')
-        distributed.all_reduce(ones)
-    except RuntimeError as error:
-        return Finding(name, 'error', str(error).splitlines()[0], remedy)
-    finally:
-        distributed.destroy_process_group()
+        return Finding(name, 'error', first_line(error), remedy)
     return judge(name, ones.item() == 1, 'a group of one process works', remedy)

@@ -50,9 +50,5 @@ def _misspelt(where: str, section: Mapping, known: list[str], cutoff: float) -> 
     for key in section:
         meant = get_close_matches(str(key), known, 1, cutoff)
         if key not in known and meant:
-            yield Finding(
-                'config',
-                'warning',
-                f'{where}{key} is no setting of MMEngine',
-                f'write {where}{meant[0]}?',
-            )
+            text = f'{where}{key} is no setting of MMEngine'
+            yield Finding('config', 'warning', text, f'write {where}{meant[0]}?')

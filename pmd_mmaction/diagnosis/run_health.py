@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from statistics import fmean
+
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pmd_mmaction.diagnosis.finding import Finding
 from pmd_mmaction.hooks.nonfinite.non_finite_hook import FINE_SHARE
@@ -125,12 +126,10 @@ def _last_phase(scalars: Scalars) -> int:
 
 
 def _end(values: Mapping[int, float]) -> float:
-    ordered = [value for _, value in sorted(values.items())]
-    return fmean(ordered[-max(1, len(ordered) // 5) :])
+    return _smooth(values)[-1]
 
 
 def _smooth(values: Mapping[int, float]) -> list[float]:
     """Means over a fifth of the run, so that one lucky batch is no best."""
     ordered = [value for _, value in sorted(values.items())]
-    width = max(1, len(ordered) // 5)
-    return [fmean(ordered[i : i + width]) for i in range(len(ordered) - width + 1)]
+    return sliding_window_view(ordered, max(1, len(ordered) // 5)).mean(1).tolist()

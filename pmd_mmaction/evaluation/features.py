@@ -8,11 +8,8 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import weight_differences
+from pmd_mmaction.functional.weights import compare_backbone
 from pmd_mmaction.teacher_configs import find_teachers
-
-# Newly initialised in a recognizer with a pre-trained encoder.
-_FRESH = ('backbone.fc_norm.',)
 
 
 def choose_pipeline(cfg: Config) -> list[dict]:
@@ -63,10 +60,7 @@ def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
             teacher.config['checkpoint'] = None
     model = MODELS.build(model_cfg)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
-    state = content.get('state_dict', content)
-    found = {key.removeprefix('module.'): value for key, value in state.items()}
-    own = {key: value for key, value in model.state_dict().items() if key.startswith('backbone.')}
-    differences = weight_differences(own, found, optional=_FRESH)
+    differences, found, _ = compare_backbone(model, content)
     if differences:
         raise ValueError(
             f'{checkpoint} does not fill the backbone of the config: {differences}. Is it of '

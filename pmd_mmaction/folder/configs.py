@@ -7,7 +7,7 @@ from mmengine.config import Config
 from pmd_mmaction.folder.plan import PUBLIC, Plan
 from pmd_mmaction.folder.preset import PHASES
 from pmd_mmaction.shipped import CONFIGS
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 
 RATIOS = (0.75, 0.80, 0.85, 0.90)
 TEACHER_SHARE = dict(image=0.5, video=0.75)  # of the epochs of two phases
@@ -29,9 +29,8 @@ def write_configs(plan: Plan) -> dict[str, Path]:
     for name, cfg in made.items():
         paths[name] = path = plan.out / f'{name}{"" if name == "pretrain" else "_teacher"}.py'
         what = 'The curriculum' if name == 'pretrain' else f'The {name} teacher'
-        with atomic_writer(path) as file:
-            text = HEAD.format(what=what, path=path) + cfg.pretty_text
-            file.write(text.encode('utf-8', 'surrogateescape'))
+        text = HEAD.format(what=what, path=path) + cfg.pretty_text
+        write_file(path, text.encode('utf-8', 'surrogateescape'))
     return paths
 
 
@@ -127,14 +126,12 @@ def _set_teachers(cfg: Config, plan: Plan) -> None:
             model[name] = public[name]
             model[name].checkpoint = str(plan.public / file)
         return
-    frames = vit.pop('num_frames')
+    frames = vit['num_frames']
     widths = dict(img_size=vit['img_size'], patch_size=vit['patch_size'])
     widths |= dict(embed_dim=vit['embed_dims'], depth=vit['depth'], num_heads=vit['num_heads'])
     model.image_teacher.model_kwargs.update(widths)
     model.image_teacher.update(num_frames=frames, checkpoint=str(checkpoint_of(plan, 'image')))
-    model.video_teacher.update(
-        **vit, num_frames=frames, checkpoint=str(checkpoint_of(plan, 'video'))
-    )
+    model.video_teacher.update(**vit, checkpoint=str(checkpoint_of(plan, 'video')))
 
 
 def _loader(plan: Plan, pipeline: list[dict]) -> dict:

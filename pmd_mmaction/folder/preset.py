@@ -88,10 +88,7 @@ def choose_preset(videos: int, machine: Machine) -> tuple[str, str]:
         return 'tiny', f'no GPU, {machine.cores} CPU cores'
     where = f'{machine.gpus} GPU of {machine.memory:.0f} GB'
     if videos < BASE_VIDEOS or machine.memory < BASE_MEMORY:
-        return (
-            'small',
-            f'{where}, {videos} videos (base from {BASE_VIDEOS} and {BASE_MEMORY} GB on)',
-        )
+        return 'small', f'{where}, {videos} videos (base from {BASE_VIDEOS} and {BASE_MEMORY} GB)'
     return 'base', f'{where}, {videos} videos'
 
 

@@ -1,7 +1,5 @@
 """Runs a plan; the same call goes on where an earlier one ended."""
 
-import csv
-import io
 import os
 import shlex
 import subprocess
@@ -11,7 +9,7 @@ from pathlib import Path
 
 from pmd_mmaction.folder.configs import checkpoint_of, teacher_epochs, write_configs
 from pmd_mmaction.folder.plan import Options, Plan, make_plan
-from pmd_mmaction.folder.preset import PHASES
+from pmd_mmaction.folder.preset import PHASES, this_machine
 from pmd_mmaction.folder.videos import (
     FolderError,
     copy_videos,
@@ -22,7 +20,7 @@ from pmd_mmaction.folder.videos import (
     write_list,
 )
 from pmd_mmaction.shipped import TOOLS
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_table
 
 COSTS = dict(image=0.3, video=0.5, pretrain=1.0)  # of a step, that of the curriculum being 1
 
@@ -51,8 +49,9 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
         epochs = teacher_epochs(plan, 'image')
         image = out / 'image_teacher' / f'epoch_{epochs}.pth'
         clock.train('image', configs['image'], image)
-        convert = ('--from', 'mmaction', '--to', 'timm', str(image))
-        call(checkpoint_of(plan, 'image'), 'convert_checkpoint.py', *convert)
+        teacher = checkpoint_of(plan, 'image')
+        convert = ('--from', 'mmaction', '--to', 'timm', str(image), str(teacher))
+        call(teacher, 'convert_checkpoint.py', *convert)
         clock.train('video', configs['video'], checkpoint_of(plan, 'video'))
     clock.train('pretrain', configs['pretrain'], out / 'pmd' / 'student.pth')
     report = out / 'report.html'
@@ -70,10 +69,7 @@ def prepare(plan: Plan) -> None:
     jobs, side = plan.machine.cores, plan.preset.short_side
     good, failed = copy_videos(plan.source, videos, plan.out / 'videos', side, jobs)
     if failed:
-        table = io.StringIO(newline='')
-        csv.writer(table).writerows([('path', 'error'), *failed.items()])
-        with atomic_writer(plan.out / 'left_out.csv') as file:
-            file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
+        write_table(plan.out / 'left_out.csv', [('path', 'error'), *failed.items()])
         print(f'{len(failed)} videos cannot be read and are left out: {plan.out / "left_out.csv"}')
     require_enough(plan.source, good, f'beside {len(failed)} that cannot be read' if failed else '')
     lists = divide(plan.source, good)
@@ -126,15 +122,17 @@ def call(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> None
     if result is not None and result.is_file():
         return
     command = [str(TOOLS / tool), *arguments]
-    if result is not None and tool == 'convert_checkpoint.py':
-        command.append(str(result))
     launcher = []
     if gpus > 1:
         launcher = ['-m', 'torch.distributed.run', f'--nproc_per_node={gpus}', '--master_port=0']
         command += ['--launcher', 'pytorch']
-    print(shlex.join(('python', *launcher, *command)), flush=True)
-    environment = os.environ | ({} if gpus else dict(CUDA_VISIBLE_DEVICES=''))
+    text = shlex.join(('python', *launcher, *command))
+    print(text, flush=True)
+    environment = dict(os.environ)
+    if not gpus:
+        # Half of the cores read videos; threads that wait for a busy core slow a step many times.
+        environment.setdefault('OMP_NUM_THREADS', str(max(1, this_machine(0).cores // 2)))
+        environment['CUDA_VISIBLE_DEVICES'] = ''
     status = subprocess.run([sys.executable, *launcher, *command], env=environment).returncode
     if status:
-        text = shlex.join(('python', *launcher, *command))
         raise FolderError(f'this ended with exit code {status}, for the reason above: {text}')

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pmd_mmaction.curation.process_per_file import map_isolated
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
 from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 
 FEWEST = 10
 HELD_OUT = 10  # one of so many
@@ -133,8 +133,7 @@ def copy_videos(
 def write_list(path: Path, entries: list[tuple[str, str | None]]) -> None:
     """Writes a list file, complete or not at all."""
     lines = (name if label is None else f'{name} {label}' for name, label in entries)
-    with atomic_writer(path) as file:
-        file.write(''.join(f'{line}\n' for line in lines).encode())
+    write_file(path, ''.join(f'{line}\n' for line in lines).encode())
 
 
 def read_lists(folder: Path) -> Lists | None:

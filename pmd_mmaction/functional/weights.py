@@ -2,7 +2,7 @@
 
 from typing import Mapping, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def weight_differences(
@@ -41,8 +41,17 @@ def weight_differences(
         if key in found and found[key].shape != own[key].shape
     ]
     kinds = {'missing': missing, 'unexpected': unexpected, 'wrong shapes': wrong}
-    return '; '.join(
-        f'{kind} {keys[:5]}{" ..." if len(keys) > 5 else ""}'
-        for kind, keys in kinds.items()
-        if keys
-    )
+    return '; '.join(f'{k} {v[:5]}{" ..." if len(v) > 5 else ""}' for k, v in kinds.items() if v)
+
+
+def compare_backbone(network: nn.Module, content: Mapping) -> tuple[str, dict, dict]:
+    """Compares the backbone of a network with a checkpoint, whose ``module.`` of DDP is ignored.
+
+    A pre-trained encoder ends with ``norm``; one that pools first has a fresh ``fc_norm`` instead.
+
+    Returns:
+        Differences as of :func:`weight_differences`, the file's weights, those of the backbone.
+    """
+    found = {k.removeprefix('module.'): v for k, v in content.get('state_dict', content).items()}
+    own = {k: v for k, v in network.state_dict().items() if k.startswith('backbone.')}
+    return weight_differences(own, found, optional=('backbone.fc_norm.',)), found, own

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 from mmengine.dist import all_gather_object, is_main_process
@@ -12,7 +10,7 @@ from mmengine.registry import HOOKS
 
 from pmd_mmaction.arguments import Rate, Whole, checked
 from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_table
 
 FILE = 'bad_videos.csv'
 
@@ -122,12 +120,8 @@ def write_bad_videos(path: Path, known: dict[str, dict]) -> None:
         path: the file; it appears complete or not at all.
         known: file name to ``problem`` and ``epoch`` (from 0).
     """
-    table = io.StringIO(newline='')
-    rows = csv.writer(table)
-    rows.writerow(['path', 'problem', 'epoch'])
-    rows.writerows([name, entry['problem'], entry['epoch'] + 1] for name, entry in known.items())
-    with atomic_writer(path) as file:
-        file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
+    rows = ([name, entry['problem'], entry['epoch'] + 1] for name, entry in known.items())
+    write_table(path, [['path', 'problem', 'epoch'], *rows])
 
 
 def _tolerant_datasets(runner) -> list:

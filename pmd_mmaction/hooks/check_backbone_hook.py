@@ -3,12 +3,8 @@
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.functional import weight_differences
+from pmd_mmaction.functional.weights import compare_backbone
 from pmd_mmaction.hooks.unwrapped_model import plain_model
-
-PREFIX = 'backbone.'
-# A pre-trained encoder ends with `norm`; one that pools first has a fresh `fc_norm` instead.
-FRESH = (f'{PREFIX}fc_norm.',)
 
 
 @HOOKS.register_module()
@@ -27,14 +23,7 @@ class CheckBackboneHook(Hook):
         """Compares the file with the model."""
         if runner._resume:
             return
-        state = checkpoint.get('state_dict', checkpoint)
-        found = {key.removeprefix('module.'): value for key, value in state.items()}
-        own = {
-            key: value
-            for key, value in plain_model(runner).state_dict().items()
-            if key.startswith(PREFIX)
-        }
-        differences = weight_differences(own, found, optional=FRESH)
+        differences, found, own = compare_backbone(plain_model(runner), checkpoint)
         if differences:
             raise ValueError(
                 f'{runner._load_from} does not fill the backbone: {differences}. Check the size of '

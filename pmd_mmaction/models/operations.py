@@ -26,10 +26,8 @@ FUSED_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 def count_operations(call: Callable[[], object]) -> int:
     """Floating point operations of a forward call (a multiplication and an addition are two)."""
-    with (
-        torch.no_grad(),
-        FlopCounterMode(display=False, custom_mapping={FUSED_CPU: _attention_flops}) as counter,
-    ):
+    mapping = {FUSED_CPU: _attention_flops}
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=mapping) as counter:
         call()
     return counter.get_total_flops()
 

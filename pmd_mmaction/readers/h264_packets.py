@@ -48,10 +48,9 @@ class H264Look(PacketLook):
     """
 
     def __init__(self, extradata: bytes) -> None:
-        super().__init__()
+        super().__init__(extradata)
         if extradata[:1] != b'\1' or extradata[4] & 3 != 3 or extradata[5] & 31 != 1:
             raise Unproven
-        self._extradata = extradata
         size = int.from_bytes(extradata[6:8], 'big')
         self._frame_bits, self._order_bits = _read_sps(extradata[8 : 8 + size])
         self._bits = self._frame_bits + self._order_bits

@@ -32,10 +32,9 @@ class HevcLook(PacketLook):
     """
 
     def __init__(self, extradata: bytes) -> None:
-        super().__init__()
+        super().__init__(extradata)
         if extradata[:1] != b'\1' or extradata[21] & 3 != 3:
             raise Unproven
-        self._extradata = extradata
         self._order_bits = _read_sps(_only_unit(extradata, _SPS))
         self._extra_bits = _read_pps(_only_unit(extradata, _PPS))
         self._period, self._lost = 0, False

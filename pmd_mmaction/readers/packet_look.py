@@ -26,7 +26,8 @@ class PacketLook:
         damaged: positions of incomplete packets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, extradata: bytes | None = None) -> None:
+        self._extradata = extradata
         self.ranks: list[int | None] = []
         self.entries: list[int] = []
         self.spare: set[int] = set()

@@ -10,9 +10,6 @@ from pmd_mmaction.readers.packet_look import PacketLook, Unproven
 class Vp8Look(PacketLook):
     """Looks at VP8 packets (RFC 6386, 9.1)."""
 
-    def __init__(self, extradata: bytes | None) -> None:
-        super().__init__()
-
     def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""
         entry = not data[0] & 1
@@ -23,9 +20,6 @@ class Vp8Look(PacketLook):
 
 class Vp9Look(PacketLook):
     """Looks at VP9 packets, which may hold several frames (VP9 bitstream, 7.2 and annex B)."""
-
-    def __init__(self, extradata: bytes | None) -> None:
-        super().__init__()
 
     def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""
@@ -46,9 +40,7 @@ class Vp9Look(PacketLook):
 class Av1Look(PacketLook):
     """Looks at AV1 packets, each of which shows one frame (AV1 bitstream, 5.3 to 5.9, 7.5)."""
 
-    def __init__(self, extradata: bytes | None) -> None:
-        super().__init__()
-        self._sequence = None
+    _sequence: bytes | None = None
 
     def __call__(self, data: bytes) -> None:
         """Looks at the next packet; raises Unproven."""

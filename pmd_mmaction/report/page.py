@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 
 from pmd_mmaction.report.run import Run
 from pmd_mmaction.report.sections import make_sections
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 
 
 def write_report(run: Run, out: Path) -> Path:
@@ -29,6 +29,5 @@ def write_report(run: Run, out: Path) -> Path:
     name = run.work_dir.resolve().name
     text = page.render(title=name, made=made, sections=make_sections(run))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_writer(out) as file:
-        file.write(text.encode('utf-8', 'backslashreplace'))
+    write_file(out, text.encode('utf-8', 'backslashreplace'))
     return out

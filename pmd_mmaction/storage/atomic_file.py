@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +48,19 @@ def atomic_writer(path: str | os.PathLike, size: int | None = None) -> Iterator[
             raise _without_space(error, path, size) from error
         raise
     _sync_directory(path.parent)
+
+
+def write_file(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a whole file with :func:`atomic_writer`."""
+    with atomic_writer(path, len(content)) as file:
+        file.write(content)
+
+
+def write_table(path: str | os.PathLike, rows: Iterable[Sequence]) -> None:
+    """Writes rows as a CSV file; names that are not UTF-8 keep their bytes."""
+    table = io.StringIO(newline='')
+    csv.writer(table).writerows(rows)
+    write_file(path, table.getvalue().encode('utf-8', 'surrogateescape'))
 
 
 def _without_space(error: OSError, path: Path, size: int | None) -> OSError:

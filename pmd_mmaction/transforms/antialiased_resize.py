@@ -7,13 +7,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from pmd_mmaction.arguments import Whole, checked, height_and_width, require
+from pmd_mmaction.transforms.described import Described
 
 
 @TRANSFORMS.register_module()
-class AntialiasedResize(BaseTransform):
+class AntialiasedResize(Described):
     """Resizes frames bilinearly with anti-aliasing, as VideoMAE's and MVD's pipelines do.
 
     MMAction2's ``Resize`` uses OpenCV's bilinear interpolation, which reads four pixels however
@@ -48,6 +48,3 @@ class AntialiasedResize(BaseTransform):
             frames = list(clip.permute(0, 2, 3, 1).numpy())
         results['imgs'], results['img_shape'] = frames, (height, width)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(scale={self.scale}, backend={self.backend!r})'

@@ -3,13 +3,13 @@
 from typing import Literal
 
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from pmd_mmaction.arguments import checked
+from pmd_mmaction.transforms.described import Described
 
 
 @TRANSFORMS.register_module()
-class MarkSplit(BaseTransform):
+class MarkSplit(Described):
     """Writes ``split`` into the results, for :class:`KNNMetric` and :class:`LinearProbeMetric`.
 
     ``PackActionInputs(meta_keys=('split', ...))`` has to include it.
@@ -29,6 +29,3 @@ class MarkSplit(BaseTransform):
         """Adds the key ``split``."""
         results['split'] = self.split
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(split={self.split!r})'

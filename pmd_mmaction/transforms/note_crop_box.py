@@ -2,11 +2,12 @@
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
+
+from pmd_mmaction.transforms.described import Described
 
 
 @TRANSFORMS.register_module()
-class NoteCropBox(BaseTransform):
+class NoteCropBox(Described):
     """Writes ``crop_box``, for ``DAREHook(region='canonical')``; comes after crops and flips.
 
     Reads what MMAction2's crops and its ``Flip`` leave: ``crop_quadruple`` (all crops so far;
@@ -41,6 +42,3 @@ class NoteCropBox(BaseTransform):
             box = box[[2, 1, 0, 3] if sideways else [0, 3, 2, 1]]
         results['crop_box'] = np.tile(box, (results.get('num_clips', 1), 1))
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

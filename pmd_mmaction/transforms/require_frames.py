@@ -1,13 +1,13 @@
 """Refuses videos that are too short."""
 
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from pmd_mmaction.arguments import Whole, checked
+from pmd_mmaction.transforms.described import Described
 
 
 @TRANSFORMS.register_module()
-class RequireFrames(BaseTransform):
+class RequireFrames(Described):
     """Refuses videos with too few frames; comes after the transform that opens the file.
 
     ``SampleFrames`` repeats the frames of a short video, so that a single frame becomes a clip
@@ -33,6 +33,3 @@ class RequireFrames(BaseTransform):
         if results['total_frames'] < self.minimum:
             raise ValueError(f'{results["total_frames"]} of at least {self.minimum} frames')
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(minimum={self.minimum})'

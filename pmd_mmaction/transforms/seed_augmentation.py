@@ -6,13 +6,13 @@ import warnings
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 
 from pmd_mmaction.functional import derive_seed
+from pmd_mmaction.transforms.described import Described
 
 
 @TRANSFORMS.register_module()
-class SeedAugmentation(BaseTransform):
+class SeedAugmentation(Described):
     """Seeds the random generators of the worker for one sample; the first transform.
 
     Without it a worker's random stream depends on its history, so a resumed run augments
@@ -47,6 +47,3 @@ class SeedAugmentation(BaseTransform):
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

@@ -6,18 +6,18 @@ from typing import Annotated
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
 from pmd_mmaction.arguments import Options, checked, one_of
 from pmd_mmaction.readers.decord_reader import DecordReader
 from pmd_mmaction.readers.video_reader import VideoReader
+from pmd_mmaction.transforms.described import Described
 
 READERS = {'pyav': VideoReader, 'decord': DecordReader}
 
 
 @TRANSFORMS.register_module()
-class VideoInit(BaseTransform):
+class VideoInit(Described):
     """Opens a video; replaces MMAction2's ``DecordInit``.
 
     Reads ``filename``; adds ``video_reader``, ``total_frames``, ``avg_fps``.
@@ -51,12 +51,9 @@ class VideoInit(BaseTransform):
         results['avg_fps'] = video.avg_fps
         return results
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(reader={self.reader!r}, backend_args={self.backend_args})'
-
 
 @TRANSFORMS.register_module()
-class VideoDecode(BaseTransform):
+class VideoDecode(Described):
     """Decodes the sampled frames; replaces MMAction2's ``DecordDecode``.
 
     Reads ``video_reader`` (of :class:`VideoInit`), which it closes, and ``frame_inds``; adds
@@ -74,6 +71,3 @@ class VideoDecode(BaseTransform):
             results['imgs'] = video.read(results['frame_inds'])
         results['original_shape'] = results['img_shape'] = results['imgs'][0].shape[:2]
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'

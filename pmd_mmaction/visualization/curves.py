@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 TITLES = {'pg': 'psd', 'df': 'dare', 'al': 'clfa'}  # PMD's terms, as the paper calls them
 STYLES = ('-', '--', ':', '-.')
+Scalars = dict[str, dict[int, float]]  # log key to {step: value}
 
 
-def read_scalars(paths: list[Path]) -> dict[str, dict[int, float]]:
+def read_scalars(paths: list[Path]) -> Scalars:
     """Reads what LocalVisBackend wrote; later files (resumed runs) overwrite earlier steps.
 
     Args:
@@ -32,7 +33,7 @@ def read_scalars(paths: list[Path]) -> dict[str, dict[int, float]]:
     return dict(scalars)
 
 
-def plot_curves(scalars: dict[str, dict[int, float]], teachers: Sequence[str] = ()) -> Figure:
+def plot_curves(scalars: Scalars, teachers: Sequence[str] = ()) -> Figure:
     """The terms for each teacher over the iterations, with phases and learning rate.
 
     Args:
@@ -62,7 +63,7 @@ def plot_curves(scalars: dict[str, dict[int, float]], teachers: Sequence[str] = 
     return figure
 
 
-def plot_balance(scalars: dict[str, dict[int, float]]) -> Figure:
+def plot_balance(scalars: Scalars) -> Figure:
     """Share of each term in the sum of the losses over the iterations.
 
     Args:
@@ -86,11 +87,9 @@ def plot_balance(scalars: dict[str, dict[int, float]]) -> Figure:
     return figure
 
 
-def _terms(
-    scalars: dict[str, dict[int, float]], teachers: Sequence[str]
-) -> dict[str, dict[str, dict[int, float]]]:
+def _terms(scalars: Scalars, teachers: Sequence[str]) -> dict[str, Scalars]:
     """Term to teacher ('' for none) to its curve, in the order of the log."""
-    terms: dict[str, dict[str, dict[int, float]]] = {}
+    terms: dict[str, Scalars] = {}
     for key, values in scalars.items():
         if not key.startswith('loss_'):
             continue
@@ -111,7 +110,7 @@ HEALTH = {
 }
 
 
-def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
+def plot_health(runs: dict[str, Scalars]) -> Figure:
     """The numbers of ``HealthHook`` and ``TermBalanceHook``, of one run or several.
 
     Args:
@@ -144,9 +143,7 @@ def plot_health(runs: dict[str, dict[str, dict[int, float]]]) -> Figure:
     return figure
 
 
-def _health_curves(
-    scalars: dict[str, dict[int, float]], prefix: str
-) -> dict[str, dict[int, float]]:
+def _health_curves(scalars: Scalars, prefix: str) -> Scalars:
     """Teacher or term to its curve; norms of terms are those over base's."""
     longer = [other for other in HEALTH.values() if other != prefix and other.startswith(prefix)]
     curves = {
@@ -166,7 +163,7 @@ def _health_curves(
     return {term: values for term, values in ratios.items() if values}
 
 
-def _mark_phases(axis, scalars: dict[str, dict[int, float]]) -> None:
+def _mark_phases(axis, scalars: Scalars) -> None:
     """A vertical line at the last step logged with each mask ratio."""
     ratios = sorted(scalars.get('mask_ratio', {}).items())
     for (step, before), (_, ratio) in itertools.pairwise(ratios):

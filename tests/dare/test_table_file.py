@@ -35,7 +35,7 @@ def same(a, b):
 @pytest.mark.parametrize('dtype', ['float16', 'float32'])
 @pytest.mark.parametrize('chunk', [7, 2**24])
 def test_round_trip(tmp_path, monkeypatch, dtype, chunk):
-    monkeypatch.setattr('pmd_mmaction.dare.table_file.CHUNK_BYTES', chunk)
+    monkeypatch.setattr(DifficultyTable.chunks, '__defaults__', (chunk,))
     table, other = filled(0, dtype), filled(1, dtype)
     assert not np.array_equal(table.current, table.stage)
     digest = table_file.save(table, tmp_path / 't', FINGERPRINT, {'epoch': 33, 'phase': 1})

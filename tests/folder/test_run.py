@@ -1,5 +1,6 @@
 """From a folder to a report, with real trainings of a few steps."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def calls(monkeypatch):
         if result is not None and result.is_file():
             return
         made.append((tool, Path(arguments[0]).name if tool == 'train.py' else ''))
-        TOOLS[tool].main([*arguments, *([str(result)] if tool.startswith('convert') else [])])
+        TOOLS[tool].main([*arguments])
 
     monkeypatch.setattr(run, 'call', inside)
     return made
@@ -159,3 +160,26 @@ def test_the_command(phone, tmp_path):
     done = subprocess.run([sys.executable, tool, str(phone), *options], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().splitlines()[-1] == f'report: {tmp_path / "out" / "report.html"}'
+
+
+@pytest.mark.parametrize(
+    ('gpus', 'given', 'threads', 'devices'),
+    [(0, None, '2', ''), (0, '7', '7', ''), (1, None, None, None)],
+)
+def test_a_tool_without_a_gpu_takes_half_of_the_cores(monkeypatch, gpus, given, threads, devices):
+    """The other half reads videos."""
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 1, 2, 3, 4})
+    for name, value in (('OMP_NUM_THREADS', given), ('CUDA_VISIBLE_DEVICES', None)):
+        monkeypatch.delenv(name, raising=False)
+        if value:
+            monkeypatch.setenv(name, value)
+    seen = []
+
+    def note(command, env):
+        seen.append(env)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, 'run', note)
+    run.call(None, 'train.py', 'config.py', gpus=gpus)
+    (env,) = seen
+    assert (env.get('OMP_NUM_THREADS'), env.get('CUDA_VISIBLE_DEVICES')) == (threads, devices)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 
 NAME = 'atomic_local'
 
@@ -26,8 +26,7 @@ class AtomicLocalBackend(LocalBackend):
             OSError: if it cannot be written; an older file of this name is intact.
         """
         Path(filepath).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(filepath, len(obj)) as file:
-            file.write(obj)
+        write_file(filepath, obj)
 
     def remove(self, filepath: str | Path) -> None:
         """Removes a file, or appends it to ``waiting`` while that is a list."""

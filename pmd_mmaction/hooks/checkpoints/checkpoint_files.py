@@ -1,33 +1,19 @@
 """Checkpoints in a directory: the newest, and whether it is complete."""
 
 import os
-import pickle
 import re
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from pmd_mmaction.hooks.difficulty.table_names import table_damage
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.storage.digest import sha256_of
 
 NOTE = 'last_checkpoint'
 _NAME = re.compile(r'(?:epoch_(\d+)(?:_iter_(\d+))?|iter_(\d+))\.pth')
-# What zipfile raises for archives whose bytes were changed.
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    pickle.UnpicklingError,
-    RuntimeError,
-    ValueError,
-)
 
 
 def note_checkpoint(work_dir: Path, path: Path) -> None:
@@ -36,9 +22,7 @@ def note_checkpoint(work_dir: Path, path: Path) -> None:
     The search for the newest checkpoint goes backwards from there: later files of another attempt
     are ignored, and if the named checkpoint was never finished, the one before it is used.
     """
-    relative = os.fsencode(os.path.relpath(path, work_dir))
-    with atomic_writer(Path(work_dir) / NOTE, len(relative)) as file:
-        file.write(relative)
+    write_file(Path(work_dir) / NOTE, os.fsencode(os.path.relpath(path, work_dir)))
 
 
 def list_checkpoints(work_dir: Path) -> list[Path]:
@@ -100,7 +84,7 @@ def file_damage(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
         _without_tensors(path)  # torch is stricter than zipfile about the archive's structure
-    except _UNREADABLE as error:
+    except Exception as error:  # whatever changed bytes lead to
         return f'{path} is cut short or changed ({type(error).__name__}: {error})'
     return None if part is None else f'{path} was changed after it was written (at {part})'
 

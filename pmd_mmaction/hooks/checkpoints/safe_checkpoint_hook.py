@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from mmengine.dist import broadcast_object_list, get_world_size, is_main_process, master_only
+from mmengine.dist import get_world_size, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
@@ -21,12 +21,21 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
 from pmd_mmaction.hooks.checkpoints.config_change import warn_of_changes
 from pmd_mmaction.hooks.checkpoints.shared_work_dir import require_shared_directory
 from pmd_mmaction.hooks.difficulty.table_names import prune_tables
+from pmd_mmaction.hooks.main_process import from_main_process
 from pmd_mmaction.optim.resuming import regroup_schedulers
 from pmd_mmaction.storage.disk_full import remedy_if_disk_full
 
 KEPT = 'kept_checkpoints'
 # -1 is the last checkpoint only, and all of them
 _Number = Annotated[int, Check(whole().words, lambda value: value == -1 or whole().fits(value))]
+_Directory = Annotated[str | Path, Check('a directory', lambda x: isinstance(x, (str, Path)))]
+_Template = Annotated[
+    str,
+    Check(
+        "like 'epoch_{}.pth' or 'iter_{}.pth', by which a resumed run finds its checkpoints",
+        lambda x: isinstance(x, str) and '{}' in x and can_be_found(x.replace('{}', '1')),
+    ),
+]
 OPTIONS = {
     **dict.fromkeys(('interval', 'max_keep_ckpts'), _Number),
     **dict.fromkeys(('by_epoch', 'save_optimizer', 'save_param_scheduler', 'save_last'), bool),
@@ -34,6 +43,8 @@ OPTIONS = {
     **dict.fromkeys(('save_best', 'rule', 'greater_keys'), Texts | None),
     **dict.fromkeys(('less_keys', 'published_keys'), Texts | None),
     'save_begin': Count,
+    'out_dir': _Directory | None,
+    'filename_tmpl': _Template | None,
 }
 
 
@@ -59,7 +70,8 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        self._check(**kwargs)
+        for name in filter(OPTIONS.get, kwargs):  # of which the parent accepts anything
+            require(self, OPTIONS[name], **{name: kwargs[name]})
         if kwargs.get('backend_args') is None and '://' not in str(kwargs.get('out_dir')):
             kwargs['backend_args'] = dict(backend=atomic_backend.NAME)
         super().__init__(**kwargs)
@@ -67,25 +79,6 @@ class SafeCheckpointHook(CheckpointHook):
             raise TypeError(f'SafeCheckpointHook has no argument {sorted(self.args)}')
         self._kept: list[str] = []
         self._saved_at: int | None = None
-
-    def _check(self, **options: Any) -> None:
-        """The parent accepts anything, and fails or saves nothing hours later."""
-        for name in filter(OPTIONS.get, options):
-            require(self, OPTIONS[name], **{name: options[name]})
-        if not isinstance(options.get('out_dir'), (str, Path, type(None))):
-            raise ValueError(
-                f'SafeCheckpointHook: out_dir is {options["out_dir"]!r}; it must be a directory'
-            )
-        template = options.get('filename_tmpl')
-        if template is not None and not (
-            isinstance(template, str)
-            and '{}' in template
-            and can_be_found(template.replace('{}', '1'))
-        ):
-            raise ValueError(
-                f'SafeCheckpointHook: filename_tmpl is {template!r}; it must be like '
-                "'epoch_{}.pth' or 'iter_{}.pth', by which a resumed run finds its checkpoints"
-            )
 
     # ------------------------------------------------------------------ start
 
@@ -109,11 +102,7 @@ class SafeCheckpointHook(CheckpointHook):
         if not runner._resume:
             self._warn_of_earlier_run(runner)
             return
-        answer: list = [None, None]
-        if is_main_process():
-            answer = list(self._choose(runner))
-        broadcast_object_list(answer)
-        path, error = answer
+        path, error = from_main_process(lambda: self._choose(runner))
         if error is not None:
             raise ValueError(error)
         if path is None:

@@ -6,7 +6,9 @@ import time
 import uuid
 from pathlib import Path
 
-from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.dist import all_gather_object, is_main_process
+
+from pmd_mmaction.hooks.main_process import from_main_process
 
 PATIENCE = 30.0  # seconds until a network file system shows a new file
 PAUSE = 0.2
@@ -24,11 +26,7 @@ def require_shared_directory(directory: Path, patience: float = PATIENCE) -> Non
     Raises:
         ValueError: on every rank, naming the nodes and directories without it.
     """
-    told = [None, None]
-    if is_main_process():
-        told = _write(directory)
-    broadcast_object_list(told)
-    name, error = told
+    name, error = from_main_process(lambda: _write(directory))
     if error is not None:
         raise ValueError(f'the main process cannot write to its work directory: {error}')
     here = f'{directory.absolute()} on {platform.node()}'

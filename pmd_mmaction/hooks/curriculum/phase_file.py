@@ -9,7 +9,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from pmd_mmaction.arguments import Options, Ratio, Whole, require
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.storage.digest import sha256_of
 
 
@@ -40,8 +40,7 @@ def write_phase_file(
     weights = {key: value.detach().cpu() for key, value in state_dict.items()}
     content = io.BytesIO()  # writing to a file, torch would mask a full-disk error
     torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), content)
-    with atomic_writer(path, content.tell()) as file:
-        file.write(content.getbuffer())
+    write_file(path, content.getbuffer())
     return sha256_of(path)
 
 

@@ -1,27 +1,17 @@
 """Learning rate schedulers derived from the phases."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
-from pmd_mmaction.arguments import Count, Rate, Share, number, require_keys
+from pmd_mmaction.arguments import Count, Rate, Share, number
 from pmd_mmaction.functional import PhaseSchedule
 
+# what phase_schedulers takes in a config
 KEYS = dict(
     warmup=Rate,
     start_factor=Annotated[float, number(above=0, at_most=1)],
     eta_min_ratio=Share,
     extra_epochs=Count,
 )
-
-
-def check_schedule(where: object, schedule: Mapping) -> None:
-    """Raises unless ``schedule`` is what :func:`phase_schedulers` takes.
-
-    Raises:
-        TypeError: for an unknown key.
-        ValueError: for a value outside [0, 1], ``warmup=1`` or ``start_factor=0``.
-    """
-    require_keys(where, KEYS, schedule=schedule)
 
 
 def phase_schedulers(
@@ -52,8 +42,6 @@ def phase_schedulers(
         if top > begin:
             rise = dict(type='LinearLR', start_factor=start_factor, begin=begin, end=top)
             schedulers.append(rise | by_step)
-        fall = dict(
-            type='CosineAnnealingLR', eta_min_ratio=eta_min_ratio, T_max=end - top + extra_epochs
-        )
-        schedulers.append(fall | dict(begin=top, end=end) | by_step)
+        fall = dict(type='CosineAnnealingLR', begin=top, end=end, eta_min_ratio=eta_min_ratio)
+        schedulers.append(fall | dict(T_max=end - top + extra_epochs) | by_step)
     return schedulers

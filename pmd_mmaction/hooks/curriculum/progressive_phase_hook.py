@@ -7,12 +7,12 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.arguments import Text, checked
+from pmd_mmaction.arguments import Text, checked, require_keys
 from pmd_mmaction.contracts import OpenEndedLoop
 from pmd_mmaction.functional import Phase, PhaseSchedule
 from pmd_mmaction.hooks.curriculum.optimizer_restart import restart_optimizer
 from pmd_mmaction.hooks.curriculum.phase_file import PhaseFile, read_phase_file, write_phase_file
-from pmd_mmaction.hooks.curriculum.phase_schedulers import check_schedule, phase_schedulers
+from pmd_mmaction.hooks.curriculum.phase_schedulers import KEYS, phase_schedulers
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 from pmd_mmaction.storage.disk_full import remedy_if_disk_full
 
@@ -59,7 +59,7 @@ class ProgressivePhaseHook(Hook):
         prev_student: Text | None = None,
     ) -> None:
         if schedule is not None:
-            check_schedule(self, schedule)
+            require_keys(self, KEYS, schedule=schedule)
         self.phases = PhaseSchedule.of_config(phases, allow_decreasing)
         self.schedule = schedule
         self.restart = restart
@@ -100,9 +100,8 @@ class ProgressivePhaseHook(Hook):
         phase = self.phases.at(runner.epoch)
         begun = runner.iter > phase.begin * len(runner.train_dataloader)
         if begun and phase.index > 0 and model.needs_auxiliary_teacher:
-            self._promote_from_file(
-                model, self._existing_path(runner, phase.index), self._expected_sha256
-            )
+            path = self._existing_path(runner, phase.index)
+            self._promote_from_file(model, path, self._expected_sha256)
         self._log_plan(runner)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -135,12 +134,8 @@ class ProgressivePhaseHook(Hook):
         """Restarts the optimiser after the last iteration of each phase but the final one."""
         last = batch_idx == len(runner.train_dataloader) - 1
         phase = self.phases.at(runner.epoch)
-        if (
-            self.restart
-            and last
-            and runner.epoch == phase.end - 1
-            and phase.end < self.phases.total_epochs
-        ):
+        ends = runner.epoch == phase.end - 1 < self.phases.total_epochs - 1
+        if self.restart and last and ends:
             restart_optimizer(runner.optim_wrapper)
             runner.logger.info(f'Phase {self._number(phase)} is over: optimiser restarted')
 
@@ -151,10 +146,7 @@ class ProgressivePhaseHook(Hook):
         last = self.phases.phases[-1]
         self._finish_phase(runner, last)
         if is_main_process():
-            student = plain_model(runner).student_state_dict()
-            with remedy_if_disk_full():
-                path = Path(runner.work_dir) / RESULT
-                write_phase_file(path, student, self._number(last), last.mask_ratio)
+            self._write_student(runner, Path(runner.work_dir) / RESULT, last)
 
     # ------------------------------------------------------------------ details
 
@@ -169,10 +161,8 @@ class ProgressivePhaseHook(Hook):
     def _existing_path(self, runner, index: int) -> Path:
         """The same, or beside the checkpoint to resume from if it is not in the work directory."""
         path = self._path(runner, index)
-        if not path.is_file() and runner._load_from:
-            beside = Path(runner._load_from).parent / path.name
-            return beside if beside.is_file() else path
-        return path
+        beside = Path(runner._load_from or '').parent / path.name
+        return beside if runner._load_from and not path.is_file() and beside.is_file() else path
 
     def previous_ratio(self, phase: Phase) -> float | None:
         """Mask ratio of the previous phase, in this run or an earlier one; None in the first."""
@@ -183,17 +173,18 @@ class ProgressivePhaseHook(Hook):
     def _finish_phase(self, runner, phase: Phase) -> None:
         """Writes ``phase_K_student.pth`` (main process)."""
         if is_main_process():
-            path = self._path(runner, phase.index + 1)
-            self._auxiliary_path = path
-            student = plain_model(runner).student_state_dict()
-            with remedy_if_disk_full():
-                self._auxiliary_sha256 = write_phase_file(
-                    path, student, self._number(phase), phase.mask_ratio
-                )
+            self._auxiliary_path = path = self._path(runner, phase.index + 1)
+            self._auxiliary_sha256 = self._write_student(runner, path, phase)
             runner.logger.info(
                 f'Student of phase {self._number(phase)} (mask ratio '
                 f'{phase.mask_ratio}) written to {path}'
             )
+
+    def _write_student(self, runner, path: Path, phase: Phase) -> str:
+        """Writes the student as that of a phase; returns the digest of the file."""
+        student = plain_model(runner).student_state_dict()
+        with remedy_if_disk_full():
+            return write_phase_file(path, student, self._number(phase), phase.mask_ratio)
 
     def _promote_from_file(
         self, model, path: Path, expected_sha256: str | None = None
@@ -210,9 +201,8 @@ class ProgressivePhaseHook(Hook):
     def _start_from_previous(self, runner, model) -> None:
         """Continues the curriculum of another run."""
         resumed = runner.iter > 0 and self.phases.at(runner.epoch).index == 0
-        content = self._promote_from_file(
-            model, Path(self.prev_student), self._expected_sha256 if resumed else None
-        )
+        expected = self._expected_sha256 if resumed else None
+        content = self._promote_from_file(model, Path(self.prev_student), expected)
         first = self.phases.phases[0]
         if content.mask_ratio > first.mask_ratio and not self.allow_decreasing:
             raise ValueError(

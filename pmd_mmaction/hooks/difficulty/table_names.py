@@ -28,11 +28,8 @@ def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
     Returns:
         Paths of the removed tables.
     """
-    kept = {
-        match.groups()
-        for path in directory.glob('*.pth')
-        if (match := _CHECKPOINT.search(path.name))
-    }
+    found = (_CHECKPOINT.search(path.name) for path in directory.glob('*.pth'))
+    kept = {match.groups() for match in found if match}
     removed = []
     for path in directory.glob('difficulty_*.table'):
         match = _TABLE.fullmatch(path.name)

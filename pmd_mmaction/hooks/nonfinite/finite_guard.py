@@ -134,8 +134,7 @@ class FiniteGuard:
         """Whether loss and norm of the gradients are not finite on some rank, and the norm here."""
         zero = torch.zeros((), device=self._parameter.device)
         # None is a train_step without forward(), or gradients that nobody asks for
-        values = [zero if x is None else x.to(zero) for x in (self._loss, norm)]
-        values = torch.stack(values)
+        values = torch.stack([zero if x is None else x.to(zero) for x in (self._loss, norm)])
         bad = (~values.isfinite()).float()
         all_reduce(bad, 'max')
         bad_loss, bad_gradient, norm = torch.cat([bad, values[1:]]).tolist()

@@ -4,12 +4,13 @@ import json
 import warnings
 from pathlib import Path
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from torch.utils.data import DataLoader
 
 from pmd_mmaction.functional import derive_seed
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import newest_complete
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.hooks.main_process import from_main_process
+from pmd_mmaction.storage.atomic_file import write_file
 
 
 class RollbackRequested(RuntimeError):
@@ -38,19 +39,15 @@ class RollbackLog:
 
     def read(self) -> list[dict]:
         """All rollbacks, read by the main process for all ranks."""
-        box = [None]
-        if is_main_process():
-            exists = self.path.is_file()
-            box = [json.loads(self.path.read_text(encoding='utf-8')) if exists else []]
-        broadcast_object_list(box)
-        return box[0]
+        return from_main_process(self._read)
+
+    def _read(self) -> list[dict]:
+        return json.loads(self.path.read_text(encoding='utf-8')) if self.path.is_file() else []
 
     def add(self, **entry) -> None:
         """Notes a rollback (main process)."""
         if is_main_process():
-            entries = json.loads(self.path.read_text('utf-8')) if self.path.is_file() else []
-            with atomic_writer(self.path) as file:
-                file.write(json.dumps([*entries, entry], indent=2).encode())
+            write_file(self.path, json.dumps([*self._read(), entry], indent=2).encode())
 
 
 def reorder(loader: DataLoader, rollbacks: int) -> None:
@@ -76,13 +73,13 @@ def reorder(loader: DataLoader, rollbacks: int) -> None:
 
 def agreed_checkpoint(work_dir: Path) -> str | None:
     """The newest complete checkpoint of a run, as the main process sees it; None if none is."""
-    box = [None]
-    if is_main_process():
-        try:
-            found = newest_complete(work_dir, warnings.warn)
-        except ValueError as error:  # damaged all: the other ranks must hear of it, not wait
-            warnings.warn(str(error), stacklevel=2)
-            found = None
-        box = [found and str(found)]
-    broadcast_object_list(box)
-    return box[0]
+    return from_main_process(lambda: _newest(work_dir))
+
+
+def _newest(work_dir: Path) -> str | None:
+    try:
+        found = newest_complete(work_dir, warnings.warn)
+    except ValueError as error:  # damaged all: the other ranks must hear of it, not wait
+        warnings.warn(str(error), stacklevel=2)
+        return None
+    return found and str(found)

@@ -9,7 +9,7 @@ import safetensors.torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 
 FORMAT = 2
 
@@ -61,8 +61,7 @@ class BatchRecord:
     def write(self, directory: Path) -> Path:
         """Writes ``<stem>.json`` atomically; returns its path."""
         path = directory / f'{self.stem}.json'
-        with atomic_writer(path) as file:
-            file.write(json.dumps(asdict(self), indent=2, allow_nan=False).encode())
+        write_file(path, json.dumps(asdict(self), indent=2, allow_nan=False).encode())
         return path
 
     @classmethod
@@ -96,8 +95,7 @@ def printable(value: float) -> float | str:
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Writes tensors to a safetensors file, atomically."""
     copies = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
-    with atomic_writer(path) as file:
-        file.write(safetensors.torch.save(copies))
+    write_file(path, safetensors.torch.save(copies))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

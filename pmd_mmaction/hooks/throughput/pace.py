@@ -51,8 +51,6 @@ class Pace:
         now = self.phase(done)
         lengths = [self.ends[now] - done]
         lengths += [end - begin for begin, end in zip(self.ends[now:], self.ends[now + 1 :])]
-        costs = [1.0] * len(lengths)
-        if self.gflops is not None:
-            costs = [gflops / self.gflops[now] for gflops in self.gflops[now:]]
-        left = [seconds * length * cost for length, cost in zip(lengths, costs)]
+        costs = self.gflops or [1.0] * len(self.ends)
+        left = [seconds * n * (cost / costs[now]) for n, cost in zip(lengths, costs[now:])]
         return left[0], sum(left)

@@ -106,12 +106,9 @@ class Masker(nn.Module):
         Returns:
             ``(B * K, groups, patches per group)``.
         """
-        if num_masks == 1:
-            return order
         visible = self.visible_per_group(mask_ratio)
-        return torch.stack([order.roll(-k * visible, -1) for k in range(num_masks)], 1).flatten(
-            0, 1
-        )
+        orders = [order.roll(-k * visible, -1) for k in range(num_masks)]
+        return torch.stack(orders, 1).flatten(0, 1)
 
     @staticmethod
     def permuted_orders(order: Tensor, num_masks: int, generator: torch.Generator) -> Tensor:

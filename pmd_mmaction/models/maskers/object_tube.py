@@ -4,7 +4,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor
 
-from pmd_mmaction.arguments import Share, TokenGrid, checked
+from pmd_mmaction.arguments import ClipSize, Share, TokenGrid, checked
 from pmd_mmaction.functional import object_ranks, object_tokens, visible_count
 from pmd_mmaction.models.maskers.base import Masker
 
@@ -31,14 +31,10 @@ class ObjectTubeMasker(Masker):
     def __init__(
         self,
         token_grid: TokenGrid,
-        clip_size: tuple[int, int, int, int],
+        clip_size: ClipSize,
         kept: Share = 0.1,
     ) -> None:
         super().__init__(token_grid)
-        if not isinstance(clip_size, (list, tuple)) or len(clip_size) != 4:
-            raise ValueError(
-                f'{type(self).__name__}: clip_size is {clip_size!r}; it must be (C, T, H, W)'
-            )
         self.frame_size = tuple(clip_size[2:])
         self.kept = kept
 

@@ -147,11 +147,8 @@ class CurriculumRecognizer(MaskedRecognizer):
 
     def student_state_dict(self) -> dict[str, Tensor]:
         """Weights of the student: keys ``backbone.*`` and ``decoders.*``."""
-        return {
-            key: value
-            for key, value in self.state_dict().items()
-            if key.startswith(('backbone.', 'decoders.'))
-        }
+        own = ('backbone.', 'decoders.')
+        return {k: v for k, v in self.state_dict().items() if k.startswith(own)}
 
     def promote_student(self, state_dict: dict[str, Tensor] | None = None) -> None:
         """Makes the student, or the one in ``state_dict``, the auxiliary teacher.
@@ -244,6 +241,5 @@ class CurriculumRecognizer(MaskedRecognizer):
     def _crop(self, history: History, boxes: Tensor) -> History:
         """The patches of the crops out of rows that cover the frame."""
         grid = self.backbone.token_grid
-        return History(
-            *(None if rows is None else gather_crop(rows, boxes, grid) for rows in history)
-        )
+        crops = (None if rows is None else gather_crop(rows, boxes, grid) for rows in history)
+        return History(*crops)

@@ -94,16 +94,9 @@ def _terms(
     base, psd, dare, clfa = (_by_log_name(term, names) for term in (base, psd, dare, clfa))
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
-    terms: list[dict] = []
-    if base is not None:
-        terms.append(dict(type='BaseTerm', **base))
-    if psd is not None:
-        terms.append(dict(type='PSDTerm', **(reduction | dict(psd))))
-    if dare is not None:
-        terms.append(dict(type='DARETerm', **(distance | dict(dare))))
-    if clfa is not None:
-        terms.append(clfa)
-    return terms
+    given = (('BaseTerm', base, {}), ('PSDTerm', psd, reduction), ('DARETerm', dare, distance))
+    terms = [dict(type=kind, **(own | dict(term))) for kind, term, own in given if term is not None]
+    return terms if clfa is None else [*terms, clfa]
 
 
 def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | None:

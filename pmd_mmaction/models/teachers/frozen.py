@@ -165,36 +165,27 @@ class FeatureTeacher(FrozenTeacher):
             :class:`TeacherOutput`.
         """
         with self.precision(clips.device):
-            return self._look(clips, groups, visible_index, last)
-
-    def _look(
-        self,
-        clips: Tensor,
-        groups: Sequence[LayerGroup],
-        visible_index: Tensor | None,
-        last: bool,
-    ) -> TeacherOutput:
-        running = [RunningStatistics() for _ in groups]
-        ends = {self.depth - 1} if last else set()
-        wanted = sorted(ends.union(*(group.layers for group in groups)))
-        tokens, found = None, 0
-        for tokens in self.iter_layers(clips, wanted, visible_index):
-            self._check_tokens(tokens, visible_index)
-            index = wanted[found] if found < len(wanted) else None
-            found += 1
-            for (layers, token_index), statistics in zip(groups, running):
-                if index in layers:
-                    statistics.add(self._target(tokens, token_index))
-        if found != len(wanted):
-            raise ValueError(
-                f'{type(self).__name__}.iter_layers was asked for layers {wanted} and yielded '
-                f'{found}: it must yield those, in this order'
-            )
-        features = None
-        if last:
-            features = self.final_norm(tokens) if self.last_norm else tokens
-            features = normalize_target(features, self.target_norm)
-        return TeacherOutput(features, tuple(s.result() for s in running))
+            running = [RunningStatistics() for _ in groups]
+            ends = {self.depth - 1} if last else set()
+            wanted = sorted(ends.union(*(group.layers for group in groups)))
+            tokens, found = None, 0
+            for tokens in self.iter_layers(clips, wanted, visible_index):
+                self._check_tokens(tokens, visible_index)
+                index = wanted[found] if found < len(wanted) else None
+                found += 1
+                for (layers, token_index), statistics in zip(groups, running):
+                    if index in layers:
+                        statistics.add(self._target(tokens, token_index))
+            if found != len(wanted):
+                raise ValueError(
+                    f'{type(self).__name__}.iter_layers was asked for layers {wanted} and yielded '
+                    f'{found}: it must yield those, in this order'
+                )
+            features = None
+            if last:
+                features = self.final_norm(tokens) if self.last_norm else tokens
+                features = normalize_target(features, self.target_norm)
+            return TeacherOutput(features, tuple(s.result() for s in running))
 
     def _target(self, tokens: Tensor, index: Tensor | None) -> Tensor:
         """Normalised tokens of a layer at some patches; None: at all."""

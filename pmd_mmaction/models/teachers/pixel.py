@@ -6,7 +6,7 @@ import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from pmd_mmaction.arguments import Positive, TokenGrid, checked, colours
+from pmd_mmaction.arguments import ClipSize, Positive, TokenGrid, checked, colours
 from pmd_mmaction.functional import normalize_pixels, patchify
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher, LayerGroup, TeacherOutput
 
@@ -42,7 +42,7 @@ class PixelTeacher(FeatureTeacher):
     def __init__(
         self,
         token_grid: TokenGrid,
-        clip_size: tuple[int, int, int, int],
+        clip_size: ClipSize,
         mean: Colours | None = None,
         std: Colours | None = None,
         normalize: bool = True,
@@ -50,11 +50,6 @@ class PixelTeacher(FeatureTeacher):
         scale: Literal['unit', 'data'] = 'unit',
     ) -> None:
         super().__init__(nn.Identity(), target_norm='none', last_norm=False)
-        if not isinstance(clip_size, (list, tuple)) or len(clip_size) != 4:
-            raise ValueError(
-                f'PixelTeacher: clip_size is {clip_size!r}; it must be four numbers, (channels, '
-                'frames, height, width)'
-            )
         self.token_grid, self.clip_size = tuple(token_grid), tuple(clip_size)
         channels, frames, height, _ = clip_size
         self.tubelet_size, self.patch_size = frames // token_grid[0], height // token_grid[1]

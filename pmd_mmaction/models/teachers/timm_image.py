@@ -193,9 +193,7 @@ def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.M
             f"{timm.__version__} does not know; timm.list_models('vit*') lists what it has"
         )
     try:
-        return timm.create_model(
-            model_name, pretrained=pretrained, **{'num_classes': 0, **model_kwargs}
-        )
+        return timm.create_model(model_name, pretrained, **{'num_classes': 0, **model_kwargs})
     # "got an unexpected keyword argument", or sizes that do not make a network
     except (ArithmeticError, AssertionError, TypeError, ValueError) as error:
         raise ValueError(

@@ -41,9 +41,7 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
             f'{checkpoint} holds entries among its weights that are none: {others[:5]}'
         )
     if prefix and any(key.startswith(prefix) for key in state):
-        state = {
-            key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)
-        }
+        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     return state
 
 
@@ -73,6 +71,4 @@ def load_strictly(
             f'{source} does not fit {type(network).__name__}: {differences}. Check the size in the '
             'config, or convert the file with tools/convert_checkpoint.py'
         )
-    network.load_state_dict(
-        {key: value for key, value in state.items() if key in own}, strict=False
-    )
+    network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pmd_mmaction.arguments import NonNegative, Whole, checked
+from pmd_mmaction.arguments import NonNegative, Whole, Widths, checked
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
@@ -57,7 +57,7 @@ class CLFATerm(Term):
         student_dims: Whole,
         student_depth: Whole,
         num_patches: Whole,
-        teacher_dims: Mapping[str, int],
+        teacher_dims: Widths,
         align_tokens: Literal['visible', 'masked'] = 'visible',
         student_norm: Literal['none', 'layer_norm'] = 'none',
         fc_std: NonNegative | None = None,
@@ -76,9 +76,8 @@ class CLFATerm(Term):
         self.student_norm = student_norm
         self.fc_std = fc_std
         self.channel_reduction = channel_reduction
-        self.projections = project_layers(
-            self, student_dims, teacher_dims, len(self.student_layers)
-        )
+        count = len(self.student_layers)
+        self.projections = project_layers(student_dims, teacher_dims, count)
         self.completion = None
         if align_tokens == 'masked':
             self.completion = MaskedTokenCompletion(student_dims, num_patches)

@@ -1,13 +1,13 @@
 """Alignment of pairs of layers, and generation of the features beyond (AMD)."""
 
-from typing import Mapping, Sequence
+from typing import Annotated, Sequence
 
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict, ModuleList
 from torch import Tensor
 
-from pmd_mmaction.arguments import NonNegative, Options, TokenGrid, checked
+from pmd_mmaction.arguments import Check, NonNegative, Options, TokenGrid, Whole, Widths, checked
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance, split_mask
 from pmd_mmaction.models.heads import FeatureGenerator
 from pmd_mmaction.models.initialization import VIT_INIT
@@ -15,6 +15,17 @@ from pmd_mmaction.models.maskers import is_among, places
 from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Distance, Term
+
+
+def _is_pair(pair: object) -> bool:
+    listed = isinstance(pair, (list, tuple)) and len(pair) == 2
+    return listed and all(isinstance(layer, int) and layer >= 0 for layer in pair)
+
+
+PAIRS = Check(
+    'a list of (student layer, teacher layer), both counted from 0, such as [(5, 11), (11, 23)]',
+    lambda value: isinstance(value, (list, tuple)) and value and all(map(_is_pair, value)),
+)
 
 
 @MODELS.register_module()
@@ -51,10 +62,10 @@ class LayerPairTerm(Term):
     @checked
     def __init__(
         self,
-        student_dims: int,
+        student_dims: Whole,
         token_grid: TokenGrid,
-        teacher_dims: Mapping[str, int],
-        pairs: Sequence[tuple[int, int]],
+        teacher_dims: Widths,
+        pairs: Annotated[Sequence[tuple[int, int]], PAIRS],
         generator: Options | None = None,
         generation_weight: NonNegative = 1.0,
         distance: Distance = 'l2',
@@ -62,14 +73,13 @@ class LayerPairTerm(Term):
         **term,
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
-        self.pairs = _read_pairs(self, pairs)
+        self.pairs = tuple(map(tuple, pairs))
         self.student_layers = tuple(sorted({layer for layer, _ in self.pairs}))
         self.generation_weight = generation_weight
         self.distance = distance
         self.num_patches = token_grid[0] * token_grid[1] * token_grid[2]
-        self.projections = project_layers(
-            self, student_dims, teacher_dims, len(self.pairs), bias=False
-        )
+        count = len(self.pairs)
+        self.projections = project_layers(student_dims, teacher_dims, count, bias=False)
         self.generators = None
         if generator is not None:
             self.generators = ModuleDict(
@@ -124,20 +134,3 @@ class LayerPairTerm(Term):
 
     def _error(self, found: Tensor, taught: Tensor, index: Tensor) -> Tensor:
         return masked_mean(patch_distance(found, gather_tokens(taught, index), self.distance))
-
-
-def _read_pairs(term: Term, pairs: object) -> tuple[tuple[int, int], ...]:
-    """The pairs of a config.
-
-    Raises:
-        ValueError: for what are none.
-    """
-    listed = isinstance(pairs, (list, tuple)) and pairs
-    read = [tuple(pair) for pair in pairs if isinstance(pair, (list, tuple))] if listed else []
-    whole = all(isinstance(layer, int) and layer >= 0 for pair in read for layer in pair)
-    if not listed or [len(pair) for pair in read] != [2] * len(pairs) or not whole:
-        raise ValueError(
-            f'{type(term).__name__}: pairs is {pairs!r}; it must be a list of (student layer, '
-            'teacher layer), both counted from 0, such as [(5, 11), (11, 23)]'
-        )
-    return tuple(read)

@@ -1,7 +1,6 @@
 """Features at masked positions for ``align_tokens='masked'``."""
 
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -30,7 +29,7 @@ class MaskedTokenCompletion(BaseModule):
         self.num_heads = num_heads or next(count for count in heads if dims % count == 0)
         self.query_token = draw_tokens(1, 1, dims)
         self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
-        self.norm = build_norm_layer(dict(type='LN', eps=1e-6), dims)[1]
+        self.norm = nn.LayerNorm(dims, eps=1e-6)
         self.query = nn.Linear(dims, dims)
         self.key_value = nn.Linear(dims, 2 * dims)
         self.out = nn.Linear(dims, dims)

@@ -61,7 +61,5 @@ class Step:
         key = teacher, distance, channel_reduction
         if key not in self._patch_losses:
             target = self.student.at_masked(self.targets[teacher])
-            self._patch_losses[key] = patch_distance(
-                self.decoded[teacher], target, distance, channel_reduction
-            )
+            self._patch_losses[key] = patch_distance(self.decoded[teacher], target, *key[1:])
         return self._patch_losses[key]

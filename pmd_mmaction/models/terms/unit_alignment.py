@@ -7,10 +7,9 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from pmd_mmaction.arguments import Configs, Count, Whole, checked
+from pmd_mmaction.arguments import Configs, Count, Whole, Widths, checked
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
-from pmd_mmaction.models.terms.projections import check_widths
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Term
 
@@ -47,7 +46,7 @@ class UnitAlignmentTerm(Term):
         self,
         student_dims: Whole,
         student_depth: Whole,
-        teacher_dims: Mapping[str, int],
+        teacher_dims: Widths,
         student_layer: Count | None = None,
         teacher_layer: Count | None = None,
         init_cfg: Configs | None = None,
@@ -56,7 +55,6 @@ class UnitAlignmentTerm(Term):
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
         self.student_layers = (_three_quarters(student_depth, student_layer),)
         self.teacher_layer = teacher_layer
-        check_widths(self, student_dims, teacher_dims)
         self.projections = ModuleDict(
             {name: nn.Linear(student_dims, dims) for name, dims in teacher_dims.items()}
         )

@@ -1,13 +1,13 @@
 """The transform that lets objects move through a clip."""
 
-from typing import Sequence
+from typing import Annotated, Sequence
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from mmcv.transforms import BaseTransform
 from numpy.random import RandomState
 
-from pmd_mmaction.arguments import NonNegative, Positive, Text, Whole, checked, require
+from pmd_mmaction.arguments import NonNegative, Text, Whole, checked, listed, number
+from pmd_mmaction.transforms.described import Described
 from pmd_mmaction.transforms.motion.boxes import (
     boxes_around,
     draw_angles,
@@ -20,9 +20,11 @@ from pmd_mmaction.transforms.motion.object_pictures import ObjectPictures
 from pmd_mmaction.transforms.motion.pasting import paste_objects
 from pmd_mmaction.transforms.motion.trajectories import draw_centres
 
+Sides = Annotated[Sequence[float], listed('a list of sides', number(above=0))]
+
 
 @TRANSFORMS.register_module()
-class PasteMovingObjects(BaseTransform):
+class PasteMovingObjects(Described):
     """Pastes objects that move along smooth random paths, change size and turn (SMILE).
 
     Comes after the crop to the final size. Reads ``imgs`` and ``num_clips``; sets ``imgs`` and
@@ -50,16 +52,11 @@ class PasteMovingObjects(BaseTransform):
         self,
         folder: Text,
         num_objects: Whole = 2,
-        scales: Sequence[float] = (32, 48, 56, 64, 96, 128),
+        scales: Sides = (32, 48, 56, 64, 96, 128),
         shape_jitter: NonNegative = 0.18,
         size_rate: NonNegative = 0.025,
         turn_rate: NonNegative = 6.0,
     ) -> None:
-        if not isinstance(scales, (list, tuple)) or not scales:
-            raise ValueError(
-                f'{type(self).__name__}: scales is {scales!r}; it must be a list of sides'
-            )
-        require(self, Positive, **{f'scales[{i}]': scale for i, scale in enumerate(scales)})
         self.folder = folder
         self.pictures = ObjectPictures(folder)
         self.num_objects = num_objects
@@ -110,10 +107,3 @@ class PasteMovingObjects(BaseTransform):
         sources = rng.randint(length, size=count)
         boxes = np.stack(boxes)
         return paste_objects(frames, pictures, boxes, np.stack(angles), sources), boxes
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(folder={self.folder!r}, num_objects={self.num_objects}, '
-            f'scales={self.scales}, shape_jitter={self.shape_jitter}, '
-            f'size_rate={self.size_rate}, turn_rate={self.turn_rate})'
-        )

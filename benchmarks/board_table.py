@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -85,20 +86,24 @@ def _in_percent(found: Estimate) -> str:
 
 
 def plot(results: Results, path: Path) -> None:
-    """Linear accuracy against compute, with intervals."""
+    """Linear accuracy against compute: means with intervals, and each seed as a dash."""
     import matplotlib
 
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.5))
-    for name, cells in results.items():
-        mean = estimate([100 * cell['top1']['linear'] for cell in cells])
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout='constrained')
+    beside = Counter()  # of methods that cost the same, next to each other
+    for i, (name, cells) in enumerate(results.items()):
+        values = [100 * cell['top1']['linear'] for cell in cells]
+        mean = estimate(values)
         compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
-        axes.errorbar(compute, mean.mean, mean.half, fmt='o', capsize=3, label=name)
-    axes.set_xlabel('GFLOPs per video of the data set, all epochs')
+        place = compute * (1 + 0.008 * beside[round(compute, 1)])
+        beside[round(compute, 1)] += 1
+        axes.errorbar(place, mean.mean, mean.half, color=f'C{i}', fmt='o', capsize=3, label=name)
+        axes.plot([place] * len(values), values, '_', color=f'C{i}', alpha=0.6)
+    axes.set_xlabel('GFLOPs per video of the data set, all epochs; equal ones side by side')
     axes.set_ylabel('top-1 of a linear probe, %')
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
+    figure.legend(loc='outside right upper', fontsize=9)
+    figure.savefig(path, dpi=110)

@@ -58,7 +58,8 @@ class KNNMetric(FrozenFeatureMetric):
     Args:
         k: number of neighbours.
         temperature: temperature of the votes; None gives every neighbour one vote.
-        **metric: see :class:`FrozenFeatureMetric`; ``prefix`` replaces ``'knn'``.
+        collect_device: see :class:`FrozenFeatureMetric`.
+        prefix: replaces ``'knn'``.
 
     Raises:
         ValueError: for ``k`` below 1 or a temperature not above 0.
@@ -67,8 +68,14 @@ class KNNMetric(FrozenFeatureMetric):
     default_prefix = 'knn'
 
     @checked
-    def __init__(self, k: Whole = 20, temperature: Positive | None = 0.07, **metric) -> None:
-        super().__init__(**metric)
+    def __init__(
+        self,
+        k: Whole = 20,
+        temperature: Positive | None = 0.07,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
         self.k = k
         self.temperature = temperature
 

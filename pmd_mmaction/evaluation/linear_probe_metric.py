@@ -14,7 +14,8 @@ class LinearProbeMetric(FrozenFeatureMetric):
 
     Args:
         c: inverse strength of the L2 penalty, > 0.
-        **metric: see :class:`FrozenFeatureMetric`; ``prefix`` replaces ``'probe'``.
+        collect_device: see :class:`FrozenFeatureMetric`.
+        prefix: replaces ``'probe'``.
 
     Raises:
         ValueError: if ``c`` is not above 0.
@@ -23,8 +24,10 @@ class LinearProbeMetric(FrozenFeatureMetric):
     default_prefix = 'probe'
 
     @checked
-    def __init__(self, c: Positive = 1.0, **metric) -> None:
-        super().__init__(**metric)
+    def __init__(
+        self, c: Positive = 1.0, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
+        super().__init__(collect_device, prefix)
         self.c = c
 
     def score(

@@ -141,15 +141,10 @@ def epoch_gflops(cfg: Config) -> float:
     from mmaction.registry import MODELS
     from mmengine.registry import init_default_scope
 
-    from pmd_mmaction.models.operations import iteration_gflops
-
     init_default_scope('mmaction')
-    cfg = cfg.copy()
-    for _, teacher in find_teachers(cfg.model).values():
-        teacher.pop('checkpoint', None)
-    model = MODELS.build(cfg.model).eval()
     phases = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases).phases
-    total = sum(iteration_gflops(model, p)['step'] * (p.end - p.begin) for p in phases)
+    steps = MODELS.get(cfg.model.type).step_gflops(cfg.model, phases)
+    total = sum(gflops * (phase.end - phase.begin) for gflops, phase in zip(steps, phases))
     return total / phases[-1].end * cfg.train_dataloader.dataset.get('num_repeats', 1)
 
 

@@ -62,6 +62,20 @@ class Run:
         return read_scalars(sorted(self.work_dir.glob('*/vis_data/scalars.json')))
 
     @cached_property
+    def teacher_scalars(self) -> dict[str, dict[str, dict[int, float]]]:
+        """Teacher to the log of its training, where that lies beside its checkpoint."""
+        found = {}
+        for name, (_, teacher) in find_teachers(self.cfg.model).items():
+            if not teacher.get('checkpoint'):
+                continue
+            path = Path(teacher.checkpoint)
+            folders = path.parent, path.with_suffix('')  # it was trained there, or converted
+            logs = [log for folder in folders for log in folder.glob('*/vis_data/scalars.json')]
+            if logs:
+                found[name] = read_scalars(sorted(logs))
+        return found
+
+    @cached_property
     def phases(self) -> dict[str, float]:
         """Title to mask ratio of each phase, or of the whole run."""
         hook = self.hook('ProgressivePhaseHook')

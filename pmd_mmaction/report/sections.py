@@ -63,14 +63,24 @@ def health(run: Run) -> list[tuple]:
     """Verdicts."""
     if not run.scalars:
         raise Missing('no log yet: vis_data/scalars.json appears with the first logged step')
-    verdicts = [
-        ('ok' if finding.level == 'ok' else 'look', finding.subject, finding.found)
-        for finding in judge_run(run.scalars)
-    ]
-    rows = [*verdicts, *check_log(run.scalars, run.work_dir)]
+    rows = [*_verdicts(run.scalars), *check_log(run.scalars, run.work_dir)]
+    for name, scalars in run.teacher_scalars.items():
+        rows += _verdicts(scalars, f'{name} teacher: ')
     numbers = pictures.embed_figure(plot_health({run.work_dir.name: run.scalars}))
     caption = 'Explained share of the targets, features, pull of each term: docs/healthy_run.md'
     return [('table', (('', 'what', 'found'), rows)), ('picture', (numbers, caption))]
+
+
+def _verdicts(scalars: dict[str, dict[int, float]], whose: str = '') -> list[tuple[str, str, str]]:
+    """Rows of the table of health."""
+    return [
+        (
+            'ok' if finding.level == 'ok' else 'look',
+            whose + finding.subject,
+            '; '.join(filter(None, (finding.found, finding.remedy))),
+        )
+        for finding in judge_run(scalars)
+    ]
 
 
 def curves(run: Run) -> list[tuple]:

@@ -7,6 +7,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 from pmd_mmaction.dare import DifficultyTable, table_file
+from pmd_mmaction.report import sections
 from pmd_mmaction.report.run import Run
 
 
@@ -31,3 +32,23 @@ def test_difficulty_of_a_clip_that_shows_the_right_half(tmp_path, region, expect
     clip = ActionDataSample(metainfo=dict(sample_idx=2, crop_box=(0.5, 0.0, 1.0, 1.0)))
     (found,) = Run(cfg, tmp_path).difficulty([dict(data_samples=clip)])
     np.testing.assert_array_equal(found['vid'], expected)
+
+
+def test_teachers_that_were_trained_beside_the_run_have_their_logs(tmp_path):
+    """One was trained in its folder, one converted out of a folder of its name."""
+    for folder in ('video_teacher', 'image_teacher'):
+        log = tmp_path / folder / '20260101' / 'vis_data' / 'scalars.json'
+        log.parent.mkdir(parents=True)
+        log.write_text('{"explained_pixel": 0.001, "step": 10}\n')
+    teachers = dict(
+        vid=dict(type='VideoMAETeacher', checkpoint=str(tmp_path / 'video_teacher/epoch_2.pth')),
+        img=dict(type='TimmImageTeacher', checkpoint=str(tmp_path / 'image_teacher.pth')),
+        public=dict(type='VideoMAETeacher', checkpoint=str(tmp_path / 'other/vit.pth')),
+        pixel=dict(type='PixelTeacher'),
+    )
+    run = Run(Config(dict(model=dict(type='MaskedDistillation', teachers=teachers))), tmp_path)
+    plateau = {'explained_pixel': {10: 0.001}}
+    assert run.teacher_scalars == dict(vid=plateau, img=plateau)
+    run.__dict__['scalars'] = plateau | {'loss': {10: 1.0}}
+    rows = sections.health(run)[0][1][1]
+    assert ('look', 'img teacher: plateau at the mean') in [row[:2] for row in rows]

@@ -26,9 +26,10 @@ from pmd_mmaction.arguments import (
     require_keys,
     whole,
 )
+from tests.every import every
 
 
-@pytest.mark.parametrize('value', [0, -1, 2.0, '3', None, True, [1], float('nan')])
+@every('value', [0, -1, 2.0, '3', None, True, [1], float('nan')], name=repr)
 def test_no_whole_number(value):
     with pytest.raises(
         ValueError, match=r'^Part: depth is .*; it must be a whole number, at least 1$'
@@ -62,34 +63,34 @@ def test_numbers_within_bounds(bounds, right, wrong, words):
     assert str(error.value) == f'Part: x is {wrong!r}; it must be {words}'
 
 
-@pytest.mark.parametrize('value', [float('nan'), float('inf'), '0.5', None, True, [0.5]])
+@every('value', [float('nan'), float('inf'), '0.5', None, True, [0.5]], name=repr)
 def test_no_number(value):
     with pytest.raises(ValueError, match='^Part: tau is .*; it must be a number at least 0$'):
         require('Part', NonNegative, tau=value)
 
 
-@pytest.mark.parametrize('value', ['True', 1, 0, None])
+@every('value', ['True', 1, 0, None], name=repr)
 def test_no_flag(value):
     require('Part', bool, a=True, b=False)
     with pytest.raises(ValueError, match=r'^Part: b is .*; it must be True or False$'):
         require('Part', bool, a=True, b=value)
 
 
-@pytest.mark.parametrize('value', ['c', None, ['a'], ['a', 'b']])
+@every('value', ['c', None, ['a'], ['a', 'b']], name=repr)
 def test_not_one_of(value):
     require('Part', Annotated[str, one_of(('a', None))], x='a', y=None)
     with pytest.raises(ValueError, match=r"it must be one of \('a', 'b'\)$"):
         require('Part', Annotated[str, one_of(('a', 'b'))], x=value)
 
 
-@pytest.mark.parametrize('value', ['', None, 3, ['a']])
+@every('value', ['', None, 3, ['a']], name=repr)
 def test_no_text(value):
     require('Part', Text, name='vit')
     with pytest.raises(ValueError, match='^Part: name is .*; it must be a non-empty string$'):
         require('Part', Text, name=value)
 
 
-@pytest.mark.parametrize('value', [None, 'TubeMasker', {}, dict(cell=2)])
+@every('value', [None, 'TubeMasker', {}, dict(cell=2)], name=repr)
 def test_no_config(value):
     require('Part', Config, masker=dict(type='TubeMasker'))
     with pytest.raises(
@@ -186,7 +187,7 @@ def test_values_behind_keys():
         require_keys('Part', dict(a=Whole, b=None), psd=dict(a=0))
 
 
-@pytest.mark.parametrize('value', [0.5, 'abc', (1, 2), dict(a=1, b=2, c=3)])
+@every('value', [0.5, 'abc', (1, 2), dict(a=1, b=2, c=3)], name=repr)
 def test_no_colours(value):
     require('Part', Annotated[list, colours(above=0)], std=[1, 2, 3.0])
     with pytest.raises(ValueError, match='^Part: std is .*; it must be three numbers, one per col'):
@@ -195,28 +196,28 @@ def test_no_colours(value):
         require('Part', Annotated[list, colours(above=0)] | None, std=[1, 0, 1])
 
 
-@pytest.mark.parametrize('value', ['x', {}, [dict(type='A'), 'x'], (dict(typ='A'),), False])
+@every('value', ['x', {}, [dict(type='A'), 'x'], (dict(typ='A'),), False], name=repr)
 def test_no_configs(value):
     require('Part', Configs, a=dict(type='A'), b=[dict(type='A')], c=[])
     with pytest.raises(ValueError, match=r"^Part: a is .*; it must be dict\(type='...', ...\)$"):
         require('Part', Configs, a=value)
 
 
-@pytest.mark.parametrize('value', ['', [1], None, ['a', ''], True])
+@every('value', ['', [1], None, ['a', ''], True], name=repr)
 def test_no_texts(value):
     require('Part', Texts, a='x', b=['x', 'y'], c=[])
     with pytest.raises(ValueError, match='^Part: a is .*; it must be a string or a list of str'):
         require('Part', Texts, a=value)
 
 
-@pytest.mark.parametrize('value', [None, True, [], 'ab', [('a', 1)]])
+@every('value', [None, True, [], 'ab', [('a', 1)]], name=repr)
 def test_no_dict(value):
     require('Part', Options, a={}, b=dict(c=1))
     with pytest.raises(ValueError, match='^Part: a is .*; it must be a dict of arguments$'):
         require('Part', Options, a=value)
 
 
-@pytest.mark.parametrize('value', [4, None, 'abc', (1, 2), (1, 2, 3, 4), {1, 2, 3}])
+@every('value', [4, None, 'abc', (1, 2), (1, 2, 3, 4), {1, 2, 3}], name=repr)
 def test_no_token_grid(value):
     require('Part', TokenGrid, token_grid=(1, 2, 3))
     with pytest.raises(ValueError, match='^Part: token_grid is .*; it must be three numbers'):

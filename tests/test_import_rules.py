@@ -1,12 +1,12 @@
 """Which part of the package may import which; read from the source, nothing is executed."""
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
-import pytest
-
 import pmd_mmaction
+from tests.every import every
 
 PACKAGE = Path(pmd_mmaction.__file__).parent  # also where a wheel was installed
 NAME = PACKAGE.name
@@ -85,6 +85,7 @@ ALLOWED = {
 PURE = {part: {'numpy', 'torch'} for part in ('functional', 'dare', 'transfer')}
 
 
+@functools.cache
 def read_package(root: Path = PACKAGE) -> dict[str, str]:
     """Module name to source."""
     sources = {}
@@ -95,6 +96,7 @@ def read_package(root: Path = PACKAGE) -> dict[str, str]:
     return sources
 
 
+@functools.cache
 def imported_names(module: str, source: str, is_package: bool) -> set[str]:
     """Absolute names of everything that a module imports, wherever in the file."""
     names = set()
@@ -191,8 +193,8 @@ def test_no_file_is_named_after_nothing():
 # --- the rules themselves ---
 
 
-@pytest.mark.parametrize(
-    'module, source',
+@every(
+    'row',
     [
         ('functional.a', 'import mmengine'),
         ('functional.a', 'from mmaction.registry import MODELS'),
@@ -219,13 +221,14 @@ def test_no_file_is_named_after_nothing():
         ('new_part.a', 'from pmd_mmaction.functional import x'),
     ],
 )
-def test_a_forbidden_import_is_found(module, source):
+def test_a_forbidden_import_is_found(row):
+    module, source = row
     sources = {**read_package(), f'{NAME}.{module}': source}
     assert len(forbidden_imports(sources)) == 1
 
 
-@pytest.mark.parametrize(
-    'module, source',
+@every(
+    'row',
     [
         ('functional.a', 'import math\nimport torch.nn.functional as F\nimport numpy as np'),
         ('functional.a', 'from pmd_mmaction.functional.masking import split_mask'),
@@ -235,7 +238,8 @@ def test_a_forbidden_import_is_found(module, source):
         ('datasets.a', 'from pmd_mmaction.functional import derive_seed'),
     ],
 )
-def test_an_allowed_import_is_accepted(module, source):
+def test_an_allowed_import_is_accepted(row):
+    module, source = row
     assert forbidden_imports({**read_package(), f'{NAME}.{module}': source}) == []
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.every import every
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ['a b', "it's", 'a"b', 'a\nb', '$(touch ran)', '-rf', '*', os.fsdecode(b'caf\xe9')]
@@ -38,39 +38,39 @@ def _program(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize('name', FOLDERS)
-def test_the_wheel_is_tested_over_files_of_any_name(tmp_path, name):
-    repository = tmp_path / name
+@every('name', FOLDERS, name=repr)
+def test_the_wheel_is_tested_over_files_of_any_name(tmp_path_factory, name):
+    place = tmp_path_factory.mktemp('place')
+    repository = place / name
     (repository / 'tests').mkdir(parents=True)
     shutil.copy(ROOT / 'tests' / 'run_on_wheel.sh', repository / 'tests')
     for file in FOLDERS:
         (repository / f'{file}.py').touch()
     git = ['git', '-c', 'user.name=a', '-c', 'user.email=a@b', '-C', str(repository)]
     subprocess.run([*git, 'init', '--quiet'], check=True)
-    python = _program(tmp_path / 'python it is', PYTHON)
-    (tmp_path / f't{name}').mkdir()
+    python = _program(place / 'python it is', PYTHON)
+    (place / f't{name}').mkdir()
     subprocess.run(
         ['bash', repository / 'tests' / 'run_on_wheel.sh', python, '-k', name],
-        env=os.environ | dict(TMPDIR=str(tmp_path / f't{name}'), NOTES=str(tmp_path)),
+        env=os.environ | dict(TMPDIR=str(place / f't{name}'), NOTES=str(place)),
         check=True,
     )
-    found = {
-        Path(os.fsdecode(file)).name for file in (tmp_path / 'files').read_bytes().split(b'\0')
-    }
+    found = {Path(os.fsdecode(file)).name for file in (place / 'files').read_bytes().split(b'\0')}
     assert {f'{file}.py' for file in FOLDERS} <= found
-    site = (tmp_path / 'site').read_bytes()
-    assert site == (tmp_path / 'path').read_bytes()
-    assert site.startswith(os.fsencode(tmp_path / f't{name}'))
-    assert os.listdir(tmp_path / f't{name}') == []  # nothing is left, nothing else ran
-    assert not (tmp_path / 'ran').exists() and not (repository / 'ran').exists()
+    site = (place / 'site').read_bytes()
+    assert site == (place / 'path').read_bytes()
+    assert site.startswith(os.fsencode(place / f't{name}'))
+    assert os.listdir(place / f't{name}') == []  # nothing is left, nothing else ran
+    assert not (place / 'ran').exists() and not (repository / 'ran').exists()
 
 
-@pytest.mark.parametrize('name', FOLDERS)
-def test_the_lock_file_is_written_in_a_folder_of_any_name(tmp_path, name):
-    folder = tmp_path / name
+@every('name', FOLDERS, name=repr)
+def test_the_lock_file_is_written_in_a_folder_of_any_name(tmp_path_factory, name):
+    place = tmp_path_factory.mktemp('place')
+    folder = place / name
     folder.mkdir()
     shutil.copy(ROOT / 'requirements' / 'lock.sh', folder)
-    uv = _program(tmp_path / f'uv {name}', UV)
+    uv = _program(place / f'uv {name}', UV)
     subprocess.run(['bash', folder / 'lock.sh', uv], check=True)
     assert sorted(os.listdir(folder)) == ['lock.sh', 'lock.txt', 'lowest.txt']
     assert 'torch==1' in (folder / 'lock.txt').read_text()

@@ -11,6 +11,7 @@ from pmd_mmaction.datasets import PathListDataset
 from pmd_mmaction.models import FeatureDecoder, Float32TimeSformerHead, MaskedVisionTransformer
 from pmd_mmaction.models.terms import PatchTerm, Term
 from tests.bad_configs.good import ERRORS, GOOD, build
+from tests.every import every
 
 REGISTRIES = (DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS)
 # Arguments behind ``**``: where their names are.
@@ -62,13 +63,14 @@ def test_each_component_has_a_good_config():
     assert named == {cfg['type'] for _, cfg in GOOD.values()}
 
 
-@pytest.mark.parametrize('name', GOOD)
+@every('name', GOOD)
 def test_the_good_configs_are_good(list_here, mmaction_scope, name):
     build(name)
 
 
-@pytest.mark.parametrize('name, key', list(arguments()))
-def test_nonsense_is_refused_by_name(list_here, mmaction_scope, name, key):
+@every('argument', arguments())
+def test_nonsense_is_refused_by_name(list_here, mmaction_scope, argument):
+    name, key = argument
     with pytest.raises(ERRORS) as error:
         build(name, {key: object()})
     assert key in str(error.value)

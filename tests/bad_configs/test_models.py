@@ -1,8 +1,7 @@
 """Mistakes in the config of a model: each message says where it is and what would be right."""
 
-import pytest
-
 from tests.bad_configs.good import PMD, check_refusal
+from tests.every import every
 
 NAN = float('nan')
 # Good config, keys and value that spoil it, what the message says. Keys are joined by dots.
@@ -195,6 +194,6 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize('name, keys, value, message', TABLE)
-def test_a_bad_config_is_refused(list_here, mmaction_scope, name, keys, value, message):
-    check_refusal(name, keys, value, message)
+@every('row', TABLE, name=repr)
+def test_a_bad_config_is_refused(list_here, mmaction_scope, row):
+    check_refusal(*row)

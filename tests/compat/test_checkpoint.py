@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 import pmd_mmaction  # noqa: F401
 from pmd_mmaction.compat import checkpoint
+from tests.every import every
 
 load = checkpoint.load_from_local
 
@@ -164,38 +165,43 @@ def _write_legacy(path, stream: bytes) -> None:
 
 
 @pytest.mark.parametrize('write', [_write_zip, _write_legacy])
-@pytest.mark.parametrize('name', STREAMS)
-def test_a_hostile_stream_is_refused(tmp_path, monkeypatch, name, write):
-    monkeypatch.chdir(tmp_path)
+@every('name', STREAMS)
+def test_a_hostile_stream_is_refused(tmp_path_factory, monkeypatch, name, write):
+    monkeypatch.chdir(tmp_path_factory.mktemp('empty'))
     mean = HistoryBuffer.mean
-    write(tmp_path / 'bad.pth', STREAMS[name])
+    write('bad.pth', STREAMS[name])
 
     with pytest.raises(pickle.UnpicklingError, match=r'bad\.pth was not loaded: .*trust'):
         load('bad.pth', 'cpu')
 
-    assert os.listdir(tmp_path) == ['bad.pth']
+    assert os.listdir() == ['bad.pth']
     assert HistoryBuffer.mean is mean
     assert set(HistoryBuffer._statistics_methods) >= {'min', 'max', 'mean', 'current'}
     assert HistoryBuffer._statistics_methods['mean'] is mean
 
 
+# object and the name of its function
+OBJECTS = {
+    'os.system': (_Call(os.system, 'touch it'), 'system'),
+    'os.system within': (OrderedDict(a=[_Call(os.system, 'touch it')]), 'system'),
+    'exec': (_Call(exec, 'open("it", "w")'), 'exec'),
+    'bytes of a storage': (
+        _Call(torch.storage._load_from_bytes, b''),
+        'torch.storage._load_from_bytes',
+    ),
+    'torch.load': (_Call(torch.load, 'bad.pth'), 'torch.serialization.load'),
+}
+
+
 @pytest.mark.parametrize('zipped', [True, False])
-@pytest.mark.parametrize(
-    ('payload', 'named'),
-    [
-        (_Call(os.system, 'touch it'), 'system'),
-        (OrderedDict(a=[_Call(os.system, 'touch it')]), 'system'),
-        (_Call(exec, 'open("it", "w")'), 'exec'),
-        (_Call(torch.storage._load_from_bytes, b''), 'torch.storage._load_from_bytes'),
-        (_Call(torch.load, 'bad.pth'), 'torch.serialization.load'),
-    ],
-)
-def test_a_hostile_object_is_refused_and_named(tmp_path, monkeypatch, payload, named, zipped):
-    monkeypatch.chdir(tmp_path)
+@every('name', OBJECTS)
+def test_a_hostile_object_is_refused_and_named(tmp_path_factory, monkeypatch, name, zipped):
+    monkeypatch.chdir(tmp_path_factory.mktemp('empty'))
+    payload, named = OBJECTS[name]
     torch.save(dict(x=payload), 'bad.pth', _use_new_zipfile_serialization=zipped)
     with pytest.raises(pickle.UnpicklingError, match=named):
         load('bad.pth', 'cpu')
-    assert os.listdir(tmp_path) == ['bad.pth']
+    assert os.listdir() == ['bad.pth']
 
 
 # --- files that are no checkpoints ---

@@ -1,4 +1,9 @@
-"""Every frame of every form, by both readers, against the numbers painted into the frames."""
+"""Every frame of every form, by both readers, against two oracles.
+
+These are the numbers painted into the frames, and a decoding in order.
+"""
+
+import functools
 
 import numpy as np
 import pytest
@@ -13,7 +18,8 @@ from pmd_mmaction.readers.video_stream import (
     orientation,
     upright,
 )
-from tests.datasets.stored_forms import FORMS, number, write
+from tests.datasets.stored_forms import FORMS, number
+from tests.every import every
 
 READERS = [VideoReader, DecordReader]
 # What most data sets are made of must not be decoded from the beginning for every clip.
@@ -52,25 +58,27 @@ FAST = [
 UNPROVEN = ['interlaced.mp4', 'h264.avi', 'h264.flv', 'other_parameters.mp4', 'open_start.mp4']
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('videos')
+@functools.lru_cache(maxsize=1)
+def _decoded_in_order(path):
+    with open_video(path) as container:
+        frames = list(decode_in_order(container, best_stream(container)))
+        return [upright(frame.to_ndarray(format='rgb24'), orientation(frame)) for frame in frames]
 
 
-def _write_once(folder, name):
-    path = folder / name
-    return str(path if path.exists() else write(folder, name))
-
-
-@pytest.mark.parametrize('reader', READERS)
 @pytest.mark.parametrize('name', FORMS)
-def test_every_frame_has_its_number(folder, name, reader):
-    path, expected = _write_once(folder, name), list(FORMS[name].numbers)
+@every('reader', READERS)
+def test_every_frame_is_the_right_one_in_any_order(stored_form, name, reader):
+    path, expected = str(stored_form(name)), list(FORMS[name].numbers)
+    width, height = FORMS[name].size
     with reader(path) as video:
         assert len(video) == len(expected)
         everything = video.read(range(len(video)))
         assert [number(image) for image in everything] == expected
         assert [number(image) for image in video.frames()] == expected
+    for image, plain in zip(everything, _decoded_in_order(path), strict=True):
+        assert image.shape == (height, width, 3)
+        if plain.shape == image.shape:
+            np.testing.assert_array_equal(image, plain)
     with reader(path) as video:
         backwards = range(len(video) - 1, -1, -1)
         assert [number(video.read([n])[0]) for n in backwards] == expected[::-1]
@@ -80,45 +88,28 @@ def test_every_frame_has_its_number(folder, name, reader):
             clip = [(start + stride * i) % len(video) for i in range(16)]
             for n, image in zip(clip, video.read(clip), strict=True):
                 np.testing.assert_array_equal(image, everything[n])
+        if reader is VideoReader and name in FAST:
+            assert video._index is not None, 'decoded from the beginning'
 
 
-@pytest.mark.parametrize('name', FORMS)
-def test_both_readers_give_what_a_decoding_in_order_gives(folder, name):
-    path, (width, height) = _write_once(folder, name), FORMS[name].size
-    with open_video(path) as container:
-        frames = list(decode_in_order(container, best_stream(container)))
-        images = [upright(f.to_ndarray(format='rgb24'), orientation(f)) for f in frames]
-    for reader in READERS:
-        with reader(path) as video:
-            found = video.read(range(len(video)))
-        for image, plain in zip(found, images, strict=True):
-            assert image.shape == (height, width, 3)
-            if plain.shape == image.shape:
-                np.testing.assert_array_equal(image, plain)
-
-
-@pytest.mark.parametrize('name', FAST)
-def test_common_forms_are_not_decoded_from_the_beginning(folder, name):
-    with VideoReader(_write_once(folder, name)) as video:
-        for n in range(len(video)):
-            video.read([n])
-        assert video._index is not None
+def test_the_fast_forms_are_forms():
+    assert set(FAST) <= FORMS.keys()
 
 
 @pytest.mark.parametrize('name', UNPROVEN)
-def test_what_proves_nothing_is_decoded_from_the_beginning(folder, name):
-    with VideoReader(_write_once(folder, name)) as video:
+def test_what_proves_nothing_is_decoded_from_the_beginning(stored_form, name):
+    with VideoReader(str(stored_form(name))) as video:
         assert video._index is None
 
 
-@pytest.mark.parametrize('reader', READERS)
 @pytest.mark.parametrize('name', FAST)
-def test_a_large_file_stays_on_the_disk(folder, name, reader, monkeypatch):
-    path = _write_once(folder, name)
+@every('reader', READERS)
+def test_a_large_file_stays_on_the_disk(stored_form, name, reader, monkeypatch):
+    path = stored_form(name)
     monkeypatch.setattr('pmd_mmaction.readers.packet_index.IN_MEMORY', 0)
     monkeypatch.setattr('pmd_mmaction.readers.decord_reader._SUITABLE', set())
-    for content in (None, open(path, 'rb').read()):
-        with reader(path, content) as video:
+    for content in (None, path.read_bytes()):
+        with reader(str(path), content) as video:
             assert video._index.packets is None
             for numbers in ([30, 3], [14], list(range(len(video)))):
                 numbers = [n for n in numbers if n < len(video)]

@@ -14,7 +14,7 @@ from pmd_mmaction.readers.video_stream import (
     open_video,
     orientation,
 )
-from tests.datasets.stored_forms import FORMS, number, write
+from tests.datasets.stored_forms import FORMS, number
 
 SETTINGS = ResizeSettings(short_side=48, crf=5, preset='ultrafast')
 # Headers that tell another length than the pictures have.
@@ -32,27 +32,17 @@ UNTRUE = {
 }
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('videos')
-
-
-def _write_once(folder, name):
-    path = folder / name
-    return path if path.exists() else write(folder, name)
-
-
 @pytest.mark.parametrize('name', FORMS)
-def test_a_good_video_is_kept_and_an_untrue_header_noted(folder, name):
-    path, frames = str(_write_once(folder, name)), len(FORMS[name].numbers)
+def test_a_good_video_is_kept_and_an_untrue_header_noted(stored_form, name):
+    path, frames = str(stored_form(name)), len(FORMS[name].numbers)
     for reader in ('pyav', 'decord'):
         assert check_video(path, frames, reader=reader) == (None, UNTRUE.get(name, ''), frames)
         assert check_video(path, frames, decode=False, reader=reader) == (None, '', frames)
 
 
 @pytest.mark.parametrize('name', FORMS)
-def test_a_copy_holds_every_frame_in_order_from_time_zero(folder, name):
-    path, copy = _write_once(folder, name), folder / 'copies' / f'{name}.mp4'
+def test_a_copy_holds_every_frame_in_order_from_time_zero(stored_form, tmp_path, name):
+    path, copy = stored_form(name), tmp_path / 'copies' / f'{name}.mp4'
     expected = list(FORMS[name].numbers)
     assert resize_video((str(path), str(copy)), SETTINGS) == len(expected)
     with VideoReader(str(copy)) as video:
@@ -66,8 +56,8 @@ def test_a_copy_holds_every_frame_in_order_from_time_zero(folder, name):
 
 
 @pytest.mark.parametrize('name', ['variable_rate.mp4', 'pause.mkv', 'late_start.mp4', 'h264.avi'])
-def test_a_copy_keeps_the_times(folder, name):
-    path, copy = _write_once(folder, name), folder / 'copies' / f'{name}.mp4'
+def test_a_copy_keeps_the_times(stored_form, tmp_path, name):
+    path, copy = stored_form(name), tmp_path / 'copies' / f'{name}.mp4'
     resize_video((str(path), str(copy)), SETTINGS)
     times = []
     for video in (path, copy):
@@ -92,11 +82,16 @@ ZEROED = [
 ]  # fmt: skip
 
 
-def _damaged(folder, name, damage):
-    content = _write_once(folder, name).read_bytes()
-    path = folder / f'damaged.{name}'
-    path.write_bytes(damage(content))
-    return path
+@pytest.fixture
+def damaged(stored_form, tmp_path):
+    """Makes a damaged copy of a form."""
+
+    def make(name, damage):
+        path = tmp_path / f'damaged.{name}'
+        path.write_bytes(damage(stored_form(name).read_bytes()))
+        return path
+
+    return make
 
 
 def _refused(path):
@@ -110,24 +105,24 @@ def _refused(path):
 
 @pytest.mark.parametrize('share', [0.5, 0.9])
 @pytest.mark.parametrize('name', CUT)
-def test_a_file_that_was_cut_off_is_left_out(folder, name, share):
-    path = _damaged(folder, name, lambda content: content[: int(share * len(content)) | 1])
+def test_a_file_that_was_cut_off_is_left_out(damaged, name, share):
+    path = damaged(name, lambda content: content[: int(share * len(content)) | 1])
     assert _refused(path) in ('decode error', 'not a video', 'wrong length')
 
 
 @pytest.mark.parametrize('name', ZEROED)
-def test_a_range_of_zeros_is_found(folder, name):
+def test_a_range_of_zeros_is_found(damaged, name):
     def damage(content):
         middle, length = len(content) // 2, max(2048, len(content) // 10)
         return content[:middle] + bytes(length) + content[middle + length :]
 
-    assert _refused(_damaged(folder, name, damage)) is not None
+    assert _refused(damaged(name, damage)) is not None
 
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.ts', '.flv', '.avi'])
-def test_missing_packets_of_h264_are_found(folder, suffix):
-    path = folder / f'gap{suffix}'
-    with open_video(str(_write_once(folder, f'h264{suffix}'))) as source:
+def test_missing_packets_of_h264_are_found(stored_form, tmp_path, suffix):
+    path = tmp_path / f'gap{suffix}'
+    with open_video(str(stored_form(f'h264{suffix}'))) as source:
         with av.open(str(path), 'w') as target:
             stream = target.add_stream_from_template(source.streams.video[0])
             for i, packet in enumerate(source.demux(video=0)):
@@ -138,16 +133,16 @@ def test_missing_packets_of_h264_are_found(folder, suffix):
 
 
 @pytest.mark.parametrize('name', ['h264.mkv', 'av1.webm'])
-def test_the_second_file_with_the_same_damage_is_found_as_well(folder, name):
-    path = _damaged(folder, name, lambda content: content[: len(content) // 2])
+def test_the_second_file_with_the_same_damage_is_found_as_well(damaged, name):
+    path = damaged(name, lambda content: content[: len(content) // 2])
     reports = {check_video(str(path)) for _ in range(3)}
     assert len(reports) == 1
     assert 'ended prematurely' in reports.pop().detail
 
 
-def test_damage_is_no_matter_of_what_was_read_before(folder):
+def test_damage_is_no_matter_of_what_was_read_before(damaged, stored_form):
     """The messages of one video are not taken for those of the next."""
-    bad = _damaged(folder, 'h264.ts', lambda content: content[: len(content) // 2 | 1])
-    good = _write_once(folder, 'h264.mp4')
+    bad = damaged('h264.ts', lambda content: content[: len(content) // 2 | 1])
+    good = stored_form('h264.mp4')
     first, between, last = (check_video(str(path)).problem for path in (good, bad, good))
     assert first is last is None and between is not None

@@ -1,11 +1,14 @@
 """Epochs of whole optimiser steps."""
 
+import itertools
+
 import pytest
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, SequentialSampler
 
 from pmd_mmaction.datasets import WholeStepBatchSampler
 from pmd_mmaction.runner.resumable_train_loop import without_first_batches
+from tests.every import every
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
 
@@ -14,9 +17,9 @@ def make(videos, steps, batch=3):
     return WholeStepBatchSampler(SequentialSampler(range(videos)), batch, steps)
 
 
-@pytest.mark.parametrize('steps', [1, 2, 3, 4])
-@pytest.mark.parametrize('videos', [0, 2, 3, 11, 12, 24, 35])
-def test_whole_batches_of_whole_steps(videos, steps):
+@every('case', itertools.product([0, 2, 3, 11, 12, 24, 35], [1, 2, 3, 4]))
+def test_whole_batches_of_whole_steps(case):
+    videos, steps = case
     found = list(make(videos, steps))
     whole = videos // 3 // steps * steps
     assert found == [[3 * i, 3 * i + 1, 3 * i + 2] for i in range(whole)]

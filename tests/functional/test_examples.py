@@ -3,15 +3,15 @@
 import doctest
 import inspect
 
-import pytest
-
 from pmd_mmaction import functional
+from tests.every import every
 
 RECORDS = {'GroupStatistics', 'Phase'}  # named tuples: nothing to compute
+EQUATIONS = sorted({*functional.__all__} - RECORDS)
 EXAMPLES = doctest.DocTestFinder(recurse=False)
 
 
-@pytest.mark.parametrize('name', sorted({*functional.__all__} - RECORDS))
+@every('name', EQUATIONS)
 def test_the_example_is_right(name):
     documented = getattr(functional, name)
     module = inspect.getmodule(documented)
@@ -22,6 +22,6 @@ def test_the_example_is_right(name):
     assert not report, ''.join(report)
 
 
-@pytest.mark.parametrize('name', sorted({*functional.__all__} - RECORDS))
+@every('name', EQUATIONS)
 def test_the_source_is_named(name):
     assert '\n    Source: ' in getattr(functional, name).__doc__

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pmd_mmaction.functional import object_ranks, object_tokens
+from tests.every import every
 
 GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'golden' / 'smile_motion.npz')
 NOTES = json.loads(bytes(GOLDEN['meta_json']))
@@ -89,7 +90,7 @@ def test_the_number_is_exact_where_smiles_code_fails(objects, visible):
     assert (ranks.argsort(1).argsort(1) < visible).sum(1).tolist() == [visible] * 3
 
 
-@pytest.mark.parametrize('count', range(0, 41))
+@every('count', range(41))
 def test_the_kept_share_is_rounded_down_as_python_does(count):
     tokens = (torch.arange(40) < count)[None]
     ranks = object_ranks(tokens, torch.zeros(1, 40, dtype=torch.bool), torch.rand(1, 40), 0.1)

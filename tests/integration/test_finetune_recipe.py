@@ -10,6 +10,7 @@ from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, init_default_scope
 
+from tests.every import every
 from tests.integration import tiny
 from tests.integration.finetuning import CONFIGS, DEPTH, tiny_finetuning
 
@@ -53,7 +54,7 @@ def test_all_are_there():
     assert {split_name(name) for name in LARGE} == set(RECIPE)
 
 
-@pytest.mark.parametrize('name', LARGE)
+@every('name', LARGE)
 def test_the_numbers_of_the_recipe(name):
     cfg, (model, data) = Config.fromfile(tiny.CONFIGS / name), split_name(name)
     classes, epochs, clips = DATA[data]
@@ -97,7 +98,7 @@ def test_the_numbers_of_the_recipe(name):
     assert {'type': 'CheckBackboneHook'} in cfg.custom_hooks
 
 
-@pytest.mark.parametrize('name', LARGE)
+@every('name', LARGE)
 def test_four_operations_of_seven_tenths(name):
     """Of the largest strength, as rand-m7-n4; each is left out half of the time."""
     init_default_scope('mmaction')

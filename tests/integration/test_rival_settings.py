@@ -13,6 +13,7 @@ from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks.curriculum.phase_schedulers import phase_schedulers
+from tests.every import every
 from tests.integration import tiny
 from tests.integration.shipped import epochs_of, schedulers_of
 from tests.models.recognizers.golden import Golden
@@ -116,7 +117,7 @@ def test_published_settings(method):
     assert schedule['warmup_epochs'] == warmup
 
 
-@pytest.mark.parametrize('name', TABLE)
+@every('name', TABLE)
 def test_rates(name):
     units, base, least, epochs, warmup, *_ = TABLE[name]
     cfg, longer, length = read(name), LONGER[name.split('/')[0]], 2
@@ -135,7 +136,7 @@ def test_rates(name):
         assert cfg.auto_scale_lr.accumulative_counts == steps
 
 
-@pytest.mark.parametrize('name', TABLE)
+@every('name', TABLE)
 def test_model_and_data(name):
     *_, ratio, clips, clipping, encoder, decoder = TABLE[name]
     cfg = read(name)

@@ -1,9 +1,9 @@
 """Names that configs of users rely on."""
 
-import pytest
 from mmaction.registry import MODELS
 
 from pmd_mmaction import models
+from tests.every import every
 
 NAMES = [
     'PMDRecognizer',
@@ -25,7 +25,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize('name', NAMES)
+@every('name', NAMES)
 def test_public_models_are_registered(name):
     assert MODELS.get(name) is getattr(models, name)
 

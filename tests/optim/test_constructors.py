@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from tests.every import every
 from tests.optim.networks import (
     BY_LAYER,
     LAYER_DECAY,
@@ -132,7 +133,7 @@ def _on_gpu(constructor=MERGED, rules=PRETRAINING, change=None, **options):
 @pytest.mark.parametrize(
     'constructor, rules', [(MERGED, PRETRAINING), (MERGED, None), (BY_LAYER, LAYER_DECAY)]
 )
-@pytest.mark.parametrize('kind', ['AdamW', 'Adam', 'SGD', torch.optim.AdamW])
+@every('kind', ['AdamW', 'Adam', 'SGD', torch.optim.AdamW])
 def test_steps_on_a_gpu_are_fused(constructor, rules, kind):
     assert _on_gpu(constructor, rules, type=kind) is True
 

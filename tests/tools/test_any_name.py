@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.every import every
 from tests.tools.names import ODD_NAMES
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
 
-@pytest.mark.parametrize('tool', sorted(TOOLS.rglob('*.py')), ids=lambda path: path.stem)
+@every('tool', sorted(TOOLS.rglob('*.py')))
 def test_any_name_is_printed(monkeypatch, tool):
     monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(io.BytesIO(), 'utf-8'))
     monkeypatch.setattr(sys, 'argv', [str(tool), '--help'])

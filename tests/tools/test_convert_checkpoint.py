@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.every import every
 from tests.tools.names import ODD_NAMES
 from tools import convert_checkpoint
 from tools.convert_checkpoint import main
@@ -289,9 +290,9 @@ def test_unpickling_errors_are_caught():
     assert issubclass(pickle.UnpicklingError, convert_checkpoint.ERRORS)
 
 
-@pytest.mark.parametrize('name', ODD_NAMES)
-def test_any_file_name(hf_folder, tmp_path, capsys, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
+@every('name', ODD_NAMES, name=repr)
+def test_any_file_name(hf_folder, tmp_path_factory, capsys, monkeypatch, name):
+    monkeypatch.chdir(tmp_path_factory.mktemp('empty'))
     shutil.copytree(hf_folder, f'./{name}')
     assert run(f'./{name}', f'./{name}.pth', 'huggingface', 'recognizer') == 0
     assert run(f'./{name}.pth', f'./{name}.new', 'mmaction', 'huggingface', *HEADS) == 0

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.every import every
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
 from tools.doctor import libraries_silenced, main, show
@@ -81,17 +82,18 @@ def test_a_library_that_is_too_old(tmp_path):
     assert 'mmcv >=2.0.0,<2.2.0, but version 1.7.0' in finding['found']
 
 
-@pytest.mark.parametrize('name', ODD_NAMES)
-def test_lists_and_videos_of_any_name(capsys, tmp_path, name):
-    cfg = tiny.tiny_config(tmp_path, tmp_path)
+@every('name', ODD_NAMES, name=repr)
+def test_lists_and_videos_of_any_name(capsys, tmp_path_factory, name):
+    folder = tmp_path_factory.mktemp('place')
+    cfg = tiny.tiny_config(folder, folder)
     listed = name if '\n' not in name else 'a b'  # a list has a line for each video
-    (tmp_path / f'{name}.txt').write_text(f'{listed}.mp4\n', errors='surrogateescape')
-    cfg.train_dataloader.dataset.ann_file = str(tmp_path / f'{name}.txt')
+    (folder / f'{name}.txt').write_text(f'{listed}.mp4\n', errors='surrogateescape')
+    cfg.train_dataloader.dataset.ann_file = str(folder / f'{name}.txt')
     text = ''.join(f'{key} = {value!r}\n' for key, value in cfg.to_dict().items())
-    (tmp_path / 'config.py').write_text(text)
-    assert main([str(tmp_path / 'config.py')]) == 1
+    (folder / 'config.py').write_text(text)
+    assert main([str(folder / 'config.py')]) == 1
     assert capsys.readouterr().out.encode()  # printable
-    assert main([str(tmp_path / 'config.py'), '--json']) == 1
+    assert main([str(folder / 'config.py'), '--json']) == 1
     findings = {f['subject']: f for f in json.loads(capsys.readouterr().out)}
     assert findings['train_dataloader list']['found'].endswith(f'{listed}.mp4')
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.every import every
+
 TOOLS = Path(__file__).parents[2] / 'tools'
 CONFIGS = TOOLS.parent / 'configs' / 'pmd'
 ENTER = (
@@ -21,7 +23,7 @@ def _program(path: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize('flags', ['-S', '-IS'])  # without packages; without the script's folder
-@pytest.mark.parametrize('tool', sorted(TOOLS.rglob('*.py')), ids=lambda path: path.stem)
+@every('tool', sorted(TOOLS.rglob('*.py')))
 def test_a_tool_outside_the_environment_says_how_to_enter_it(tmp_path, tool, flags):
     done = subprocess.run(
         [sys.executable, flags, str(tool), 'some', 'arguments'],

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from mmengine.config import Config
 
+from tests.every import every
+
 TOOLS = Path(__file__).parents[2] / 'tools'
 SCRIPTS = ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh']
 
@@ -224,19 +226,20 @@ def test_scripts_pass_names_with_blanks(tmp_path, script):
 
 
 @pytest.mark.parametrize('script', SCRIPTS)
-@pytest.mark.parametrize('name', [b"it's", b'a"b', b'a\nb', b'$(touch ran)', b'`x`', b'*', b'\xff'])
-def test_scripts_pass_any_name(tmp_path, script, name):
-    for program in (tmp_path / 'python', tmp_path / 'srun'):
+@every('name', [b"it's", b'a"b', b'a\nb', b'$(touch ran)', b'`x`', b'*', b'\xff'])
+def test_scripts_pass_any_name(tmp_path_factory, script, name):
+    folder = tmp_path_factory.mktemp('place')
+    for program in (folder / 'python', folder / 'srun'):
         program.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
         program.chmod(0o755)
     files = [name] * (2 if 'test' in script else 1)
     place = [*files, b'2'] if 'dist' in script else [b'part', b'job', *files]
     done = subprocess.run(
         ['bash', TOOLS / script, *place, b'--work-dir', name],
-        env=dict(PATH=f'{tmp_path}:/usr/bin:/bin'),
-        cwd=tmp_path,
+        env=dict(PATH=f'{folder}:/usr/bin:/bin'),
+        cwd=folder,
         capture_output=True,
         check=True,
     )
     assert done.stdout.split(b'\0').count(name) == len(files) + 1
-    assert sorted(os.listdir(tmp_path)) == ['python', 'srun']
+    assert sorted(os.listdir(folder)) == ['python', 'srun']

@@ -1,5 +1,6 @@
 """tools/publish_model.py: only what is needed, named by its digest, the same bytes each time."""
 
+import shutil
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import load_checkpoint
 from torch import nn
 
+from tests.every import every
 from tests.tools.names import ODD_NAMES
 from tools import publish_model
 from tools.publish_model import main
@@ -155,12 +157,13 @@ def test_a_file_that_reads_back_wrong_is_removed(checkpoint, tmp_path, capsys, m
     assert 'it was removed' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('name', ODD_NAMES)
-def test_any_file_name(checkpoint, tmp_path, capsys, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    checkpoint.rename(tmp_path / f'./{name}.pth')
+@every('name', ODD_NAMES, name=repr)
+def test_any_file_name(checkpoint, tmp_path_factory, capsys, monkeypatch, name):
+    folder = tmp_path_factory.mktemp('place')
+    monkeypatch.chdir(folder)
+    shutil.copy(checkpoint, f'./{name}.pth')
     assert main([f'./{name}.pth', f'./new{name}', '--keep', 'backbone']) == 0
-    (made,) = set(tmp_path.iterdir()) - {tmp_path / f'{name}.pth'}
+    (made,) = set(folder.iterdir()) - {folder / f'{name}.pth'}
     assert made.name.startswith(f'new{name}')
     assert capsys.readouterr().out.encode()  # printable
     assert main([f'./{name}', './new', '--keep', 'backbone']) == 1

@@ -1,5 +1,6 @@
 """The guard on a small network, with every way of making a step."""
 
+import itertools
 import math
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from mmengine.logging import MessageHub
 from torch import nn
 
+from tests.every import every
 from tests.hooks.guarded import BAD_GRADIENT, BAD_LOSS, GOOD, Loop, Net, Overflow, SquareRoot, same
 
 OPTIMIZERS = [
@@ -16,12 +18,13 @@ OPTIMIZERS = [
     lambda p, **kw: torch.optim.AdamW(p, fused=True, **kw),
     lambda p, **kw: torch.optim.AdamW(p, foreach=True, **kw),
 ]
+CLIPS = [None, dict(max_norm=1.0), dict(type='value', clip_value=1.0)]
 
 
 @pytest.mark.parametrize('optimizer', OPTIMIZERS)
-@pytest.mark.parametrize('clip', [None, dict(max_norm=1.0), dict(type='value', clip_value=1.0)])
-@pytest.mark.parametrize('value', [math.nan, math.inf])
-def test_a_bad_loss_changes_nothing(optimizer, clip, value):
+@every('case', itertools.product(CLIPS, [math.nan, math.inf]))
+def test_a_bad_loss_changes_nothing(optimizer, case):
+    clip, value = case
     loop = Loop(optimizer=optimizer, clip_grad=clip)
     assert loop.step() == GOOD
     before = loop.state()
@@ -101,9 +104,7 @@ def test_one_value_among_many_gradients_is_enough(place):
         assert loop.guard._found == (False, True)
 
 
-@pytest.mark.parametrize(
-    'clip', [None, dict(max_norm=1.0), dict(type='value', clip_value=1.0)], ids=str
-)
+@pytest.mark.parametrize('clip', CLIPS, ids=str)
 def test_a_norm_that_overflows_is_bad_since_adam_would_square_the_gradients(clip):
     loop = Loop(clip_grad=clip)
     loop.net.layer.weight.data.fill_(1e-10)

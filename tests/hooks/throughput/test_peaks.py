@@ -1,12 +1,11 @@
 """Peaks of devices by the names that CUDA gives them."""
 
-import pytest
-
 from pmd_mmaction.hooks.throughput.peaks import peak_tflops
+from tests.every import every
 
 
-@pytest.mark.parametrize(
-    'device, precision, peak',
+@every(
+    'row',
     [
         ('NVIDIA H100 80GB HBM3', 'bfloat16', 989),
         ('NVIDIA H100 80GB HBM3', 'tf32', 494),
@@ -27,5 +26,6 @@ from pmd_mmaction.hooks.throughput.peaks import peak_tflops
         ('AMD Instinct MI300X', 'bfloat16', None),
     ],
 )
-def test_peaks(device, precision, peak):
+def test_peaks(row):
+    device, precision, peak = row
     assert peak_tflops(device, precision) == peak

@@ -9,6 +9,7 @@ import torch
 from mmaction.registry import MODELS
 
 from pmd_mmaction.models import CubeMasker, RunningCellMasker, TubeMasker
+from tests.every import every
 
 MASKERS = [TubeMasker, CubeMasker, RunningCellMasker]
 GRIDS = [(2, 4, 4), (3, 5, 7), (8, 14, 14), (1, 3, 3)]
@@ -30,9 +31,9 @@ def mask_of(view):
 
 
 @every_masker
-@pytest.mark.parametrize('grid', GRIDS)
-@pytest.mark.parametrize('ratio', RATIOS)
-def test_every_clip_has_the_exact_number_of_masked_patches(masker_type, grid, ratio):
+@every('case', itertools.product(GRIDS, RATIOS))
+def test_every_clip_has_the_exact_number_of_masked_patches(masker_type, case):
+    grid, ratio = case
     masker = masker_type(grid)
     mask = draw(masker, ratio)
     t, h, w = grid
@@ -131,7 +132,7 @@ def test_a_ratio_that_leaves_nothing_is_named(masker_type, ratio, what):
 
 
 @every_masker
-@pytest.mark.parametrize('ratio', RATIOS)
+@every('ratio', RATIOS)
 def test_usual_ratios_are_accepted(masker_type, ratio):
     masker_type((2, 4, 4)).check_ratio(ratio)
 

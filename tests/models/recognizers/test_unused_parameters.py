@@ -5,14 +5,12 @@ import pytest
 from pmd_mmaction.functional import Phase
 from tests.models.recognizers.loops import history
 
+# Beside the choices of all four terms, below.
 TERMS = {
-    'all': {},
     'base alone': dict(psd=None, dare=None, clfa=None),
     'dare alone': dict(base=None, psd=None, clfa=None),
     'base and psd': dict(dare=None, clfa=None),
     'base and clfa': dict(psd=None, dare=None),
-    'nested': dict(psd=dict(aux_mask='nested')),
-    'completed tokens': dict(clfa=dict(type='CLFATerm', align_tokens='masked')),
     'image teacher alone': dict(video_teacher=None),
     'video teacher alone': dict(image_teacher=None),
     'uniform weights': dict(dare=dict(weighting=False)),

@@ -19,8 +19,9 @@ from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import ProgressivePhaseHook
 from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.teacher_configs import find_teachers
+from tests.every import every
 from tests.integration import processes, tiny
-from tests.integration.shipped import all_hooks, epochs_of, schedulers_of
+from tests.integration.shipped import all_hooks, config_of, epochs_of, schedulers_of
 
 PRETRAINING = [name for name in tiny.SHIPPED if 'probe' not in name and 'finetune' not in name]
 # PMD's schedule, and its baseline's
@@ -57,7 +58,7 @@ def _row(name: str) -> str:
 
 def _config(name: str) -> Config:
     init_default_scope('mmaction')
-    cfg = Config.fromfile(tiny.CONFIGS / name)
+    cfg = config_of(name)
     for teacher in find_teachers(cfg.model).values():
         if 'checkpoint' in teacher.config:
             teacher.config.checkpoint = None
@@ -144,7 +145,7 @@ def test_the_runner_is_built(name, clips, tmp_path):
         assert max(s.end for s in schedulers) == runner.max_iters
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
+@every('name', PRETRAINING)
 def test_epochs_agree(name):
     cfg = _config(name)
     total = epochs_of(cfg)
@@ -170,7 +171,7 @@ def test_epochs_agree(name):
     assert sorted(covered) == list(range(total)), 'one scheduler in each epoch'
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
+@every('name', PRETRAINING)
 def test_the_hooks_fit_the_model(name):
     cfg = _config(name)
     assert len(_hooks(cfg, 'StepSeedHook')) == 1
@@ -182,7 +183,7 @@ def test_the_hooks_fit_the_model(name):
     assert steps[0].type == 'SeedAugmentation' and 'sample_idx' in steps[-1].meta_keys
 
 
-@pytest.mark.parametrize('name', [name for name in K400 if name.startswith('pmd')])
+@every('name', [name for name in K400 if name.startswith('pmd')])
 def test_the_curriculum_of_the_paper(name):
     """In passes of the student: several masks of a clip share an epoch."""
     cfg = _config(name)
@@ -197,7 +198,7 @@ def test_the_curriculum_of_the_paper(name):
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
 
 
-@pytest.mark.parametrize('name', K400)
+@every('name', K400)
 def test_every_phase_ends_with_a_checkpoint(name):
     cfg = _config(name)
     schedule = PhaseSchedule(_phases(cfg))
@@ -212,7 +213,7 @@ def test_every_row_of_the_ablations_has_a_config():
     assert {_row(name) for name in ABLATIONS} == {*PHASES, *TERMS, *TEACHERS, *SWITCHES}
 
 
-@pytest.mark.parametrize('name', ABLATIONS)
+@every('name', ABLATIONS)
 def test_a_row_changes_what_it_says_and_nothing_else(name):
     row, cfg, main = _row(name), _config(name), _config('pmd/vit-b_k400_pretrain.py')
     on = {term for term in ('psd', 'dare', 'clfa') if cfg.model.get(term) is not None}
@@ -268,9 +269,7 @@ def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
     assert sample['data_samples'].sample_idx == 3
 
 
-@pytest.mark.parametrize(
-    'name', [name for name in PRETRAINING if name.startswith('smile/') and 'k400' in name]
-)
+@every('name', [name for name in PRETRAINING if name.startswith('smile/') and 'k400' in name])
 def test_smile_trains_on_the_pixels_of_its_code(name):
     steps = _config(name).train_dataloader.dataset.pipeline
     resizes = [step.backend for step in steps if step.type == 'AntialiasedResize']
@@ -351,8 +350,8 @@ def test_one_step_at_full_size(name, clips, tmp_path):
     assert report['gib'] < 12
 
 
-@pytest.mark.parametrize('name', [name for name in tiny.SHIPPED if 'probe' not in name])
+@every('name', [name for name in tiny.SHIPPED if 'probe' not in name])
 def test_every_training_skips_steps_that_are_not_finite(name):
-    cfg = Config.fromfile(tiny.CONFIGS / name)
+    cfg = config_of(name)
     hook = HOOKS.build(cfg.default_hooks.non_finite)
     assert (hook.max_in_a_row, hook.on_nonfinite) == (10, 'stop')

@@ -19,23 +19,11 @@ def every(argument: str, rows: Iterable, name: Callable[[object], str] = str) ->
         name: what a row is called in the list.
     """
     rows = list(rows)
-    assert rows, f'no row for {argument}: the test would prove nothing'
 
     def decorate(test: Callable) -> Callable:
         @functools.wraps(test)
         def test_all(**fixtures) -> None:
-            errors = {}
-            for row in rows:
-                try:
-                    test(**{argument: row}, **fixtures)
-                except (Exception, pytest.fail.Exception) as error:
-                    errors[name(row)] = error
-            if errors:
-                lines = [f'{row}: {type(e).__name__}: {e}' for row, e in errors.items()]
-                first = next(iter(errors.values()))
-                raise AssertionError(
-                    '\n'.join([f'{len(errors)} of {len(rows)}', *lines])
-                ) from first
+            check_every(rows, lambda row: test(**{argument: row}, **fixtures), name)
 
         signature = inspect.signature(test)
         fixtures = [p for p in signature.parameters.values() if p.name != argument]
@@ -43,3 +31,18 @@ def every(argument: str, rows: Iterable, name: Callable[[object], str] = str) ->
         return test_all
 
     return decorate
+
+
+def check_every(rows: Iterable, check: Callable, name: Callable[[object], str] = str) -> None:
+    """Calls ``check`` with each row, of which there must be one, and lists all that fail."""
+    rows, errors = list(rows), {}
+    assert rows, 'no row: nothing would be proven'
+    for row in rows:
+        try:
+            check(row)
+        except (Exception, pytest.fail.Exception) as error:
+            errors[name(row)] = error
+    if errors:
+        lines = [f'{row}: {type(error).__name__}: {error}' for row, error in errors.items()]
+        head = f'{len(errors)} of {len(rows)} fail'
+        raise AssertionError('\n'.join([head, *lines])) from next(iter(errors.values()))

@@ -19,11 +19,12 @@ from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import ProgressivePhaseHook
 from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.teacher_configs import find_teachers
-from tests.every import every
+from tests.every import check_every, every
 from tests.integration import processes, tiny
 from tests.integration.shipped import all_hooks, config_of, epochs_of, schedulers_of
 
 PRETRAINING = [name for name in tiny.SHIPPED if 'probe' not in name and 'finetune' not in name]
+METHODS = sorted({Path(name).parts[0] for name in PRETRAINING})
 # PMD's schedule, and its baseline's
 K400 = [name for name in PRETRAINING if 'k400' in name and name.startswith(('pmd/', 'mvd/'))]
 ABLATIONS = [name for name in K400 if 'ablations' in name]
@@ -80,6 +81,10 @@ def _use_clips(cfg: Config, clips: Path, work_dir: Path) -> Config:
     return cfg
 
 
+def _of_method(names: list[str], method: str) -> list[str]:
+    return [name for name in names if Path(name).parts[0] == method]
+
+
 def _is_stopped(name: str) -> bool:
     """Whether the training stops before the end of its schedule (SMILE's stages)."""
     return 'stage' in name
@@ -100,21 +105,17 @@ def _phases(cfg: Config) -> list[tuple[float, int]]:
 
 def test_there_are_configs():
     assert len(K400) >= 4 and len(PRETRAINING) >= 7
+    assert {Path(name).parts[0] for name in tiny.SHIPPED} == set(METHODS)
 
 
-def _weigh(name: str) -> None:
-    cfg = _config(name).model
-    cfg.data_preprocessor.pop('blending', None)  # draws numbers when it is built
-    model = MODELS.build(cfg)
-    if 'tiny' not in name:
-        expected = dict(s=384, b=768, l=1024, h=1280, g=1408)[Path(name).name.split('vit-')[1][0]]
-        assert model.backbone.embed_dims == expected
+@pytest.mark.parametrize('method', METHODS)
+def test_the_model_is_built(method):
+    check_every(_of_method(tiny.SHIPPED, method), _check_model)
 
 
-@pytest.mark.parametrize('name', tiny.SHIPPED)
-def test_the_model_is_built(name):
+def _check_model(name: str) -> None:
     if 'tiny' in name:
-        _weigh(name)
+        _build_model(name)
         return
     # MMAction2 reads numbers off a tensor when it builds a ViT; weights without content.
     linspace = functools.partial(torch.linspace, device='cpu')
@@ -123,14 +124,35 @@ def test_the_model_is_built(name):
         mock.patch.object(MaskedVisionTransformer, 'init_weights'),
         torch.device('meta'),
     ):
-        _weigh(name)
+        model = _build_model(name)
+    expected = dict(s=384, b=768, l=1024, h=1280, g=1408)[Path(name).name.split('vit-')[1][0]]
+    assert model.backbone.embed_dims == expected
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
-def test_the_runner_is_built(name, clips, tmp_path):
-    """Hooks, data, optimiser and schedulers, with a model that is small whatever the config."""
-    cfg = _use_clips(_config(name), clips, tmp_path)
-    cfg.model = tiny.tiny_config(clips, tmp_path).model
+def _build_model(name: str) -> torch.nn.Module:
+    cfg = _config(name).model
+    cfg.data_preprocessor.pop('blending', None)  # draws numbers when it is built
+    return MODELS.build(cfg)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_the_runner_is_built(method, clips, tmp_path):
+    """With a model that is small whatever the config, so equal ones but for the model are one."""
+    names = _of_method(PRETRAINING, method)
+    distinct = {_all_but_the_model(name): name for name in names}.values()
+    check_every(distinct, lambda name: _check_runner(name, clips, tmp_path / Path(name).stem))
+
+
+def _all_but_the_model(name: str) -> str:
+    cfg = _config(name)
+    cfg.model = cfg.work_dir = None
+    return f'{_is_stopped(name)} {cfg.to_dict()}'
+
+
+def _check_runner(name: str, clips: Path, work_dir: Path) -> None:
+    """Hooks, data, optimiser and schedulers."""
+    cfg = _use_clips(_config(name), clips, work_dir)
+    cfg.model = tiny.tiny_config(clips, work_dir).model
     runner = tiny.build(cfg)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -257,9 +279,9 @@ def test_a_row_starts(name, clips, tmp_path):
         assert all(value > 0 for value in later)
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
+@every('name', PRETRAINING)
 def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
-    cfg = _use_clips(_config(name), clips, tmp_path)
+    cfg = _use_clips(_config(name), clips, tmp_path / name)
     dataset = Runner.build_dataloader(cfg.train_dataloader).dataset
     found, model = dataset[3], cfg.model.backbone
     sample = found[-1] if isinstance(found, list) else found  # several clips of a video

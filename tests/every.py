@@ -35,14 +35,14 @@ def every(argument: str, rows: Iterable, name: Callable[[object], str] = str) ->
 
 def check_every(rows: Iterable, check: Callable, name: Callable[[object], str] = str) -> None:
     """Calls ``check`` with each row, of which there must be one, and lists all that fail."""
-    rows, errors = list(rows), {}
+    rows, errors = list(rows), []
     assert rows, 'no row: nothing would be proven'
     for row in rows:
         try:
             check(row)
         except (Exception, pytest.fail.Exception) as error:
-            errors[name(row)] = error
+            errors.append((name(row), error))
     if errors:
-        lines = [f'{row}: {type(error).__name__}: {error}' for row, error in errors.items()]
+        lines = [f'{row}: {type(error).__name__}: {error}' for row, error in errors]
         head = f'{len(errors)} of {len(rows)} fail'
-        raise AssertionError('\n'.join([head, *lines])) from next(iter(errors.values()))
+        raise AssertionError('\n'.join([head, *lines])) from errors[0][1]

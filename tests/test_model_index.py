@@ -3,12 +3,11 @@
 import re
 from pathlib import Path
 
-import pytest
 import yaml
-from mmengine.config import Config
 
 import pmd_mmaction
-from tests.integration.shipped import epochs_of
+from tests.every import every
+from tests.integration.shipped import config_of, epochs_of
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
@@ -70,9 +69,9 @@ def test_collections():
         assert {model['In Collection'] for model in metafile['Models']} == {collection['Name']}
 
 
-@pytest.mark.parametrize('model', MODELS, ids=lambda model: model['Name'])
+@every('model', MODELS, name=lambda model: model['Name'])
 def test_metadata_is_that_of_the_config(model):
-    meta, cfg = model['Metadata'], Config.fromfile(ROOT / model['Config'])
+    meta, cfg = model['Metadata'], config_of(model['Config'].removeprefix('configs/'))
     assert METADATA <= meta.keys() and all(meta.values())
     size = cfg.model.backbone.img_size
     assert meta['Resolution'] == f'{size}x{size}'

@@ -11,10 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
 from benchmarks.phone_videos import make_videos
+from tests.every import check_every, every
 from tests.integration import tiny
+from tests.integration.shipped import config_of
 
 ROOT = tiny.ROOT
 PAGES = sorted(
@@ -77,15 +78,25 @@ def help_of(script: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-CASES = [
-    pytest.param(words, id=f'{page.relative_to(ROOT)}: {shlex.join(words)[:60]}')
-    for page in PAGES
-    for words in [*(c for block in blocks(page) for c in commands(block)), *inline(page)]
-]
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize('words', CASES)
-def test_every_word_of_a_command_is_right(words):
+COMMANDS = {
+    page: [*(c for block in blocks(page) for c in commands(block)), *inline(page)] for page in PAGES
+}
+
+
+def test_commands_are_found():
+    assert sum(map(len, COMMANDS.values())) > 100
+
+
+@pytest.mark.parametrize('page', [page for page in PAGES if COMMANDS[page]], ids=name_of)
+def test_every_word_of_a_command_is_right(page):
+    check_every(COMMANDS[page], _check_words, name=shlex.join)
+
+
+def _check_words(words: list[str]) -> None:
     if words[0] == 'make':
         target = f'{words[1]}:'
         assert any(line.startswith(target) for line in (ROOT / 'Makefile').read_text().splitlines())
@@ -101,16 +112,14 @@ def test_every_word_of_a_command_is_right(words):
     configs = [word for word in options if word.startswith('configs/')]
     assert all((ROOT / config).is_file() for config in configs), configs
     if '--cfg-options' in options and configs:
-        cfg = Config.fromfile(ROOT / configs[0], import_custom_modules=False)
         for setting in options[options.index('--cfg-options') + 1 :]:
-            parents = setting.split('=')[0].split('.')[:-1]
-            for key in parents:
+            cfg = config_of(configs[0].removeprefix('configs/'))
+            for key in setting.split('=')[0].split('.')[:-1]:
                 assert key in cfg, setting
                 cfg = cfg[key]
-            cfg = Config.fromfile(ROOT / configs[0], import_custom_modules=False)
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@every('page', PAGES, name=name_of)
 def test_a_command_is_run_or_says_what_it_needs(page):
     for block in blocks(page):
         if re.search('^# (needs|takes) ', block, re.M):

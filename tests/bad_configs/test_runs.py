@@ -54,9 +54,13 @@ RUNS = [
     (drop(2), "there is no difficulty table: add dict\\(type='DAREHook'\\).* or set dare=None"),
     (put('custom_hooks.2.stage_epochs', 4), 'stage_epochs is 4, but the longest phase has 3'),
     (put('train_cfg.max_epochs', 10), 'the phases have 9 epochs in total, but .*max_epochs is 10'),
+    (put('train_cfg.max_epochs', 8), 'the phases have 9 epochs in total, but .*max_epochs is 8'),
     (put('custom_hooks.1.phases.0.mask_ratio', 0.01), 'mask_ratio 0.01 leaves no masked patch'),
     (forget_index, 'PackActionInputs in the train pipeline drops sample_idx'),
-    (put('optim_wrapper.accumulative_counts', 2), 'not a multiple of accumulative_counts=2'),
+    (
+        put('optim_wrapper.accumulative_counts', 2),
+        "not a multiple of accumulative_counts=2.*type='WholeStepBatchSampler'",
+    ),
     (put('optim_wrapper.clip_grad.max_norm', 0), 'clip_grad: max_norm is 0; .* above 0'),
     (put('optim_wrapper.clip_grad.max_norm', -1.0), 'clip_grad: max_norm is -1.0'),
     (

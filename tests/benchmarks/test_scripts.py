@@ -1,15 +1,21 @@
 """Every benchmark runs from the command line on a tiny case."""
 
+import runpy
 import subprocess
 import sys
-from pathlib import Path
+from collections import OrderedDict
 
 import pytest
+import torch
+from mmengine.registry import DefaultScope
 
 from tests.integration import tiny
 
-ROOT = Path(__file__).parents[2]
+FOLDER = tiny.ROOT / 'benchmarks'
 MASKS = ['PMD, half decoded', 'PMD, 2 masks', 'PMD, 4 masks, half decoded']
+
+
+# ---------------------------------------------------------------------- processes of their own
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,51 @@ MASKS = ['PMD, half decoded', 'PMD, 2 masks', 'PMD, 4 masks, half decoded']
             ],
             ['| PMD |', 'of base', 'bf16 autocast', 'peak GiB'],
         ),
+        (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
+        (
+            ['communication.py', '--ranks', '2', '--accumulation', '2'],
+            ['| 2 | 2 | all_reduce | backward | 1.5 |'],
+        ),
+    ],
+    ids=lambda value: value[0],
+)
+def test_it_runs_from_the_command_line(command, words):
+    """A script of single steps, and those that start workers or ranks."""
+    result = subprocess.run(
+        [sys.executable, FOLDER / command[0], *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stderr
+    for word in ('commit', *words):
+        assert word in result.stdout
+
+
+# ---------------------------------------------------------------------- in this process
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a script here: the start of an interpreter takes longer than the tiny case."""
+    monkeypatch.syspath_prepend(FOLDER)
+    # The script has to choose MMEngine's scope by itself, as in a new process.
+    monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
+    threads, random = torch.get_num_threads(), torch.get_rng_state()
+
+    def printed(script: str, *options: str) -> str:
+        monkeypatch.setattr(sys, 'argv', [script, *options])
+        runpy.run_path(str(FOLDER / script), run_name='__main__')
+        return capsys.readouterr().out
+
+    yield printed
+    torch.set_num_threads(threads)
+    torch.set_rng_state(random)
+
+
+@pytest.mark.parametrize(
+    'command, words',
+    [
         (
             ['step_time.py', '--tiny', '--repeats=1', '--cpu-time', '--variants', *MASKS],
             [*(f'| {name} |' for name in MASKS), 'CPU seconds of a step', 'per pass'],
@@ -45,39 +96,17 @@ MASKS = ['PMD, half decoded', 'PMD, 2 masks', 'PMD, 4 masks, half decoded']
             ['| fused, many groups |', '| fused, merged | 2 |', '| foreach, merged | 2 |'],
         ),
         (['long_list.py', '--videos', '1000'], ['| 1,000 |', 'fingerprint, s']),
-        (['data_pipeline.py', '--tiny'], ['| MMAction2 (decord) |', '| VideoInit, pyav |']),
-        (
-            ['communication.py', '--ranks', '2', '--accumulation', '2'],
-            ['| 2 | 2 | all_reduce | backward | 1.5 |'],
-        ),
     ],
+    ids=lambda value: value[0],
 )
-def test_it_runs(command, words):
-    result = subprocess.run(
-        [sys.executable, ROOT / 'benchmarks' / command[0], *command[1:]],
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert result.returncode == 0, result.stderr
+def test_it_runs(run, command, words):
+    printed = run(*command)
     for word in ('commit', *words):
-        assert word in result.stdout
+        assert word in printed
 
 
-def test_term_balance(tmp_path):
+def test_term_balance(run, tmp_path):
     clips = tiny.make_clips(tmp_path / 'clips')
-    result = subprocess.run(
-        [
-            sys.executable,
-            ROOT / 'benchmarks/term_balance.py',
-            '--tiny',
-            '--batch=1',
-            f'--data={clips}',
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert result.returncode == 0, result.stderr
+    printed = run('term_balance.py', '--tiny', '--batch=1', f'--data={clips}')
     for word in ('commit', '| the letter |', '| norm, FC zero |'):
-        assert word in result.stdout
+        assert word in printed

@@ -3,11 +3,12 @@
 import pytest
 import torch
 from mmengine._strategy import SingleDeviceStrategy
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 from pmd_mmaction.compat.tf32 import set_tf32
+from tests.every import every
 from tests.integration import tiny
+from tests.integration.shipped import config_of
 
 
 def _settings():
@@ -46,10 +47,10 @@ def test_left_out_it_changes_nothing(setup_env, before):
     assert _settings() == before
 
 
-@pytest.mark.parametrize('name', tiny.SHIPPED)
+@every('name', tiny.SHIPPED)
 def test_it_is_on_in_every_shipped_config(setup_env, name):
     set_tf32(False)
-    setup_env(Config.fromfile(tiny.CONFIGS / name).env_cfg)
+    setup_env(config_of(name).env_cfg)
     assert _settings() == (True, True)
 
 

@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from mmengine.config import Config
 from mmengine.logging import MessageHub
 
 from pmd_mmaction.hooks import DataTimeHook, data_time_hook
 from pmd_mmaction.hooks.data_time_hook import workers_needed
+from tests.every import every
 from tests.integration import tiny
+from tests.integration.shipped import config_of
 
 
 class FakeRunner:
@@ -79,9 +80,9 @@ def test_a_share_is_from_0_to_1(share):
         DataTimeHook(max_share=share)
 
 
-@pytest.mark.parametrize('name', tiny.SHIPPED)
+@every('name', tiny.SHIPPED)
 def test_every_config_has_it(name):
-    hooks = Config.fromfile(tiny.CONFIGS / name).default_hooks
+    hooks = config_of(name).default_hooks
     assert (hooks.data_time.type, hooks.timer.type) == ('DataTimeHook', 'IterTimerHook')
 
 

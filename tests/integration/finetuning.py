@@ -1,5 +1,7 @@
 """The fine-tuning configs made small: ViT of three layers, clips of 32 px, two epochs."""
 
+import functools
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
 from tests.integration import tiny
+from tests.integration.shipped import config_of
 
 CONFIGS = [name for name in tiny.SHIPPED if name.endswith('_finetune.py')]
 WIDTH, DEPTH = 48, 3
@@ -48,7 +51,7 @@ def tiny_finetuning(name: str, clips: Path, work_dir: Path, student: Path | None
         work_dir: where the run writes.
         student: weights to start from.
     """
-    cfg = Config.fromfile(tiny.CONFIGS / name)
+    cfg = config_of(name)
     size = dict(embed_dims=WIDTH, depth=DEPTH, num_heads=3, **tiny.GRID)
     cfg.model.backbone.update(size)
     cfg.model.cls_head.in_channels = WIDTH
@@ -73,3 +76,12 @@ def tiny_finetuning(name: str, clips: Path, work_dir: Path, student: Path | None
     cfg.update(work_dir=str(work_dir), log_level='ERROR')
     cfg.default_hooks.logger.interval = 1
     return cfg
+
+
+def settings_but(left_out: Iterable[str], name: str) -> dict:
+    """All settings of a shipped config but some, such as ``model.backbone.depth``."""
+    settings = config_of(name).to_dict()
+    for path in left_out:
+        *parents, last = path.split('.')
+        functools.reduce(dict.get, parents, settings).pop(last, None)
+    return settings

@@ -1,9 +1,27 @@
 """What a shipped config says, whether its phases say it or it does itself."""
 
+import copy
+import functools
+
 from mmengine.config import Config
 
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks.curriculum.phase_schedulers import phase_schedulers
+from tests.integration import tiny
+
+
+def config_of(name: str) -> Config:
+    """A shipped config that the caller may change; its files are read once in a process.
+
+    Args:
+        name: path below ``configs``.
+    """
+    return copy.deepcopy(_read(name))
+
+
+@functools.cache
+def _read(name: str) -> Config:
+    return Config.fromfile(tiny.CONFIGS / name)
 
 
 def all_hooks(cfg: Config) -> list[dict]:

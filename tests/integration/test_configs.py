@@ -19,10 +19,12 @@ from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.hooks import ProgressivePhaseHook
 from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.teacher_configs import find_teachers
+from tests.every import check_every, every
 from tests.integration import processes, tiny
-from tests.integration.shipped import all_hooks, epochs_of, schedulers_of
+from tests.integration.shipped import all_hooks, config_of, epochs_of, schedulers_of
 
 PRETRAINING = [name for name in tiny.SHIPPED if 'probe' not in name and 'finetune' not in name]
+METHODS = sorted({Path(name).parts[0] for name in PRETRAINING})
 # PMD's schedule, and its baseline's
 K400 = [name for name in PRETRAINING if 'k400' in name and name.startswith(('pmd/', 'mvd/'))]
 ABLATIONS = [name for name in K400 if 'ablations' in name]
@@ -57,7 +59,7 @@ def _row(name: str) -> str:
 
 def _config(name: str) -> Config:
     init_default_scope('mmaction')
-    cfg = Config.fromfile(tiny.CONFIGS / name)
+    cfg = config_of(name)
     for teacher in find_teachers(cfg.model).values():
         if 'checkpoint' in teacher.config:
             teacher.config.checkpoint = None
@@ -77,6 +79,10 @@ def _use_clips(cfg: Config, clips: Path, work_dir: Path) -> Config:
     )
     tiny.use_objects(cfg, work_dir / 'objects')
     return cfg
+
+
+def _of_method(names: list[str], method: str) -> list[str]:
+    return [name for name in names if Path(name).parts[0] == method]
 
 
 def _is_stopped(name: str) -> bool:
@@ -99,21 +105,17 @@ def _phases(cfg: Config) -> list[tuple[float, int]]:
 
 def test_there_are_configs():
     assert len(K400) >= 4 and len(PRETRAINING) >= 7
+    assert {Path(name).parts[0] for name in tiny.SHIPPED} == set(METHODS)
 
 
-def _weigh(name: str) -> None:
-    cfg = _config(name).model
-    cfg.data_preprocessor.pop('blending', None)  # draws numbers when it is built
-    model = MODELS.build(cfg)
-    if 'tiny' not in name:
-        expected = dict(s=384, b=768, l=1024, h=1280, g=1408)[Path(name).name.split('vit-')[1][0]]
-        assert model.backbone.embed_dims == expected
+@pytest.mark.parametrize('method', METHODS)
+def test_the_model_is_built(method):
+    check_every(_of_method(tiny.SHIPPED, method), _check_model)
 
 
-@pytest.mark.parametrize('name', tiny.SHIPPED)
-def test_the_model_is_built(name):
+def _check_model(name: str) -> None:
     if 'tiny' in name:
-        _weigh(name)
+        _build_model(name)
         return
     # MMAction2 reads numbers off a tensor when it builds a ViT; weights without content.
     linspace = functools.partial(torch.linspace, device='cpu')
@@ -122,14 +124,35 @@ def test_the_model_is_built(name):
         mock.patch.object(MaskedVisionTransformer, 'init_weights'),
         torch.device('meta'),
     ):
-        _weigh(name)
+        model = _build_model(name)
+    expected = dict(s=384, b=768, l=1024, h=1280, g=1408)[Path(name).name.split('vit-')[1][0]]
+    assert model.backbone.embed_dims == expected
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
-def test_the_runner_is_built(name, clips, tmp_path):
-    """Hooks, data, optimiser and schedulers, with a model that is small whatever the config."""
-    cfg = _use_clips(_config(name), clips, tmp_path)
-    cfg.model = tiny.tiny_config(clips, tmp_path).model
+def _build_model(name: str) -> torch.nn.Module:
+    cfg = _config(name).model
+    cfg.data_preprocessor.pop('blending', None)  # draws numbers when it is built
+    return MODELS.build(cfg)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_the_runner_is_built(method, clips, tmp_path):
+    """With a model that is small whatever the config, so equal ones but for the model are one."""
+    names = _of_method(PRETRAINING, method)
+    distinct = {_all_but_the_model(name): name for name in names}.values()
+    check_every(distinct, lambda name: _check_runner(name, clips, tmp_path / Path(name).stem))
+
+
+def _all_but_the_model(name: str) -> str:
+    cfg = _config(name)
+    cfg.model = cfg.work_dir = None
+    return f'{_is_stopped(name)} {cfg.to_dict()}'
+
+
+def _check_runner(name: str, clips: Path, work_dir: Path) -> None:
+    """Hooks, data, optimiser and schedulers."""
+    cfg = _use_clips(_config(name), clips, work_dir)
+    cfg.model = tiny.tiny_config(clips, work_dir).model
     runner = tiny.build(cfg)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     wrapper = runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -144,7 +167,7 @@ def test_the_runner_is_built(name, clips, tmp_path):
         assert max(s.end for s in schedulers) == runner.max_iters
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
+@every('name', PRETRAINING)
 def test_epochs_agree(name):
     cfg = _config(name)
     total = epochs_of(cfg)
@@ -170,7 +193,7 @@ def test_epochs_agree(name):
     assert sorted(covered) == list(range(total)), 'one scheduler in each epoch'
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
+@every('name', PRETRAINING)
 def test_the_hooks_fit_the_model(name):
     cfg = _config(name)
     assert len(_hooks(cfg, 'StepSeedHook')) == 1
@@ -182,7 +205,7 @@ def test_the_hooks_fit_the_model(name):
     assert steps[0].type == 'SeedAugmentation' and 'sample_idx' in steps[-1].meta_keys
 
 
-@pytest.mark.parametrize('name', [name for name in K400 if name.startswith('pmd')])
+@every('name', [name for name in K400 if name.startswith('pmd')])
 def test_the_curriculum_of_the_paper(name):
     """In passes of the student: several masks of a clip share an epoch."""
     cfg = _config(name)
@@ -197,7 +220,7 @@ def test_the_curriculum_of_the_paper(name):
     assert cfg.optim_wrapper.optimizer.lr == 1.5e-4
 
 
-@pytest.mark.parametrize('name', K400)
+@every('name', K400)
 def test_every_phase_ends_with_a_checkpoint(name):
     cfg = _config(name)
     schedule = PhaseSchedule(_phases(cfg))
@@ -212,7 +235,7 @@ def test_every_row_of_the_ablations_has_a_config():
     assert {_row(name) for name in ABLATIONS} == {*PHASES, *TERMS, *TEACHERS, *SWITCHES}
 
 
-@pytest.mark.parametrize('name', ABLATIONS)
+@every('name', ABLATIONS)
 def test_a_row_changes_what_it_says_and_nothing_else(name):
     row, cfg, main = _row(name), _config(name), _config('pmd/vit-b_k400_pretrain.py')
     on = {term for term in ('psd', 'dare', 'clfa') if cfg.model.get(term) is not None}
@@ -256,9 +279,9 @@ def test_a_row_starts(name, clips, tmp_path):
         assert all(value > 0 for value in later)
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
+@every('name', PRETRAINING)
 def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
-    cfg = _use_clips(_config(name), clips, tmp_path)
+    cfg = _use_clips(_config(name), clips, tmp_path / name)
     dataset = Runner.build_dataloader(cfg.train_dataloader).dataset
     found, model = dataset[3], cfg.model.backbone
     sample = found[-1] if isinstance(found, list) else found  # several clips of a video
@@ -268,9 +291,7 @@ def test_the_pipeline_gives_what_the_backbone_takes(name, clips, tmp_path):
     assert sample['data_samples'].sample_idx == 3
 
 
-@pytest.mark.parametrize(
-    'name', [name for name in PRETRAINING if name.startswith('smile/') and 'k400' in name]
-)
+@every('name', [name for name in PRETRAINING if name.startswith('smile/') and 'k400' in name])
 def test_smile_trains_on_the_pixels_of_its_code(name):
     steps = _config(name).train_dataloader.dataset.pipeline
     resizes = [step.backend for step in steps if step.type == 'AntialiasedResize']
@@ -351,8 +372,8 @@ def test_one_step_at_full_size(name, clips, tmp_path):
     assert report['gib'] < 12
 
 
-@pytest.mark.parametrize('name', [name for name in tiny.SHIPPED if 'probe' not in name])
+@every('name', [name for name in tiny.SHIPPED if 'probe' not in name])
 def test_every_training_skips_steps_that_are_not_finite(name):
-    cfg = Config.fromfile(tiny.CONFIGS / name)
+    cfg = config_of(name)
     hook = HOOKS.build(cfg.default_hooks.non_finite)
     assert (hook.max_in_a_row, hook.on_nonfinite) == (10, 'stop')

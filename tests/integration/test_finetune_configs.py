@@ -8,8 +8,29 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from tests.every import every
 from tests.integration import tiny
-from tests.integration.finetuning import CONFIGS, tiny_finetuning
+from tests.integration.finetuning import CONFIGS, settings_but, tiny_finetuning
+
+# Each data set and each size; a small run replaces the size and the schedule anyhow.
+TRAINED = [
+    f'pmd/vit-{size_and_data}_finetune.py'
+    for size_and_data in ('b_k400', 'l_ssv2', 's_ucf101', 'b_hmdb51', 'tiny_demo')
+]
+OF_THE_SIZE = [
+    'model.backbone.embed_dims',
+    'model.backbone.depth',
+    'model.backbone.num_heads',
+    'model.backbone.drop_path_rate',
+    'model.cls_head.in_channels',
+    'model.cls_head.dropout_ratio',
+    'optim_wrapper.optimizer.lr',
+    'optim_wrapper.paramwise_cfg.decay_rate',
+    'optim_wrapper.paramwise_cfg.num_layers',
+    'train_dataloader.batch_size',
+    'train_cfg.max_epochs',
+    'load_from',
+]
 
 
 @HOOKS.register_module(force=True)
@@ -28,7 +49,7 @@ def student(finished):
     return Path(finished[1].work_dir) / 'phase_3_student.pth'
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize('name', TRAINED)
 def test_two_epochs_and_the_test(name, clips, student, tmp_path):
     cfg = tiny_finetuning(name, clips, tmp_path, student)
     cfg.custom_hooks.append(dict(type='NoteLosses'))
@@ -49,6 +70,16 @@ def test_two_epochs_and_the_test(name, clips, student, tmp_path):
     assert tuple(sample.shape) == (clip_count * crops, 3, 4, 32, 32)
     metrics = runner.test()
     assert 0 <= metrics['acc/top1'] <= 1
+
+
+def _data_of(name: str) -> str:
+    return Path(name).stem.split('_')[1]
+
+
+@every('name', [name for name in CONFIGS if name not in TRAINED])
+def test_the_others_are_a_trained_one_of_another_size(name):
+    (trained,) = (other for other in TRAINED if _data_of(other) == _data_of(name))
+    assert settings_but(OF_THE_SIZE, name) == settings_but(OF_THE_SIZE, trained)
 
 
 def test_the_start_is_the_student(clips, student, tmp_path):

@@ -4,12 +4,16 @@ One training takes one or two seconds: 12 clips, 4 frames of 32 px, N = 32 patch
 batches of 4, three phases of 3 epochs with stages of 2 epochs.
 """
 
+import atexit
 import copy
+import functools
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +46,17 @@ _numbers = itertools.count()
 
 
 def make_clips(out: Path, size: int = 32, frames: int = 8) -> Path:
-    """Real mp4 files with list files, made by the tool of the repository."""
+    """Real mp4 files with list files, a copy of its own for every caller."""
+    return Path(shutil.copytree(_made_clips(size, frames), out))
+
+
+@functools.cache
+def _made_clips(size: int, frames: int) -> Path:
+    """They are made by the tool of the repository, once in a process."""
+    folder, owner = tempfile.mkdtemp(), os.getpid()
+    # not at the end of a process that a test forks
+    atexit.register(lambda: owner == os.getpid() and shutil.rmtree(folder, ignore_errors=True))
+    out = Path(folder) / 'clips'
     options = dict(train_clips=CLIPS, val_clips=12, size=size, frames=frames, out=out)
     arguments = [f'--{key.replace("_", "-")}={value}' for key, value in options.items()]
     script = ROOT / 'tools' / 'data' / 'make_demo_dataset.py'

@@ -4,21 +4,20 @@ import ast
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 import pmd_mmaction
+from tests.every import every
 from tests.mutation.mutations import MUTATIONS
 
 TESTS = Path(__file__).parents[1]
 SOURCE = Path(pmd_mmaction.__file__).parents[1]  # also where a wheel was installed
 
 
-@pytest.mark.parametrize('mutation', MUTATIONS, ids=lambda m: f'{Path(m.path).stem}-{m.what}')
+@every('mutation', MUTATIONS, name=lambda m: f'{m.path}: {m.what}')
 def test_a_mutation_applies(mutation):
     source = SOURCE.joinpath(mutation.path).read_text(encoding='utf-8')
-    assert source.count(mutation.old) == 1, f'{mutation.path}: {mutation.old!r}'
+    assert source.count(mutation.old) == 1, f'not once: {mutation.old!r}'
     ast.parse(source.replace(mutation.old, mutation.new))
-    assert TESTS.parent.joinpath(mutation.tests).is_file()
+    assert TESTS.parent.joinpath(mutation.tests).is_file(), mutation.tests
 
 
 def test_no_mutation_stands_twice():

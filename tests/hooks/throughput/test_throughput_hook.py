@@ -11,6 +11,7 @@ from pmd_mmaction.hooks import ThroughputHook
 from pmd_mmaction.hooks.throughput import throughput_hook
 from pmd_mmaction.models import PMDRecognizer
 from tests.integration import tiny
+from tests.integration.shipped import config_of
 from tests.integration.waits import host_waits
 
 KEYS = ('passes_per_s', 'phase_hours_left', 'hours_left')
@@ -97,11 +98,11 @@ def test_the_precision_of_the_run_decides(monkeypatch, wrapper, tf32, precision)
     assert asked == [('a GPU', precision)]
 
 
-@pytest.mark.parametrize('name', PRETRAIN)
-def test_pre_training_has_it(name):
-    cfg = Config.fromfile(tiny.CONFIGS / name)
-    if 'curriculum' in cfg.default_hooks:
-        assert cfg.default_hooks.throughput.type == 'ThroughputHook'
+def test_pre_training_in_phases_has_it():
+    hooks = {name: config_of(name).default_hooks for name in PRETRAIN}
+    phased = [name for name in PRETRAIN if 'curriculum' in hooks[name]]
+    has_it = [n for n in phased if hooks[n].get('throughput') == dict(type='ThroughputHook')]
+    assert phased and has_it == phased
 
 
 def test_a_peak_is_positive():

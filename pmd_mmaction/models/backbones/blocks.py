@@ -44,7 +44,9 @@ class FusedAttention(Attention):
         """
         q, k, v = qkv.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.attn_drop.p if self.training else 0.0
-        x = F.scaled_dot_product_attention(q[:, :, first:], k, v, None, dropout, scale=self.scale)
+        x = F.scaled_dot_product_attention(
+            q[:, :, first:], k, v, dropout_p=dropout, scale=self.scale
+        )
         return self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
 
 
@@ -68,8 +70,22 @@ class SplitBlock(Block):
         norm_cfg: norm layer; None means MMAction2's.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        embed_dims: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        drop_path_rate: float = 0.0,
+        norm_cfg: dict | None = None,
+    ) -> None:
+        norm = {} if norm_cfg is None else dict(norm_cfg=norm_cfg)
+        super().__init__(
+            embed_dims=embed_dims,
+            num_heads=num_heads,
+            mlp_ratio=mlp_ratio,
+            drop_path_rate=drop_path_rate,
+            **norm,
+        )
         fuse_attention(self)
 
     def project(self, x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from pmd_mmaction.functional import gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.backbones.blocks import SplitBlock
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
-from pmd_mmaction.models.norm import LAYER_NORM, token_norm
+from pmd_mmaction.models.norm import token_norm
 
 
 @MODELS.register_module()
@@ -71,7 +71,6 @@ class FeatureDecoder(BaseModule):
         embed_dims = in_dims if embed_dims is None else embed_dims
         num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
         require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
-        norm_cfg = LAYER_NORM if norm_cfg is None else norm_cfg
         norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=embed_bias)
         self.mask_token = draw_tokens(1, 1, embed_dims)
@@ -79,7 +78,7 @@ class FeatureDecoder(BaseModule):
             'positions', position_table(position, token_grid, embed_dims), persistent=False
         )
         self.blocks = ModuleList(
-            SplitBlock(embed_dims, num_heads, mlp_ratio, drop_path_rate=rate, norm_cfg=norm_cfg)
+            SplitBlock(embed_dims, num_heads, mlp_ratio, rate, norm_cfg)
             for rate in np.linspace(0, drop_path_rate, depth).tolist()
         )
         self.norm = norm

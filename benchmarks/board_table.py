@@ -98,7 +98,7 @@ def plot(results: Results, path: Path) -> None:
         values = [100 * cell['top1']['linear'] for cell in cells]
         mean = estimate(values)
         compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
-        place = compute * (1 + 0.008 * beside[round(compute, 1)])
+        place = compute * (1 + 0.002 * beside[round(compute, 1)])
         beside[round(compute, 1)] += 1
         axes.errorbar(place, mean.mean, mean.half, color=f'C{i}', fmt='o', capsize=3, label=name)
         axes.plot([place] * len(values), values, '_', color=f'C{i}', alpha=0.6)

@@ -86,7 +86,7 @@ def colours(**bounds: float) -> Check:
     return listed('three numbers, one per colour', number(**bounds), 3)
 
 
-def _listed(value: object) -> Sequence:
+def _as_list(value: object) -> Sequence:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
@@ -105,7 +105,7 @@ Share = Annotated[float, number(at_least=0, at_most=1)]
 Text = Annotated[str, _text]
 Texts = Annotated[
     str | Sequence[str],
-    Check('a string or a list of strings', lambda value: all(map(_text.fits, _listed(value)))),
+    Check('a string or a list of strings', lambda value: all(map(_text.fits, _as_list(value)))),
 ]
 Config = Annotated[dict, _config]
 Configs = Annotated[
@@ -113,7 +113,7 @@ Configs = Annotated[
     Check(
         "dict(type='...', ...), or a list of them",
         lambda value: True,
-        lambda name, value: [(name, part, _config) for part in _listed(value)],
+        lambda name, value: [(name, part, _config) for part in _as_list(value)],
     ),
 ]
 Options = Annotated[
@@ -127,7 +127,9 @@ TokenGrid = Annotated[
         lambda name, value: zip(('time', 'height', 'width'), value, [whole()] * 3),
     ),
 ]
-ClipSize = Annotated[tuple[int, int, int, int], listed('(C, T, H, W)', whole(), 4)]
+ClipSize = Annotated[
+    tuple[int, int, int, int], listed('(channels, frames, height, width)', whole(), 4)
+]
 Widths = Annotated[
     Mapping[str, int],
     Check(

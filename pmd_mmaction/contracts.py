@@ -148,7 +148,7 @@ class DiagnosableModel(Protocol):
         """Takes that of the last iteration."""
 
     def examine(self, inputs: Tensor, data_samples: list) -> Diagnosis | None:
-        """That of clips which are not trained on, where their masks need no more than a ratio."""
+        """That of clips which are not trained on; None where masks need more than a ratio."""
 
 
 @runtime_checkable

@@ -40,7 +40,7 @@ def check_every(rows: Iterable, check: Callable, name: Callable[[object], str] =
     for row in rows:
         try:
             check(row)
-        except (Exception, SystemExit, pytest.fail.Exception) as error:
+        except (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception) as error:
             errors.append((name(row), error))
     if errors:
         lines = [f'{row}: {type(error).__name__}: {error}' for row, error in errors]

@@ -2,7 +2,7 @@
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed. Base, the student without PSD, DARE
-and CLFA, trains beside the PMD student: each takes one core.
+and CLFA, trains beside the PMD student.
 """
 
 import runpy
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -62,24 +62,33 @@ class Demo:
             return
         self.console.rule(shlex.join(('python', *command)))
         start = time.perf_counter()
-        self._check(command, subprocess.run([sys.executable, *command], cwd=ROOT).returncode)
-        if not result:
-            return
-        if not (ROOT / result).exists():
-            raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
-        self.console.print(f'[green]done[/] {result} in {time.perf_counter() - start:.0f} s')
+        self._check(
+            result, command, subprocess.run([sys.executable, *command], cwd=ROOT).returncode
+        )
+        if result:
+            self.console.print(f'[green]done[/] {result} in {time.perf_counter() - start:.0f} s')
 
-    def _check(self, command: Sequence[str], status: int) -> None:
+    def _check(self, result: Path | None, command: Sequence[str], status: int) -> None:
         if status:
             self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
             raise SystemExit(status)
+        if result and not (ROOT / result).exists():
+            raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
 
     @contextmanager
-    def beside(self, work_dir: Path, *command: str) -> Iterator[None]:
-        """Runs a Python command while the body of the ``with`` runs; its output goes to a file."""
-        log = work_dir / 'output.txt'
-        self.console.print(f'beside the next one (output: {log}): {shlex.join(command)}')
-        (ROOT / work_dir).mkdir(parents=True, exist_ok=True)
+    def beside(self, result: Path, *command: str) -> Iterator[None]:
+        """Runs a Python command, unless its result exists, while the body of the ``with`` runs.
+
+        Its output goes to a file.
+        """
+        if (ROOT / result).exists():
+            self.console.print(f'[green]have[/] {result}')
+            yield
+            return
+        log = result.parent / 'output.txt'
+        self.console.rule(shlex.join(('python', *command)))
+        self.console.print(f'runs beside what follows; output: {log}')
+        (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
         with (ROOT / log).open('a') as output:
             process = subprocess.Popen(
                 [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output
@@ -90,8 +99,9 @@ class Demo:
                 process.terminate()
                 raise
             finally:
+                self.console.print(f'waiting for {result} (output: {log})')
                 status = process.wait()
-        self._check(command, status)
+        self._check(result, command, status)
 
     def training(self, config: str, work_dir: Path, **options: Path) -> tuple[str, ...]:
         """The command that trains a config, or resumes an interrupted run."""
@@ -150,9 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     config = 'configs/pmd/vit-tiny_demo_pretrain.py'
     base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base.py'
     base_training = demo.training(base_config, base.parent, **teachers)
-    with ExitStack() as stack:
-        if not (ROOT / base).exists():
-            stack.enter_context(demo.beside(base.parent, *base_training))
+    with demo.beside(base, *base_training):
         demo.run(student, *demo.training(config, student.parent, **teachers))
     demo.run(
         work / 'pmd' / 'pictures' / 'curves.png',

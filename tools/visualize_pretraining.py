@@ -38,10 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out or run.work_dir / 'pictures')
     out.mkdir(parents=True, exist_ok=True)
     figures = dict(masks=draw_masks(run))
-    samples = [sample_of(run.videos, index) for index in spread(len(run.videos), args.clips)]
-    difficulty = run.difficulty(samples)
-    if difficulty is not None:
-        clips = [frames_of(sample) for sample in samples]
+    if run.table is not None:
+        samples = [sample_of(run.videos, index) for index in spread(len(run.videos), args.clips)]
+        difficulty, clips = run.difficulty(samples), [frames_of(sample) for sample in samples]
         figures['difficulty'] = plot_difficulty(clips, difficulty, run.backbone.token_grid)
     if run.scalars:
         figures['curves'] = plot_curves(run.scalars, list(find_teachers(run.cfg.model)))

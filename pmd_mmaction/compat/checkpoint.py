@@ -22,7 +22,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
-_MMENGINE_LOADER = 'mmengine.runner.checkpoint'
+MMENGINE_LOADER = 'mmengine.runner.checkpoint'
 # What an unpickler raises when the stream is not a pickle, or has the wrong arguments.
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 
@@ -184,7 +184,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 def runner_checkpoints_are_refused() -> bool:
     """Whether mmengine's own loader is in charge and cannot read what the Runner saves."""
     loader = CheckpointLoader._schemes.get('')
-    if loader is None or loader.__module__ != _MMENGINE_LOADER:
+    if loader is None or loader.__module__ != MMENGINE_LOADER:
         return False
     # Names of keyword arguments are constants of a function: it already chooses for itself.
     if 'weights_only' in str(loader.__code__.co_consts):

@@ -11,7 +11,7 @@ from mmengine.dist import barrier, get_rank
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import HASH_REGEX, download_url_to_file, get_dir
 
-from pmd_mmaction.compat.checkpoint import _MMENGINE_LOADER, load_from_local
+from pmd_mmaction.compat.checkpoint import MMENGINE_LOADER, load_from_local
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
@@ -42,7 +42,7 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
 def urls_run_code() -> bool:
     """Whether mmengine's own loader of URLs, which unpickles anything, is in charge."""
     loader = CheckpointLoader._schemes.get('https://')
-    return loader is not None and loader.__module__ == _MMENGINE_LOADER
+    return loader is not None and loader.__module__ == MMENGINE_LOADER
 
 
 def register_loader() -> None:

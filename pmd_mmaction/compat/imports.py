@@ -29,10 +29,18 @@ def drn_is_missing() -> bool:
         return False
     # The specification of the top package is found without importing anything, whereas asking
     # for the submodule's would import the package that is broken.
-    (root,) = importlib.util.find_spec('mmaction').submodule_search_locations
-    folder = Path(root, 'models', 'localizers')
-    imported = '.drn.drn' in (folder / '__init__.py').read_text(encoding='utf-8')
-    return imported and not (folder / 'drn' / 'drn.py').is_file()
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None:
+        return False
+    localizers = [
+        Path(root, 'models', 'localizers') for root in spec.submodule_search_locations or ()
+    ]
+    imported = any(
+        '.drn.drn' in folder.joinpath('__init__.py').read_text(encoding='utf-8')
+        for folder in localizers
+        if folder.joinpath('__init__.py').is_file()
+    )
+    return imported and not any(folder.joinpath('drn', 'drn.py').is_file() for folder in localizers)
 
 
 def stub_drn() -> None:

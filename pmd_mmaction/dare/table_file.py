@@ -24,13 +24,12 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from pmd_mmaction.dare.layout import TableLayout
 from pmd_mmaction.dare.table import DifficultyTable
 from pmd_mmaction.storage.atomic_file import atomic_writer
-from pmd_mmaction.storage.digest import sha256_of
+from pmd_mmaction.storage.digest import digest_of
 
 _MAGIC = b'PMDTABLE'
 _VERSION = 1
@@ -118,7 +117,7 @@ def load(
     with open(path, 'rb') as file:
         info = _read_info(file, path)
         _check_expected(info, path, table.layout, expected_digest, expected_fingerprint)
-        _check_digest(info, path)
+        _check_digest(file, info, path)
         file.seek(info.header_bytes)
         for chunk in table.chunks():
             if file.readinto(chunk) != len(chunk):
@@ -207,9 +206,10 @@ def _check_expected(
         )
 
 
-def _check_digest(info: TableFileInfo, path: str | os.PathLike) -> None:
+def _check_digest(file: BinaryIO, info: TableFileInfo, path: str | os.PathLike) -> None:
     """Raises if the bytes of the file do not match its digest."""
-    found = sha256_of(Path(path), info.header_bytes + info.layout.nbytes)
+    file.seek(0)
+    found = digest_of(file, info.header_bytes + info.layout.nbytes)
     if found != info.digest:
         raise ValueError(
             f'{path} has content of digest {found}, but says {info.digest}. {_DAMAGED}'

@@ -1,6 +1,5 @@
 """What the scalars of a pre-training run say about its health."""
 
-import math
 from collections.abc import Mapping
 
 from numpy.lib.stride_tricks import sliding_window_view
@@ -51,7 +50,7 @@ def _too_high_rate(scalars: Scalars) -> list[Finding]:
         text = f'{total:.0f} of {last} steps were skipped, {total / last:.1%}'
         return [Finding('rate too high', 'error', text, remedy)]
     for key, values in _explained(scalars, since=_last_phase(scalars)).items():
-        best, end = max(_smooth(values), default=0.0), _end(values)
+        best, end = max(_smooth(values)), _end(values)
         # Below 0, where a run begins, the error scatters in proportion to itself.
         if end < best - MAX_FALL * max(1, 1 - best):
             text = f'{key} fell from {best:.2f} to {end:.2f}'
@@ -82,9 +81,9 @@ def _plateau(scalars: Scalars) -> list[Finding]:
 
 def _overfit(scalars: Scalars) -> list[Finding]:
     for key, values in _explained(scalars).items():
-        _, last = max(scalars.get(f'held_out_{key}', {0: math.inf}).items())
-        if _end(values) - last > MAX_GAP:
-            text = f'{key} is {_end(values):.2f}, and {last:.2f} on held-out clips'
+        held_out = sorted(scalars.get(f'held_out_{key}', {}).items())
+        if held_out and _end(values) - held_out[-1][1] > MAX_GAP:
+            text = f'{key} is {_end(values):.2f}, and {held_out[-1][1]:.2f} on held-out clips'
             return [Finding('overfit', 'warning', text, 'more videos, or fewer epochs')]
     for key in ('knn/top1', 'linear_probe/top1'):
         values = [value for _, value in sorted(scalars.get(key, {}).items())]

@@ -60,7 +60,7 @@ def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
             teacher.config['checkpoint'] = None
     model = MODELS.build(model_cfg)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
-    differences, found, _ = compare_backbone(model, content)
+    differences, found, _ = compare_backbone(model.state_dict(), content)
     if differences:
         raise ValueError(
             f'{checkpoint} does not fill the backbone of the config: {differences}. Is it of '

@@ -1,8 +1,8 @@
 """Differences between the weights in a file and those of a network."""
 
-from typing import Mapping, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def weight_differences(
@@ -44,14 +44,30 @@ def weight_differences(
     return '; '.join(f'{k} {v[:5]}{" ..." if len(v) > 5 else ""}' for k, v in kinds.items() if v)
 
 
-def compare_backbone(network: nn.Module, content: Mapping) -> tuple[str, dict, dict]:
-    """Compares the backbone of a network with a checkpoint, whose ``module.`` of DDP is ignored.
+class BackboneComparison(NamedTuple):
+    """A checkpoint beside the backbone that it is for.
+
+    Attributes:
+        differences: as of :func:`weight_differences`.
+        found: the checkpoint's weights, without the ``module.`` of DDP.
+        own: the weights of the backbone.
+    """
+
+    differences: str
+    found: dict[str, Tensor]
+    own: dict[str, Tensor]
+
+
+def compare_backbone(weights: Mapping[str, Tensor], content: Mapping) -> BackboneComparison:
+    """Compares the ``backbone.*`` of a network with those of a checkpoint.
 
     A pre-trained encoder ends with ``norm``; one that pools first has a fresh ``fc_norm`` instead.
 
-    Returns:
-        Differences as of :func:`weight_differences`, the file's weights, those of the backbone.
+    Args:
+        weights: ``state_dict()`` of the network.
+        content: of the checkpoint.
     """
     found = {k.removeprefix('module.'): v for k, v in content.get('state_dict', content).items()}
-    own = {k: v for k, v in network.state_dict().items() if k.startswith('backbone.')}
-    return weight_differences(own, found, optional=('backbone.fc_norm.',)), found, own
+    own = {k: v for k, v in weights.items() if k.startswith('backbone.')}
+    differences = weight_differences(own, found, optional=('backbone.fc_norm.',))
+    return BackboneComparison(differences, found, own)

@@ -23,7 +23,8 @@ class CheckBackboneHook(Hook):
         """Compares the file with the model."""
         if runner._resume:
             return
-        differences, found, own = compare_backbone(plain_model(runner), checkpoint)
+        weights = plain_model(runner).state_dict()
+        differences, found, own = compare_backbone(weights, checkpoint)
         if differences:
             raise ValueError(
                 f'{runner._load_from} does not fill the backbone: {differences}. Check the size of '

@@ -53,13 +53,13 @@ class HealthHook(Hook):
     same around the mean of each patch position: 0 is one that knows only where a patch is.
     ``feature_rank`` and ``feature_spread`` (:func:`effective_rank`, :func:`feature_spread`) of the
     pooled student features of recent clips: near 1 and near 0 after a collapse.
-    ``held_out_explained_<teacher>``: the same, after each validation, for a batch of its clips: far
-    below that of the training clips if the student knows these by heart. docs/healthy_run.md shows
-    what they look like.
+    ``held_out_explained_<teacher>``: ``explained_<teacher>`` of a batch of validation clips, after
+    each validation: far below that of the training clips if the student knows these by heart.
+    docs/healthy_run.md shows what they look like.
 
-    The values stay on the device until the log reads them. Works with any ``MaskedDistillation``.
-    With several ranks the log has those of the first. ``CompileHook`` compiles a second graph for
-    the diagnosed iterations.
+    The values of training steps stay on the device until the log reads them. Works with any
+    ``MaskedDistillation``. With several ranks the log has those of the first. ``CompileHook``
+    compiles a second graph for the diagnosed iterations.
 
     Args:
         interval: iterations from one diagnosis to the next.

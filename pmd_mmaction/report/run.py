@@ -59,7 +59,12 @@ class Run:
     @cached_property
     def scalars(self) -> dict[str, dict[int, float]]:
         """Log key to {step: value}; without a log empty."""
-        return read_scalars(sorted(self.work_dir.glob('*/vis_data/scalars.json')))
+        return read_scalars(self.logs)
+
+    @property
+    def logs(self) -> list[Path]:
+        """What LocalVisBackend wrote, oldest first."""
+        return sorted(self.work_dir.glob('*/vis_data/scalars.json'))
 
     @cached_property
     def teacher_scalars(self) -> dict[str, dict[str, dict[int, float]]]:
@@ -71,8 +76,9 @@ class Run:
             path = Path(teacher.checkpoint)
             folders = path.parent, path.with_suffix('')  # it was trained there, or converted
             logs = [log for folder in folders for log in folder.glob('*/vis_data/scalars.json')]
-            if logs:
-                found[name] = read_scalars(sorted(logs))
+            scalars = read_scalars(sorted(log for log in logs if log not in self.logs))
+            if scalars:
+                found[name] = scalars
         return found
 
     @cached_property
@@ -119,22 +125,24 @@ class Run:
             found[f'student, epoch {_number(newest)}'] = newest
         return found
 
-    def difficulty(self, samples: list[dict]) -> list[dict[str, np.ndarray]] | None:
+    @cached_property
+    def table(self) -> Path | None:
+        """File of the newest difficulty table; None if there is none."""
+        tables = self.work_dir.glob('difficulty_*.table')
+        return max(tables, key=lambda path: path.stat().st_mtime, default=None)
+
+    def difficulty(self, samples: list[dict]) -> list[dict[str, np.ndarray]]:
         """Smoothed losses ``(N,)`` of clips for each teacher, out of the newest table.
 
         Args:
             samples: packed clips of the training.
 
         Returns:
-            For each clip teacher to losses; None without a table.
+            For each clip teacher to losses.
         """
-        tables = self.work_dir.glob('difficulty_*.table')
-        newest = max(tables, key=lambda path: path.stat().st_mtime, default=None)
-        if newest is None:
-            return None
-        layout = table_file.inspect(newest).layout
+        layout = table_file.inspect(self.table).layout
         table = DifficultyTable.create(None, *layout.shape, layout.dtype)
-        table_file.load(table, newest)
+        table_file.load(table, self.table)
         names = list(find_teachers(self.cfg.model))
         terms = self.cfg.model.get('terms', [])
         own = next((term for term in terms if term['type'] == 'DARETerm'), {}).get('teachers')
@@ -143,8 +151,8 @@ class Run:
         clips = [sample['data_samples'] for sample in samples]
         rows, _ = table.read([int(clip.sample_idx) for clip in clips])
         if (self.hook('DAREHook') or {}).get('region') == 'canonical':  # rows cover the frame
-            boxes = torch.tensor([clip.crop_box for clip in clips])
-            rows = gather_crop(rows, boxes, self.backbone.token_grid)
+            boxes = np.concatenate([clip.crop_box[:1] for clip in clips])  # of the first clip
+            rows = gather_crop(rows, torch.from_numpy(boxes), self.backbone.token_grid)
         return [dict(zip(names, row)) for row in rows.numpy()]
 
     # ------------------------------------------------------------------ videos

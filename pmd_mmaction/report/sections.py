@@ -105,13 +105,12 @@ def masks(run: Run) -> list[tuple]:
 
 def difficulty(run: Run) -> list[tuple]:
     """Smoothed loss of each patch over the video."""
+    if run.table is None:
+        raise Missing('no difficulty table: the method has none, or no checkpoint is written yet')
     indices = spread(len(run.videos), CLIPS)
     samples = [sample_of(run.videos, index) for index in indices]
-    values = run.difficulty(samples)
-    if values is None:
-        raise Missing('no difficulty table: the method has none, or no checkpoint is written yet')
     blocks = []
-    for index, sample, rows in zip(indices, samples, values):
+    for index, sample, rows in zip(indices, samples, run.difficulty(samples)):
         frames = frames_of(sample)
         top = max(float(row.max()) for row in rows.values())
         maps = [pictures.heat(frames, row, run.backbone.token_grid, top) for row in rows.values()]

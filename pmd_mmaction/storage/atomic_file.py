@@ -50,7 +50,7 @@ def atomic_writer(path: str | os.PathLike, size: int | None = None) -> Iterator[
     _sync_directory(path.parent)
 
 
-def write_file(path: str | os.PathLike, content: bytes) -> None:
+def write_file(path: str | os.PathLike, content: bytes | memoryview) -> None:
     """Writes a whole file with :func:`atomic_writer`."""
     with atomic_writer(path, len(content)) as file:
         file.write(content)

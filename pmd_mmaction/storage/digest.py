@@ -2,16 +2,21 @@
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 BLOCK = 2**20
 
 
 def sha256_of(path: Path, size: int | None = None) -> str:
     """SHA-256 of a file or of its first ``size`` bytes, 64 hex digits."""
-    digest = hashlib.sha256()  # Python 3.10 has no hashlib.file_digest
     with path.open('rb') as file:
-        left = path.stat().st_size if size is None else size
-        while left and (block := file.read(min(BLOCK, left))):
-            digest.update(block)
-            left -= len(block)
+        return digest_of(file, path.stat().st_size if size is None else size)
+
+
+def digest_of(file: BinaryIO, size: int) -> str:
+    """SHA-256 of the next ``size`` bytes of an open file, or of those that are left."""
+    digest = hashlib.sha256()  # Python 3.10 has no hashlib.file_digest
+    while size and (block := file.read(min(BLOCK, size))):
+        digest.update(block)
+        size -= len(block)
     return digest.hexdigest()

@@ -143,3 +143,10 @@ def test_a_masker_that_needs_boxes_is_not_examined(clips, tmp_path):
     cfg.model.masker = dict(type='ObjectTubeMasker')
     model = tiny.build(cfg).model
     assert model.examine(torch.zeros(1, 1, 3, 4, 32, 32), []) is None
+
+
+def test_a_validation_without_a_training_has_no_mask_ratio(clips, tmp_path):
+    cfg = tiny.validate_frozen(tiny.tiny_config(clips, tmp_path, HEALTH, ratios=(0.5,)), clips, 2)
+    runner = tiny.build(cfg)
+    assert 'knn/top1' in runner.val()
+    assert not any('held_out' in key for key in runner.message_hub.log_scalars)

@@ -29,24 +29,30 @@ def test_difficulty_of_a_clip_that_shows_the_right_half(tmp_path, region, expect
             default_hooks=dict(difficulty=dict(type='DAREHook', region=region)),
         )
     )
-    clip = ActionDataSample(metainfo=dict(sample_idx=2, crop_box=(0.5, 0.0, 1.0, 1.0)))
+    clip = ActionDataSample(
+        metainfo=dict(sample_idx=2, crop_box=np.array([[0.5, 0, 1, 1]], np.float32))
+    )
     (found,) = Run(cfg, tmp_path).difficulty([dict(data_samples=clip)])
     np.testing.assert_array_equal(found['vid'], expected)
 
 
 def test_teachers_that_were_trained_beside_the_run_have_their_logs(tmp_path):
     """One was trained in its folder, one converted out of a folder of its name."""
-    for folder in ('video_teacher', 'image_teacher'):
+    for folder in ('video_teacher', 'image_teacher', 'run', 'silent'):
         log = tmp_path / folder / '20260101' / 'vis_data' / 'scalars.json'
         log.parent.mkdir(parents=True)
-        log.write_text('{"explained_pixel": 0.001, "step": 10}\n')
+        log.write_text('' if folder == 'silent' else '{"explained_pixel": 0.001, "step": 10}\n')
     teachers = dict(
         vid=dict(type='VideoMAETeacher', checkpoint=str(tmp_path / 'video_teacher/epoch_2.pth')),
         img=dict(type='TimmImageTeacher', checkpoint=str(tmp_path / 'image_teacher.pth')),
         public=dict(type='VideoMAETeacher', checkpoint=str(tmp_path / 'other/vit.pth')),
         pixel=dict(type='PixelTeacher'),
+        own=dict(type='VideoMAETeacher', checkpoint=str(tmp_path / 'run/epoch_1.pth')),
+        silent=dict(type='VideoMAETeacher', checkpoint=str(tmp_path / 'silent/epoch_1.pth')),
     )
-    run = Run(Config(dict(model=dict(type='MaskedDistillation', teachers=teachers))), tmp_path)
+    run = Run(
+        Config(dict(model=dict(type='MaskedDistillation', teachers=teachers))), tmp_path / 'run'
+    )
     plateau = {'explained_pixel': {10: 0.001}}
     assert run.teacher_scalars == dict(vid=plateau, img=plateau)
     run.__dict__['scalars'] = plateau | {'loss': {10: 1.0}}

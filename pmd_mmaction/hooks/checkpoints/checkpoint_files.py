@@ -1,8 +1,11 @@
 """Checkpoints in a directory: the newest, and whether it is complete."""
 
 import os
+import pickle
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,17 @@ from pmd_mmaction.storage.digest import sha256_of
 
 NOTE = 'last_checkpoint'
 _NAME = re.compile(r'(?:epoch_(\d+)(?:_iter_(\d+))?|iter_(\d+))\.pth')
+# What zipfile raises for archives whose bytes were changed.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def note_checkpoint(work_dir: Path, path: Path) -> None:
@@ -84,7 +98,7 @@ def file_damage(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
         _without_tensors(path)  # torch is stricter than zipfile about the archive's structure
-    except Exception as error:  # whatever changed bytes lead to
+    except _UNREADABLE as error:
         return f'{path} is cut short or changed ({type(error).__name__}: {error})'
     return None if part is None else f'{path} was changed after it was written (at {part})'
 

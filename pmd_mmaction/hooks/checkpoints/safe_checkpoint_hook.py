@@ -70,7 +70,8 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        for name in filter(OPTIONS.get, kwargs):  # of which the parent accepts anything
+        # The parent accepts anything, and fails or saves nothing hours later.
+        for name in filter(OPTIONS.get, kwargs):
             require(self, OPTIONS[name], **{name: kwargs[name]})
         if kwargs.get('backend_args') is None and '://' not in str(kwargs.get('out_dir')):
             kwargs['backend_args'] = dict(backend=atomic_backend.NAME)

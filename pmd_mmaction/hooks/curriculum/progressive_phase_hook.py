@@ -134,8 +134,8 @@ class ProgressivePhaseHook(Hook):
         """Restarts the optimiser after the last iteration of each phase but the final one."""
         last = batch_idx == len(runner.train_dataloader) - 1
         phase = self.phases.at(runner.epoch)
-        ends = runner.epoch == phase.end - 1 < self.phases.total_epochs - 1
-        if self.restart and last and ends:
+        ends_phase = runner.epoch == phase.end - 1 < self.phases.total_epochs - 1
+        if self.restart and last and ends_phase:
             restart_optimizer(runner.optim_wrapper)
             runner.logger.info(f'Phase {self._number(phase)} is over: optimiser restarted')
 
@@ -161,8 +161,10 @@ class ProgressivePhaseHook(Hook):
     def _existing_path(self, runner, index: int) -> Path:
         """The same, or beside the checkpoint to resume from if it is not in the work directory."""
         path = self._path(runner, index)
-        beside = Path(runner._load_from or '').parent / path.name
-        return beside if runner._load_from and not path.is_file() and beside.is_file() else path
+        if not path.is_file() and runner._load_from:
+            beside = Path(runner._load_from).parent / path.name
+            return beside if beside.is_file() else path
+        return path
 
     def previous_ratio(self, phase: Phase) -> float | None:
         """Mask ratio of the previous phase, in this run or an earlier one; None in the first."""

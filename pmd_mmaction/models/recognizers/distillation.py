@@ -202,9 +202,11 @@ class MaskedDistillation(CurriculumRecognizer):
     def examine(self, inputs: Tensor, data_samples: list) -> Diagnosis | None:
         """The diagnosis of clips that are not trained on; arguments of :meth:`loss`.
 
-        None for a masker that reads metainfo: only the training pipeline gives it.
+        None without a mask ratio, and for a masker that reads metainfo, which only the training
+        pipeline gives.
         """
-        if set(self.masker.reads) - {'mask_ratio'}:
+        ratio = self.mask_ratio if self.phase is None else self.phase.mask_ratio
+        if ratio is None or set(self.masker.reads) - {'mask_ratio'}:
             return None
         clips = inputs.flatten(0, 1)
         return diagnose(self.observe(clips, self.draw_views(clips)), self.num_masks)

@@ -95,7 +95,9 @@ def _terms(
     reduction = {k: v for k, v in (base or {}).items() if k == 'channel_reduction'}
     distance = {k: v for k, v in (base or {}).items() if k == 'distance'} | reduction
     given = (('BaseTerm', base, {}), ('PSDTerm', psd, reduction), ('DARETerm', dare, distance))
-    terms = [dict(type=kind, **(own | dict(term))) for kind, term, own in given if term is not None]
+    terms = [
+        dict(type=kind, **(known | dict(term))) for kind, term, known in given if term is not None
+    ]
     return terms if clfa is None else [*terms, clfa]
 
 

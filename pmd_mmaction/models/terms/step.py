@@ -61,5 +61,7 @@ class Step:
         key = teacher, distance, channel_reduction
         if key not in self._patch_losses:
             target = self.student.at_masked(self.targets[teacher])
-            self._patch_losses[key] = patch_distance(self.decoded[teacher], target, *key[1:])
+            self._patch_losses[key] = patch_distance(
+                self.decoded[teacher], target, distance, channel_reduction
+            )
         return self._patch_losses[key]

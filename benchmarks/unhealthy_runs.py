@@ -34,6 +34,7 @@ SMALL = dict(embed_dims=48, depth=3, num_heads=3, img_size=32, num_frames=4)
 CLIPS = dict(SampleFrames=dict(clip_len=4, frame_interval=2), Resize=dict(scale=(32, 32)))
 PANELS = {
     'explained_pixel': 'explained variance',
+    'held_out_explained_pixel': 'the same, held-out clips',
     'feature_rank': 'effective rank',
     'feature_spread': 'spread of the features',
     'loss': 'loss',

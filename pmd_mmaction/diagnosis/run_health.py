@@ -16,6 +16,7 @@ MIN_SPREAD = 0.02
 MIN_EXPLAINED = 0.02
 MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
+LEAST = 10  # logged values in such a mean: single ones scatter by 0.15 in a small batch
 MAX_GAP = 0.2  # of the explained variance, from the training clips to those held out
 
 
@@ -50,7 +51,8 @@ def _too_high_rate(scalars: Scalars) -> list[Finding]:
         text = f'{total:.0f} of {last} steps were skipped, {total / last:.1%}'
         return [Finding('rate too high', 'error', text, remedy)]
     for key, values in _explained(scalars, since=_last_phase(scalars)).items():
-        best, end = max(_smooth(values)), _end(values)
+        means = _smooth(values, LEAST)
+        best, end = max(means), means[-1]
         # Below 0, where a run begins, the error scatters in proportion to itself.
         if end < best - MAX_FALL * max(1, 1 - best):
             text = f'{key} fell from {best:.2f} to {end:.2f}'
@@ -60,9 +62,12 @@ def _too_high_rate(scalars: Scalars) -> list[Finding]:
 
 def _collapse(scalars: Scalars) -> list[Finding]:
     remedy = 'lower the learning rate; look at term_norm_* of the terms and the target norm'
-    for key, least in (('feature_rank', MIN_RANK), ('feature_spread', MIN_SPREAD)):
+    for key, least, meaning in (
+        ('feature_rank', MIN_RANK, 'clips differ along hardly more than one line'),
+        ('feature_spread', MIN_SPREAD, 'all clips have nearly the same feature'),
+    ):
         if scalars.get(key) and _end(scalars[key]) < least:
-            text = f'{key} is {_end(scalars[key]):.3f}: all clips have nearly the same feature'
+            text = f'{key} is {_end(scalars[key]):.3f}: {meaning}'
             return [Finding('collapse', 'error', text, remedy)]
     return []
 
@@ -128,7 +133,8 @@ def _end(values: Mapping[int, float]) -> float:
     return _smooth(values)[-1]
 
 
-def _smooth(values: Mapping[int, float]) -> list[float]:
-    """Means over a fifth of the run, so that one lucky batch is no best."""
+def _smooth(values: Mapping[int, float], least: int = 1) -> list[float]:
+    """Means over a fifth of the run, and over ``least`` values, so that a lucky one is no best."""
     ordered = [value for _, value in sorted(values.items())]
-    return sliding_window_view(ordered, max(1, len(ordered) // 5)).mean(1).tolist()
+    width = min(len(ordered), max(least, len(ordered) // 5))
+    return sliding_window_view(ordered, width).mean(1).tolist()

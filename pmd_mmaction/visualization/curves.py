@@ -100,8 +100,9 @@ def _terms(scalars: Scalars, teachers: Sequence[str]) -> dict[str, Scalars]:
 
 
 PULL, HELD_OUT = 'pull of a term over base', 'explained share, held-out clips'
+EXPLAINED = 'explained share of the targets'
 HEALTH = {
-    'explained share of the targets': 'explained_',
+    EXPLAINED: 'explained_',
     'the same, around the mean of a place': 'explained_place_',
     'rank of the features': 'feature_rank',
     'spread of the features': 'feature_spread',
@@ -136,8 +137,13 @@ def plot_health(runs: dict[str, Scalars]) -> Figure:
         # The first steps are far below 0, which is a prediction of the mean.
         if 'explained' in prefix and axis.lines:
             axis.set_ylim(-1, 1)
-        if axis.get_legend_handles_labels()[0]:
+        labels = axis.get_legend_handles_labels()
+        if not axis.lines:
+            axis.remove()
+        elif labels[0] and (len(runs) == 1 or title == PULL):
             axis.legend(fontsize=8)
+        elif title == EXPLAINED:  # the same colours and styles in the other panels
+            figure.legend(*labels, loc='outside lower center', ncols=5, fontsize=8)
     if axes[PULL].lines:
         axes[PULL].set_yscale('log')
     return figure

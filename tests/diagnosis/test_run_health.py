@@ -58,3 +58,11 @@ def test_a_higher_mask_ratio_may_explain_less():
     ratio = dict(mask_ratio=lambda x: 0.75 if x < 0.5 else 0.9)
     assert judge_run(_run(explained_img=fall, **ratio))[0].subject == 'healthy'
     assert judge_run(_run(explained_img=fall))[0].subject == 'rate too high'
+
+
+def test_a_short_phase_of_scattered_values_has_no_verdict():
+    """What the last 18 values of a healthy run were: the first three and the last three differ."""
+    values = [0.2, 0.47, 0.51, 0.41, 0.33, 0.08, 0.08, 0.05, 0.15, 0.42, 0.26, 0.33, 0.43, 0.5]
+    values += [0.46, 0.35, 0.3, 0.23]
+    scalars = dict(explained_img={10 * step: value for step, value in enumerate(values, 1)})
+    assert [finding.subject for finding in judge_run(scalars)] == ['healthy']

@@ -100,7 +100,8 @@ def plot(results: Results, path: Path) -> None:
         compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
         place = compute * (1 + 0.002 * beside[round(compute, 1)])
         beside[round(compute, 1)] += 1
-        axes.errorbar(place, mean.mean, mean.half, color=f'C{i}', fmt='o', capsize=3, label=name)
+        shape = 'os'[i // 10 % 2]  # colours repeat
+        axes.errorbar(place, mean.mean, mean.half, color=f'C{i}', fmt=shape, capsize=3, label=name)
         axes.plot([place] * len(values), values, '_', color=f'C{i}', alpha=0.6)
     axes.set_xlabel('GFLOPs per video of the data set, all epochs; equal ones side by side')
     axes.set_ylabel('top-1 of a linear probe, %')

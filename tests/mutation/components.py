@@ -245,7 +245,7 @@ COMPONENTS = {
         ('alpha: 0 allowed', 'above=0, at_most=1', 'at_least=0, at_most=1'),
         ('alpha: 1 refused', 'above=0, at_most=1', 'above=0, below=1'),
     ],
-    ('models/recognizers/part_building.py', 'models/recognizers/test_loss_weight.py'): [
+    ('models/recognizers/part_building.py', 'models/recognizers/test_part_building.py'): [
         ('lambda: a teacher may be left out', 'require_keys(term, names, names, loss', 'require_keys(term, names, (), loss'),
     ],
     ('models/terms/projections.py', 'models/terms/test_clfa.py'): [

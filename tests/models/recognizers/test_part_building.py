@@ -241,3 +241,8 @@ def test_a_missing_method_is_named(make, random_clips, monkeypatch, parts, messa
         monkeypatch.delattr(Pixels, 'iter_layers')
     with pytest.raises(NotImplementedError, match=message):
         make(**parts).loss(random_clips()[:, None], [])
+
+
+def test_a_lambda_is_given_for_every_teacher(make):
+    with pytest.raises(TypeError, match=r"BaseTerm.*loss_weight.*lacks 'pixel'"):
+        make(dict(type='BaseTerm', loss_weight=dict(vid=1.0)))

@@ -61,7 +61,6 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    # an hour on two cores at the most
     'tiny': Preset('tiny', 96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 300, 4, 7e-4, False),
     'small': Preset('small', 384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 1.5e-4, True),
     'base': Preset('base', 768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 1.5e-4, True),
@@ -88,7 +87,7 @@ def choose_preset(videos: int, machine: Machine) -> tuple[str, str]:
         return 'tiny', f'no GPU, {machine.cores} CPU cores'
     where = f'{machine.gpus} GPU of {machine.memory:.0f} GB'
     if videos < BASE_VIDEOS or machine.memory < BASE_MEMORY:
-        return 'small', f'{where}, {videos} videos (base from {BASE_VIDEOS} and {BASE_MEMORY} GB)'
+        return 'small', f'{where}, {videos} videos (base needs {BASE_VIDEOS}, {BASE_MEMORY} GB)'
     return 'base', f'{where}, {videos} videos'
 
 

@@ -190,6 +190,13 @@ def test_a_part_of_the_masked_patches_is_decoded(make, random_clips, decode):
 WHOLE_CLIP = dict(decode=dict(type='RunningCellMasker', mask_ratio=0.5, whole_clip=True))
 
 
+def test_a_share_of_the_whole_clip_is_left_out(make, random_clips):
+    """A quarter of 32 patches is decoded: those that this masker would leave visible."""
+    decode = dict(type='CubeMasker', mask_ratio=0.75, whole_clip=True)
+    view = make(views=dict(decode=decode)).draw_views(random_clips())['student']
+    assert view.masked.shape == (2, 8)
+
+
 def test_patches_decoded_of_the_whole_clip_count_where_they_are_masked(make, random_clips):
     model = make(views=WHOLE_CLIP, terms=[dict(type='BaseTerm', teachers=['a'])], num_masks=2)
     clips = random_clips()

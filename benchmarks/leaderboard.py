@@ -151,15 +151,14 @@ def epoch_gflops(cfg: Config) -> float:
 # ---------------------------------------------------------------------- cells
 
 
-def cell_path(method: Method, seed: int, args: argparse.Namespace) -> Path:
-    """Where the result of a cell is kept."""
-    board = f'{args.data.name}_{args.budget}_{args.epochs}'
-    return args.results / board / f'{method.name}_seed{seed}.json'
+def cell_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> Path:
+    """Where the result of a cell is kept; boards of either budget share it."""
+    return args.results / args.data.name / f'{method.name}_{epochs}epochs_seed{seed}.json'
 
 
 def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> None:
     """Trains and evaluates a cell that is not there yet."""
-    out = cell_path(method, seed, args)
+    out = cell_path(method, seed, epochs, args)
     work = (args.work_dir / out.parent.name / out.stem).resolve()
     if out.exists():
         found = json.loads(out.read_text())
@@ -215,9 +214,10 @@ def main(argv: list[str] | None = None) -> None:
         list(tqdm(pool.map(lambda cell: run_cell(*cell), cells), total=len(cells)))
     results = {
         method.name: [
-            json.loads(cell_path(method, seed, args).read_text()) for seed in range(args.seeds)
+            json.loads(cell_path(method, seed, length, args).read_text())
+            for seed in range(args.seeds)
         ]
-        for method in args.methods
+        for method, length in zip(args.methods, epochs, strict=True)
     }
     print(as_markdown(results))
     if args.plot:

@@ -112,7 +112,7 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
         return done.stdout
 
     assert '| a | 2 |' in run(('a', ''))
-    (path,) = tmp_path.glob('results/*/a_seed0.json')
+    (path,) = tmp_path.glob('results/*/a_2epochs_seed0.json')
     first = json.loads(path.read_text())
     assert set(first['top1']) == {'knn', 'linear', 'linear_few', 'attentive'}
     printed = run(('a', ''), ('b', ':model.clfa=None'), options=['--finetune'])
@@ -120,7 +120,7 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     again = json.loads(path.read_text())
     assert again['top1'].items() > first['top1'].items(), 'a later evaluation is added'
     assert all(again[key] == first[key] for key in ('seconds', 'machine')), 'no other training'
-    (path,) = tmp_path.glob('results/*/b_seed0.json')
+    (path,) = tmp_path.glob('results/*/b_2epochs_seed0.json')
     second = json.loads(path.read_text())
     assert second['top1'].keys() == again['top1'].keys() == table.METRICS.keys()
     assert second['changes'] == {'model.clfa': None}
@@ -136,7 +136,7 @@ def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, mon
     method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
     options = ['--results', str(tmp_path / 'results'), '--work-dir', str(tmp_path / 'work')]
     args = board.parse_args([f'a={method.config}', *options])
-    cell = board.cell_path(method, 0, args)
+    cell = board.cell_path(method, 0, 2, args)
     work = tmp_path / 'work' / cell.parent.name / cell.stem
     for folder in (cell.parent, work):
         folder.mkdir(parents=True)
@@ -197,7 +197,7 @@ def test_a_cell_of_a_config_that_changed_is_not_taken(board, tmp_path):
     config = 'configs/pmd/vit-tiny_demo_pretrain.py'
     method = board.Method('all', config, {})
     args = board.parse_args(['all=' + config, '--results', str(tmp_path), '--epochs', '4'])
-    path = board.cell_path(method, 0, args)
+    path = board.cell_path(method, 0, 4, args)
     path.parent.mkdir(parents=True)
     top1 = dict.fromkeys(board.METRICS, 0.5)
     path.write_text(json.dumps(dict(digest=board.digest(method, 4), top1=top1)))

@@ -76,7 +76,8 @@ def step_time(settings: Settings) -> Iterator[Row]:
             yield Row(f'{variant}: peak GiB', gib, note=f'{clips} clips')
         if variant != 'reference':  # which computes more than the count of its model says
             model = steps[variant].model
-            gflops[variant] = clips * iteration_gflops(model, model.phase)['step']
+            step = iteration_gflops(model, model.phase, model.previous_ratio)['step']
+            gflops[variant] = clips * step
     free_memory()
     times = interleave(steps, 1 if settings.tiny else 10)
     per_pass = {}

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SPLITS = ('train', 'val')
 FEW = 10
 # epochs of the fine-tuning on all labels, and on FEW a class: as many steps at 80 a class
-EPOCHS, EPOCHS_FEW = 10, 80
+EPOCHS, EPOCHS_FEW = 5, 40
 Clips = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -87,13 +87,13 @@ def evaluate(
     scores['attentive'] = attentive_probe(tokens, known, device)
     if finetune:
         subset = dict(pixels, train=pixels['train'][few])
-        for name, videos, labels, epochs in (
-            ('finetune', pixels, known, EPOCHS),
-            ('finetune_few', subset, known[few], EPOCHS_FEW),
+        for name, videos, labels, epochs, head in (
+            ('finetune', pixels, known, EPOCHS, heads['linear']),
+            ('finetune_few', subset, known[few], EPOCHS_FEW, heads['linear_few']),
         ):
             model = load_frozen(cfg, checkpoint, device)  # fine-tuning changes it
             prepare = partial(_prepare, model)
-            scores[name] = fine_tuning(model.backbone, prepare, videos, labels, epochs)
+            scores[name] = fine_tuning(model.backbone, prepare, videos, labels, epochs, head)
     return {name: (s.argmax(1) == wanted).double().mean().item() for name, s in scores.items()}
 
 

@@ -23,7 +23,8 @@ def main() -> None:
     cfg = Config.fromfile(parser.parse_args().config)
     model = build_without_weights(cfg.model)
     schedule = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases)
-    columns = [iteration_gflops(model, phase) for phase in schedule.phases]
+    before = [None, *(phase.mask_ratio for phase in schedule.phases)]
+    columns = [iteration_gflops(model, *pair) for pair in zip(schedule.phases, before)]
     print('GFLOPs per clip; steps count trained parts three times\n')
     print(
         markdown(

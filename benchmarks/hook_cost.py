@@ -140,7 +140,7 @@ def main() -> None:
     header = ('hook', 'interval', 'CPU ms', 'step, CPU ms', '% of a run', f'under {GOAL} %')
     print(markdown(header, rows), '\n')
     parts = iteration_gflops(
-        build_without_weights(Config.fromfile(CONFIG).model), Phase(3, 0.9, 300, 400)
+        build_without_weights(Config.fromfile(CONFIG).model), Phase(3, 0.9, 300, 400), 0.85
     )
     share = balance_share(parts, decoding_terms=3)
     per_run = 100 * share * args.clips / intervals['TermBalanceHook']

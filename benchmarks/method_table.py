@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import PhaseSchedule
-from pmd_mmaction.models.operations import build_without_weights, iteration_gflops
+from pmd_mmaction.models.operations import build_without_weights
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / 'configs' / 'README.md'
@@ -63,21 +63,21 @@ def cost(cfg: Config) -> tuple[str, str]:
     hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
     (hook,) = (hook for hook in hooks if hook['type'] == 'ProgressivePhaseHook')
     phases = PhaseSchedule.of_config(hook['phases'], hook.get('allow_decreasing', False)).phases
-    total = sum(iteration_gflops(model, p)['step'] * (p.end - p.begin) for p in phases)
+    steps = model.step_gflops(cfg.model, phases)
+    total = sum(gflops * (p.end - p.begin) for gflops, p in zip(steps, phases))
     tokens = [
-        f'{name} {_tokens(model, teacher.view)}'
+        f'{name} {_tokens(model, teacher.view, phases[-1].mask_ratio)}'
         for name, teacher in model.teachers.items()
         if teacher.depth
     ]
     return ', '.join(tokens), f'{total / phases[-1].end / model.views.num_masks:.0f}'
 
 
-def _tokens(model, view: str | None) -> int:
-    """Tokens of a clip in a view; the last phase counts for those of the student."""
+def _tokens(model, view: str | None, ratio: float) -> int:
+    """Tokens of a clip in a view, the student's at a mask ratio."""
     if view is None:
         return model.backbone.num_patches
-    ratio = model.views.wider.get(view, model.phase.mask_ratio)
-    return model.masker.num_visible(ratio)
+    return model.masker.num_visible(model.views.wider.get(view, ratio))
 
 
 def _result(result: dict) -> str:

@@ -91,7 +91,8 @@ def main() -> None:
         peaks = {name: in_own_process(peak_memory, name, *settings) for name in args.variants}
     steps = {name: make(name, *settings) for name in args.variants}
     gflops = {
-        name: args.batch * iteration_gflops(step.model, step.model.phase)['step']
+        name: args.batch
+        * iteration_gflops(step.model, step.model.phase, step.model.previous_ratio)['step']
         for name, step in steps.items()
         if type(step) is Step  # the reference computes more than the count of its model says
     }

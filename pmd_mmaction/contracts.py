@@ -169,7 +169,9 @@ class CountableModel(Protocol):
     num_masks: int
 
     @staticmethod
-    def step_gflops(cfg: Mapping, phases: Sequence[Phase]) -> list[float]:
+    def step_gflops(
+        cfg: Mapping, phases: Sequence[Phase], previous_ratio: float | None = None
+    ) -> list[float]:
         """GFLOPs per clip of a step in each phase, for a config of the model."""
 
 

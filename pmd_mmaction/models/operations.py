@@ -53,22 +53,26 @@ def build_without_weights(cfg: Mapping) -> torch.nn.Module:
         return MODELS.build(cfg).eval()
 
 
-def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
+def iteration_gflops(
+    model: torch.nn.Module, phase: Phase, previous_ratio: float | None = None
+) -> dict[str, float]:
     """Forward GFLOPs per clip of each part of an iteration, all masks of the clip together.
-
-    The auxiliary teacher counts from the second phase on, with the student's mask ratio, also where
-    a run begins with ``prev_student`` or the term has ``aux_mask='nested'``.
 
     Args:
         model: a :class:`MaskedDistillation`, on any device or on ``meta``.
         phase: the phase.
+        previous_ratio: mask ratio of the phase before, whose student is the auxiliary teacher;
+            None: there is none.
 
     Returns:
         Part to GFLOPs; ``base step`` is that without terms' own layers and auxiliary teacher; steps
         count trained parts three times (forward and backward).
     """
     device = next(model.parameters()).device
-    model.set_phase(phase, phase.mask_ratio)
+    before, model.auxiliary_teacher = model.auxiliary_teacher, None
+    model.set_phase(phase, previous_ratio)
+    if previous_ratio is not None and model.needs_auxiliary_teacher:
+        model.promote_student()
     model.seed_masks(0)
     clip = torch.empty(1, *model.backbone.clip_size)
     drawn = model.draw_views(clip)  # a random generator needs a real device
@@ -87,12 +91,11 @@ def iteration_gflops(model: torch.nn.Module, phase: Phase) -> dict[str, float]:
     )
     trained = parts['encoder'] + parts['decoders']
     parts['base step'] = frozen + 3 * trained
-    parts['auxiliary teacher'] = trained if phase.index and model.needs_auxiliary_teacher else 0
+    parts['auxiliary teacher'] = count_operations(lambda: model._auxiliary(clip, views))
     table = torch.zeros(1, len(model.teachers), encoder.num_patches, device=device)
     history = None if model.dare is None else History(table, None)
-    auxiliary, model.auxiliary_teacher = model.auxiliary_teacher, None
     whole = count_operations(lambda: model.distill(clip, views, history))
-    model.auxiliary_teacher = auxiliary
-    parts["terms' layers"] = whole - frozen - trained
+    model.auxiliary_teacher = before
+    parts["terms' layers"] = whole - frozen - trained - parts['auxiliary teacher']
     parts['step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts["terms' layers"]
     return {name: value / 1e9 for name, value in parts.items()}

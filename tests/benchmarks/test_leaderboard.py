@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -180,6 +181,36 @@ def test_the_attentive_probe_finds_what_the_mean_hides(training):
     split = dict(train=tokens[:768], val=tokens[768:])
     scores = training.attentive_probe(split, labels[:768], 'cpu')
     assert (scores.argmax(1) == labels[768:]).float().mean() > 0.9
+
+
+class Pixels(torch.nn.Module):
+    """An encoder whose four tokens are the channels' means, scaled."""
+
+    embed_dims = 3
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(3))
+
+    def encode(self, clips):
+        tokens = self.scale * clips.mean((2, 3, 4))
+        return SimpleNamespace(tokens=tokens[:, None].expand(-1, 4, -1))
+
+
+def test_fine_tuning_starts_from_the_probe_and_changes_the_encoder(training):
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randint(0, 255, (40, 3, 2, 16, 16), generator=generator, dtype=torch.uint8)
+    videos, labels = dict(train=clips[:24], val=clips[24:]), torch.arange(24) % 3
+    start = torch.randn(3, 3, generator=generator), torch.randn(3, generator=generator)
+    scores = {}
+    for epochs in (0, 2):
+        encoder = Pixels()
+        call = (encoder, lambda c: c.float(), videos, labels, epochs, start)
+        scores[epochs] = training.fine_tuning(*call)
+        assert bool((encoder.scale != 1).all()) == bool(epochs)
+    expected = clips[24:].float().mean((2, 3, 4)) @ start[0].T + start[1]
+    torch.testing.assert_close(scores[0], expected)
+    assert not torch.allclose(scores[2], expected)
 
 
 def test_a_shift_keeps_the_pixels(training):

@@ -31,6 +31,30 @@ def test_parts_of_a_step(mmaction_scope):
     assert parts['pixel teacher'] == 0 and parts["terms' layers"] > 0
 
 
+@pytest.mark.parametrize(('aux_mask', 'ratio'), [('same', 0.75), ('nested', 0.5)])
+def test_the_auxiliary_teacher_is_a_pass_of_the_student_at_its_own_ratio(
+    mmaction_scope, aux_mask, ratio
+):
+    cfg = Config.fromfile(ROOT / 'configs' / 'pmd' / 'vit-tiny_demo_pretrain.py').model
+    cfg.psd.aux_mask = aux_mask
+    model = build_without_weights(cfg)
+    found = iteration_gflops(model, Phase(1, 0.75, 0, 1), 0.5)
+    passes = iteration_gflops(model, Phase(0, ratio, 0, 1))
+    assert found['auxiliary teacher'] == pytest.approx(passes['encoder'] + passes['decoders'])
+    assert passes['auxiliary teacher'] == 0 and model.auxiliary_teacher is None
+    only = iteration_gflops(model, Phase(1, 0.75, 0, 1))['step']
+    assert found['step'] == pytest.approx(only + found['auxiliary teacher'])
+
+
+def test_phases_count_what_came_before(mmaction_scope):
+    """A run that goes on from ``prev_student`` has an auxiliary teacher in its first phase."""
+    cfg = Config.fromfile(ROOT / 'configs' / 'pmd' / 'vit-tiny_demo_pretrain.py').model
+    phases = [Phase(0, 0.75, 0, 1), Phase(1, 0.75, 1, 2)]
+    model = build_without_weights(cfg)
+    first, second = model.step_gflops(cfg, phases)
+    assert first < second == pytest.approx(model.step_gflops(cfg, phases, 0.5)[0])
+
+
 def test_a_linear_layer_is_counted_by_hand():
     layer = torch.nn.Linear(5, 7)
     found = count_operations(lambda: layer(torch.zeros(3, 5)))

@@ -48,10 +48,13 @@ class ThroughputHook(Hook):
         curriculum = find_hook(runner, Curriculum)
         if curriculum is None:
             phases = [Phase(0, getattr(model, 'mask_ratio', None), 0, runner.max_epochs)]
+            before = None
         else:
             phases = curriculum.phases.phases
+            before = curriculum.previous_ratio(phases[0])
         length = len(runner.train_dataloader)
-        self._pace = Pace([phase.end * length for phase in phases], _gflops(runner, model, phases))
+        gflops = _gflops(runner, model, phases, before)
+        self._pace = Pace([phase.end * length for phase in phases], gflops)
         self._peak = self.peak_tflops or _peak(runner, next(model.parameters()).device)
 
     def after_train_iter(
@@ -73,10 +76,12 @@ class ThroughputHook(Hook):
         hub.update_scalar('train/hours_left', run / 3600)
 
 
-def _gflops(runner, model: CountableModel, phases: list[Phase]) -> list[float] | None:
+def _gflops(
+    runner, model: CountableModel, phases: list[Phase], before: float | None
+) -> list[float] | None:
     """GFLOPs per clip in each phase; None, and a warning, if they cannot be counted."""
     try:
-        return model.step_gflops(runner.cfg.model, phases)
+        return model.step_gflops(runner.cfg.model, phases, before)
     except Exception as error:  # parts from outside this package; no reason not to train
         runner.logger.warning(
             f'ThroughputHook: the operations of a step could not be counted '

@@ -108,15 +108,19 @@ class MaskedDistillation(CurriculumRecognizer):
             teacher.compute_in(teacher_dtype)
 
     @staticmethod
-    def step_gflops(cfg: Mapping, phases: Sequence[Phase]) -> list[float]:
+    def step_gflops(
+        cfg: Mapping, phases: Sequence[Phase], previous_ratio: float | None = None
+    ) -> list[float]:
         """GFLOPs per clip of a training step in each phase, all its masks together.
 
         Args:
             cfg: the config's ``model``, which is built without weights; this one is left alone.
             phases: the phases.
+            previous_ratio: mask ratio before the first of them; None: nothing was before.
         """
         twin = build_without_weights(cfg)
-        return [iteration_gflops(twin, phase)['step'] for phase in phases]
+        before = [previous_ratio, *(phase.mask_ratio for phase in phases)]
+        return [iteration_gflops(twin, *pair)['step'] for pair in zip(phases, before)]
 
     def _taught(self, terms: Any) -> list[str]:
         """Names of the teachers from which these terms learn, in the order of the config."""

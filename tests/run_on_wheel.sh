@@ -22,4 +22,4 @@ cd "$aside/source"
 export PYTHONPATH="$aside/site" # wins over an editable installation
 "$python" -c 'import pmd_mmaction, sys; sys.exit(not pmd_mmaction.__file__.startswith(sys.argv[1]))' \
   "$aside/site"
-"$python" -m pytest "$@"
+"$python" -m pytest --ignore tests/benchmarks "$@" # whose scripts are no part of a wheel

@@ -14,7 +14,7 @@ from mmengine.runner import Runner, save_checkpoint
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import accept_any_name
+from pmd_mmaction.compat.terminal import accept_any_name, one_line_if_missing
 from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 from pmd_mmaction.shipped import read_config
 
@@ -79,6 +79,7 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(features), torch.tensor(labels)
 
 
+@one_line_if_missing()
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     accept_any_name()

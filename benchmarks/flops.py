@@ -22,7 +22,7 @@ def main() -> None:
     init_default_scope('mmaction')
     cfg = Config.fromfile(parser.parse_args().config)
     model = build_without_weights(cfg.model)
-    schedule = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases)
+    schedule = PhaseSchedule.of_hook(cfg.default_hooks.curriculum)
     before = [None, *(phase.mask_ratio for phase in schedule.phases)]
     columns = [iteration_gflops(model, *pair) for pair in zip(schedule.phases, before)]
     print('GFLOPs per clip; steps count trained parts three times\n')

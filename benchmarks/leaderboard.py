@@ -112,7 +112,7 @@ def resolve(method: Method, epochs: int) -> Config:
     cfg = Config.fromfile(ROOT / method.config)
     cfg.merge_from_dict(method.changes)
     curriculum = cfg.default_hooks.curriculum
-    phases = PhaseSchedule.of_config(curriculum.phases).phases
+    phases = PhaseSchedule.of_hook(curriculum).phases
     curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
     return cfg
 
@@ -142,7 +142,7 @@ def epoch_gflops(cfg: Config) -> float:
     from mmengine.registry import init_default_scope
 
     init_default_scope('mmaction')
-    phases = PhaseSchedule.of_config(cfg.default_hooks.curriculum.phases).phases
+    phases = PhaseSchedule.of_hook(cfg.default_hooks.curriculum).phases
     steps = MODELS.get(cfg.model.type).step_gflops(cfg.model, phases)
     total = sum(gflops * (phase.end - phase.begin) for gflops, phase in zip(steps, phases))
     return total / phases[-1].end * cfg.train_dataloader.dataset.get('num_repeats', 1)

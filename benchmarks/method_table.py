@@ -62,7 +62,7 @@ def cost(cfg: Config) -> tuple[str, str]:
     model = build_without_weights(cfg.model)
     hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
     (hook,) = (hook for hook in hooks if hook['type'] == 'ProgressivePhaseHook')
-    phases = PhaseSchedule.of_config(hook['phases'], hook.get('allow_decreasing', False)).phases
+    phases = PhaseSchedule.of_hook(hook).phases
     steps = model.step_gflops(cfg.model, phases)
     total = sum(gflops * (p.end - p.begin) for gflops, p in zip(steps, phases))
     tokens = [

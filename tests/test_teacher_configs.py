@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from pmd_mmaction.teacher_configs import find_teachers
+from pmd_mmaction.teacher_configs import find_teachers, leave_out_files
 
 ONE, TWO = dict(type='VideoMAETeacher', checkpoint='a.pth'), dict(type='PixelTeacher')
 
@@ -36,3 +36,15 @@ def test_what_is_found_is_a_part_of_the_config():
     model = dict(type='MaskedDistillation', teachers=dict(a=dict(ONE)))
     find_teachers(model)['a'].config['checkpoint'] = None
     assert model['teachers']['a']['checkpoint'] is None
+
+
+def test_files_and_downloads_are_left_out():
+    model = dict(
+        type='MaskedDistillation',
+        teachers=dict(a=dict(ONE), b=dict(TWO), c=dict(type='TimmImageTeacher', pretrained=True)),
+    )
+    leave_out_files(model)
+    changed = dict(
+        a=dict(ONE, checkpoint=None), b=TWO, c=dict(type='TimmImageTeacher', pretrained=False)
+    )
+    assert model['teachers'] == changed

@@ -3,6 +3,13 @@
 # Hardware: 2 CPU cores. Not yet run to the end.
 _base_ = '../pmd/vit-tiny_demo_pretrain.py'
 
-model = dict(base=dict(distance='smooth_l1'), psd=None, dare=None, clfa=None)
+model = dict(
+    image_teacher=dict(target_norm='none', last_norm=False),
+    video_teacher=dict(target_norm='none', last_norm=False),
+    base=dict(distance='smooth_l1'),
+    psd=None,
+    dare=None,
+    clfa=None,
+)
 default_hooks = dict(curriculum=dict(phases=[(0.90, 16)]))
 work_dir = 'work_dirs/demo/mvd'

@@ -1,5 +1,6 @@
 """MMAction2's recognizers and backbones, including everything this project trains."""
 
+import re
 from typing import Mapping
 
 from torch import Tensor
@@ -25,6 +26,9 @@ _DROPS = [
 ]
 
 
+_ATTENTIVE = r'cls_head\.(query|norm_tokens|norm_query|attention|mlp)\b'
+
+
 def read_mmaction(state_dict: Mapping[str, Tensor]) -> Conversion:
     """A phase student, a checkpoint of the Runner, a zoo file or a backbone alone.
 
@@ -37,7 +41,11 @@ def read_mmaction(state_dict: Mapping[str, Tensor]) -> Conversion:
     Raises:
         ValueError: naming keys that are not MMAction2's ViT's.
     """
-    return rename(state_dict, _RULES, _DROPS, 'MMAction2 ViT')
+    rules, drops = _RULES, _DROPS
+    if any(re.search(_ATTENTIVE, key) for key in state_dict):
+        reason = 'an attentive probe, which other code has no place for'
+        rules, drops = rules[:1], [*drops, (r'cls_head\..*', reason)]
+    return rename(state_dict, rules, drops, 'MMAction2 ViT')
 
 
 def write_backbone(state_dict: Mapping[str, Tensor]) -> Conversion:

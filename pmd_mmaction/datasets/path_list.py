@@ -157,7 +157,9 @@ class ListedVideos(Sequence):
     def __len__(self) -> int:
         return len(self.videos)
 
-    def __getitem__(self, index: int) -> dict:
+    def __getitem__(self, index):
+        if isinstance(index, slice):  # of the option ``indices``
+            return [self[i] for i in range(len(self))[index]]
         name, label = self.videos[index]
         return dict(filename=self._file_name(name), label=NO_LABEL if label is None else label)
 

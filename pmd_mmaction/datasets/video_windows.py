@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from pmd_mmaction.datasets.path_list import NO_LABEL
-from pmd_mmaction.transforms.video_transforms import READERS
+from pmd_mmaction.transforms.video_transforms import VideoInit
 
 
 class Windows(NamedTuple):
@@ -71,8 +71,8 @@ class VideoWindows(IterableDataset):
         sampling = pipeline[place]
         self.length = length or sampling['clip_len']
         self.interval = interval or sampling.get('frame_interval', 1)
-        readers = [step.get('reader', 'pyav') for step in pipeline[:place]]
-        self.reader = READERS[readers[0] if readers else 'pyav']
+        opens = next((step for step in pipeline[:place] if 'VideoInit' in str(step['type'])), {})
+        self.open = VideoInit(**{k: v for k, v in opens.items() if k != 'type'}).open
         self.transform = Compose(pipeline[place + 2 :])
 
     def __iter__(self) -> Iterator[Windows]:
@@ -87,7 +87,7 @@ class VideoWindows(IterableDataset):
 
     def _windows(self, video: int) -> Iterator[Windows]:
         """All windows of a video, ``at_a_time`` in an item."""
-        with self.reader(self.paths[video]) as reader:
+        with self.open(self.paths[video]) as reader:
             rate = reader.avg_fps or 25.0
             spans, clips = [], []
             for span, frames in self._cut(reader.frames()):

@@ -206,7 +206,7 @@ def _epochs(cfg: Config) -> int:
     for _, hook in () if given else _hook_configs(cfg):
         if hook.get('type') == 'ProgressivePhaseHook':
             try:
-                return PhaseSchedule.of_config(hook.get('phases')).total_epochs
+                return PhaseSchedule.of_hook(hook).total_epochs
             except (TypeError, ValueError):
                 return 1  # the hook's own finding says what is wrong
     return count(given, 1)

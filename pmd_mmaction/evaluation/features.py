@@ -9,7 +9,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from pmd_mmaction.functional.weights import compare_backbone
-from pmd_mmaction.teacher_configs import find_teachers
+from pmd_mmaction.teacher_configs import leave_out_files
 
 
 def choose_pipeline(cfg: Config) -> list[dict]:
@@ -55,9 +55,7 @@ def load_frozen(cfg: Config, checkpoint: str, device: str = 'cpu') -> nn.Module:
         ValueError: if it does not fill the backbone.
     """
     model_cfg = copy.deepcopy(cfg.model)
-    for teacher in find_teachers(model_cfg).values():  # not used here, and possibly not available
-        if 'checkpoint' in teacher.config:
-            teacher.config['checkpoint'] = None
+    leave_out_files(model_cfg)  # teachers are not used here
     model = MODELS.build(model_cfg)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     differences, found, _ = compare_backbone(model.state_dict(), content)
@@ -88,7 +86,8 @@ def compute_features(
     batch = inputs.shape[:2]
     if layer is None and not per_patch:
         feature = model.extract_feat(inputs, test_mode=True)[0]
-        return feature.float().view(batch[0], -1, feature.shape[-1]).mean(1)
+        if feature.ndim == 2:  # or a map, for the head of an attentive probe
+            return feature.float().view(batch[0], -1, feature.shape[-1]).mean(1)
     wanted = () if layer is None else (layer - 1,)
     encoded = model.backbone.encode(inputs.flatten(0, 1), layers=wanted)
     tokens = (encoded.layers[0] if wanted else encoded.tokens).float().unflatten(0, batch)

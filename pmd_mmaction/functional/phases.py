@@ -83,6 +83,11 @@ class PhaseSchedule:
             pairs.append((phase['mask_ratio'], phase['epochs']))
         return cls(pairs, allow_decreasing)
 
+    @classmethod
+    def of_hook(cls, hook: Mapping) -> 'PhaseSchedule':
+        """Builds the schedule from the config of a ``ProgressivePhaseHook``; raises as above."""
+        return cls.of_config(hook.get('phases'), hook.get('allow_decreasing', False))
+
     @property
     def total_epochs(self) -> int:
         """Epochs of all phases together."""

@@ -167,12 +167,15 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
     longest = max(phase.end - phase.begin for phase in phases)
     weighting = plain_model(runner).difficulty_spec.weighting
     # a table kept across phases gives the second phase its weights, whatever the stages
-    if weighting and (hook.reset_per_phase or len(phases) == 1) and longest < hook.stage_epochs:
-        raise ValueError(
+    if weighting and (hook.reset_per_phase or len(phases) == 1) and longest <= hook.stage_epochs:
+        told = (
             f'DAREHook: stage_epochs is {hook.stage_epochs}, but the longest phase has {longest} '
             'epochs: weights are uniform in the first stage of a phase, so DARE would never weight '
             'patches. Set a smaller stage_epochs, or weighting=False in dare'
         )
+        if longest < hook.stage_epochs:
+            raise ValueError(told)
+        runner.logger.warning(told)  # a trial with phases of one epoch has no smaller stage
 
 
 def _log_batch(runner) -> None:

@@ -1,6 +1,7 @@
 """What a pre-training run has left in its work directory."""
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -90,7 +91,7 @@ class Run:
             return {} if ratio is None else {f'{ratio:.0%} masked': ratio}
         return {
             f'phase {phase.index + 1}\n{phase.mask_ratio:.0%} masked': phase.mask_ratio
-            for phase in PhaseSchedule.of_config(hook['phases']).phases
+            for phase in PhaseSchedule.of_hook(hook).phases
         }
 
     @property
@@ -99,8 +100,15 @@ class Run:
         hook = self.hook('ProgressivePhaseHook')
         total = self.cfg.get('train_cfg', {}).get('max_epochs')
         if hook is not None:
-            total = PhaseSchedule.of_config(hook['phases']).total_epochs
+            total = PhaseSchedule.of_hook(hook).total_epochs
         return int(max(self.scalars.get('epoch', {0: 0}).values())), total
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has reached its end."""
+        if self.hook('ProgressivePhaseHook') is None:
+            return self.work_dir.joinpath(f'epoch_{self.epochs[1]}.pth').is_file()
+        return self.work_dir.joinpath('student.pth').is_file()
 
     def hook(self, kind: str) -> dict | None:
         """The config of a hook; None if there is none."""
@@ -114,15 +122,15 @@ class Run:
         """Title to the file of each student that the run has saved, oldest first."""
         found = {
             f'student, phase {path.stem.split("_")[1]}': path
-            for path in sorted(self.work_dir.glob('phase_*_student.pth'), key=_number)
+            for path in sorted(self.work_dir.glob('phase_*_student.pth'), key=_numbers)
         }
-        newest = max(self.work_dir.glob('epoch_*.pth'), key=_number, default=None)
+        newest = max(self.work_dir.glob('epoch_*.pth'), key=_numbers, default=None)
         if self.work_dir.joinpath('student.pth').is_file():
             if found:
                 found.popitem()  # the same weights
             found['student'] = self.work_dir / 'student.pth'
         elif newest is not None:
-            found[f'student, epoch {_number(newest)}'] = newest
+            found[f'student, {newest.stem.replace("_", " ")}'] = newest
         return found
 
     @cached_property
@@ -145,7 +153,8 @@ class Run:
         table_file.load(table, self.table)
         names = list(find_teachers(self.cfg.model))
         terms = self.cfg.model.get('terms', [])
-        own = next((term for term in terms if term['type'] == 'DARETerm'), {}).get('teachers')
+        dare = next((t for t in terms if t['type'] == 'DARETerm'), self.cfg.model.get('dare'))
+        own = (dare or {}).get('teachers')
         if own is not None:
             names = [own] if isinstance(own, str) else list(own)
         clips = [sample['data_samples'] for sample in samples]
@@ -204,6 +213,6 @@ def _config_of(work_dir: Path) -> Path:
     return max(found, key=os.path.getmtime)
 
 
-def _number(path: Path) -> int:
-    """The number in a file name."""
-    return int(path.stem.removesuffix('_student').rpartition('_')[2])
+def _numbers(path: Path) -> list[int]:
+    """The numbers in a file name: epoch and iteration, or the phase."""
+    return [int(number) for number in re.findall(r'\d+', path.stem)]

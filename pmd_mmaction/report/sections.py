@@ -43,7 +43,7 @@ def overview(run: Run) -> list[tuple]:
     """What ran."""
     model, (done, total) = run.cfg.model, run.epochs
     teachers = find_teachers(model)
-    state = 'finished' if (run.work_dir / 'student.pth').is_file() else 'in progress or stopped'
+    state = 'finished' if run.finished else 'in progress or stopped'
     rows = [
         ('method', model.get('type')),
         ('work directory', run.work_dir),

@@ -41,12 +41,14 @@ class VideoInit(Described):
         self.reader = reader
         self.backend_args = backend_args
 
+    def open(self, path: str) -> VideoReader:
+        """A reader of a video."""
+        content = None if self.backend_args is None else get(path, self.backend_args)
+        return READERS[self.reader](path, content)
+
     def transform(self, results: dict) -> dict:
         """Opens ``results['filename']``."""
-        path = results['filename']
-        content = None if self.backend_args is None else get(path, self.backend_args)
-        video = READERS[self.reader](path, content)
-        results['video_reader'] = video
+        results['video_reader'] = video = self.open(results['filename'])
         results['total_frames'] = len(video)
         results['avg_fps'] = video.avg_fps
         return results

@@ -26,7 +26,10 @@ def read_scalars(paths: list[Path]) -> Scalars:
     scalars = defaultdict(dict)
     for path in paths:
         for line in path.read_text().splitlines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # cut off by a crash
+                continue
             for key, value in entry.items():
                 if key != 'step' and isinstance(value, int | float):
                     scalars[key][entry['step']] = value

@@ -21,7 +21,7 @@ def mask_rows(
             clip are consecutive rows.
         num_masks: masks of a clip.
         num_patches: number of patches N.
-        title: what the rows of the student are called; the others have the names of the views.
+        title: what the rows of the student are called; others have the name of their view below.
         decoded: add a row that shows the patches which the student decodes.
 
     Returns:
@@ -30,7 +30,7 @@ def mask_rows(
     rows = {}
     for name in sorted(views.keys() - {'auxiliary'}, key=lambda name: (name != 'student', name)):
         for k in range(num_masks):
-            label = [title if name == 'student' else name, f'mask {k + 1}' if k else '']
+            label = [title, name if name != 'student' else '', f'mask {k + 1}' if k else '']
             rows['\n'.join(filter(None, label))] = _hidden(views[name].visible[k], num_patches)
     if decoded:
         rows[f'{title}\ndecoded'] = _hidden(views['student'].masked[0], num_patches)

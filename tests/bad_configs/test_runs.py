@@ -97,3 +97,11 @@ def test_a_bad_run_is_refused_before_the_first_iteration(clips, tmp_path, change
         runner = tiny.build(cfg)
         tiny.finish(runner)
     assert runner is None or tiny.hook_of(runner, tiny.Watch).steps == []
+
+
+def test_weights_that_stay_uniform_are_told(clips, tmp_path):
+    """A trial with phases of one epoch runs all the same."""
+    short = dict(ratios=(0.5,), epochs=1, dare=dict(stage_epochs=1), param_scheduler=None)
+    tiny.train(tiny.tiny_config(clips, tmp_path, **short, log_level='WARNING'))
+    log = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
+    assert 'stage_epochs is 1, but the longest phase has 1 epochs' in log

@@ -77,3 +77,14 @@ def test_another_head_is_named(weights):
 def test_ways_that_do_not_exist(weights, source, target, options, message):
     with pytest.raises(ValueError, match=message):
         convert(weights, source, target, options)
+
+
+def test_an_attentive_probe_is_left_out_with_its_classes(weights):
+    probe = dict.fromkeys(('query', 'attention.in_proj_bias', 'mlp.0.weight'), torch.ones(1))
+    probe = {f'cls_head.{name}': value for name, value in probe.items()}
+    result = convert(weights | probe, 'mmaction', 'mmaction', OPTIONS).conversion
+    head = {key for key in weights if key.startswith('cls_head.')}
+    assert set(result.dropped) == head | probe.keys()
+    assert result.state_dict.keys() == weights.keys() - head
+    with pytest.raises(ValueError, match='no fine-tuned model'):
+        convert(weights | probe, 'mmaction', 'recognizer', OPTIONS)

@@ -118,6 +118,18 @@ def test_the_data_set(tmp_path, lines):
     assert [x['filename'] for x in info] == ['data/x/a b.mp4', 'data/x/c.mp4']
     assert [x['label'] for x in info] == ([1, 0] if lines[0].endswith('1') else [-1, -1])
     assert [x['sample_idx'] for x in info] == [0, 1]
+    for indices, kept in ((1, info[:1]), (-1, info[1:]), ([1], info[1:])):
+        part = DATASETS.build(
+            dict(
+                type='PathListDataset',
+                ann_file=str(tmp_path / 'list.txt'),
+                data_prefix=dict(video='data/x'),
+                pipeline=[],
+                indices=indices,
+            )
+        )
+        names = [part.get_data_info(i)['filename'] for i in range(len(part))]
+        assert names == [x['filename'] for x in kept]
 
 
 def test_videos_of_a_folder(tmp_path):

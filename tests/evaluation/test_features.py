@@ -34,6 +34,7 @@ def load(cfg, state, tmp_path):
 
 def test_the_teachers_files_are_not_needed(cfg, state, tmp_path):
     cfg.model.image_teacher.checkpoint = cfg.model.video_teacher.checkpoint = 'nowhere.pth'
+    cfg.model.image_teacher.pretrained = True  # or timm would download
     model = load(cfg, state, tmp_path)
     assert not model.training
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
@@ -97,3 +98,13 @@ def test_features_of_two_clips_per_video(cfg, state, tmp_path, per_patch, layer)
     )
     expected = tokens if per_patch else tokens.mean((1, 2))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_features_for_an_attentive_probe_are_means_as_well(state, tmp_path):
+    cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-tiny_demo_attentive-probe.py')
+    cfg.model.backbone.update(embed_dims=48, depth=3, num_heads=3, **tiny.GRID)
+    cfg.model.cls_head.in_channels = 48
+    model = load(cfg, state, tmp_path)
+    inputs = torch.randn(3, 2, 3, 4, 32, 32)
+    tokens = compute_features(model, inputs, per_patch=True)
+    torch.testing.assert_close(compute_features(model, inputs), tokens.mean((1, 2)))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
 
 from pmd_mmaction.functional import Phase
@@ -12,6 +13,7 @@ from pmd_mmaction.models.operations import (
     count_operations,
     iteration_gflops,
 )
+from pmd_mmaction.teacher_configs import leave_out_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +46,15 @@ def test_the_auxiliary_teacher_is_a_pass_of_the_student_at_its_own_ratio(
     assert passes['auxiliary teacher'] == 0 and model.auxiliary_teacher is None
     only = iteration_gflops(model, Phase(1, 0.75, 0, 1))['step']
     assert found['step'] == pytest.approx(only + found['auxiliary teacher'])
+
+
+def test_a_model_with_numbers_is_counted_alike(mmaction_scope):
+    """The view that student and auxiliary teacher share stays one view on any device."""
+    cfg = Config.fromfile(ROOT / 'configs' / 'pmd' / 'vit-tiny_demo_pretrain.py').model
+    cfg.views = dict(decode=dict(type='RunningCellMasker', mask_ratio=0.5))
+    leave_out_files(cfg)
+    found = iteration_gflops(MODELS.build(cfg), Phase(1, 0.75, 0, 1), 0.75)
+    assert found == iteration_gflops(build_without_weights(cfg), Phase(1, 0.75, 0, 1), 0.75)
 
 
 def test_phases_count_what_came_before(mmaction_scope):

@@ -11,6 +11,53 @@ from pmd_mmaction.report import sections
 from pmd_mmaction.report.run import Run
 
 
+def run_with(tmp_path, model=None, **hook) -> Run:
+    """A run with a phase hook, if it has phases."""
+    curriculum = dict(type='ProgressivePhaseHook', **hook) if hook else None
+    hooks = dict(default_hooks=dict(curriculum=curriculum), train_cfg=dict(max_epochs=4))
+    return Run(Config(dict(model=model or {}, **hooks)), tmp_path)
+
+
+def test_a_checkpoint_within_an_epoch_is_older_than_the_next(tmp_path):
+    run, files = run_with(tmp_path), ('epoch_5', 'epoch_5_iter_123', 'epoch_10')
+    for name in files[:2]:
+        (tmp_path / f'{name}.pth').touch()
+    assert list(run.students) == ['student, epoch 5 iter 123']
+    (tmp_path / 'epoch_10.pth').touch()
+    assert list(run_with(tmp_path).students) == ['student, epoch 10']
+
+
+def test_phases_that_may_fall(tmp_path):
+    run = run_with(tmp_path, phases=[(0.9, 1), (0.75, 2)], allow_decreasing=True)
+    assert list(run.phases.values()) == [0.9, 0.75] and run.epochs == (0, 3)
+
+
+@pytest.mark.parametrize('hook', [{}, dict(phases=[(0.75, 4)])])
+def test_the_end_of_a_run(tmp_path, hook):
+    """A curriculum ends with its student, any other training with its last checkpoint."""
+    last = tmp_path / ('student.pth' if hook else 'epoch_4.pth')
+    (tmp_path / 'epoch_3.pth').touch()
+    assert not run_with(tmp_path, **hook).finished
+    last.touch()
+    assert run_with(tmp_path, **hook).finished
+
+
+@pytest.mark.parametrize(
+    'model',
+    [
+        dict(type='PMDRecognizer', dare=dict(teachers=['vid'])),
+        dict(terms=[dict(type='BaseTerm'), dict(type='DARETerm', teachers='vid')]),
+    ],
+)
+def test_difficulty_has_the_names_of_its_teachers(tmp_path, model):
+    table = DifficultyTable.create(None, 1, 1, 4, 'float32')
+    table_file.save(table, tmp_path / 'difficulty_1.table', 'f' * 64, {})
+    (found,) = run_with(tmp_path, model).difficulty(
+        [dict(data_samples=ActionDataSample(metainfo=dict(sample_idx=0)))]
+    )
+    assert list(found) == ['vid']
+
+
 @pytest.mark.parametrize(
     ('region', 'expected'),
     [('patch_index', [1, 2, 3, 4]), ('canonical', [2, 2, 4, 4])],

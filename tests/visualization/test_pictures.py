@@ -1,9 +1,17 @@
 import json
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
+import torch
 
-from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_masks, read_scalars
+from pmd_mmaction.visualization import (
+    mask_rows,
+    plot_curves,
+    plot_difficulty,
+    plot_masks,
+    read_scalars,
+)
 from pmd_mmaction.visualization.masks import GREY
 from pmd_mmaction.visualization.patches import upsample_patches
 
@@ -36,6 +44,18 @@ def test_masked_patches_are_grey_and_visible_ones_untouched():
     assert np.array_equal(picture[:4], clip()[0][:4])
 
 
+def test_each_phase_has_rows_of_its_own_for_each_view():
+    """With several masks a wider view differs from phase to phase."""
+    view = dict(student=SimpleNamespace(visible=torch.tensor([[0], [1]])))
+    view['wide'] = SimpleNamespace(visible=torch.tensor([[0, 1], [1, 2]]))
+    rows = {}
+    for title in ('phase 1', 'phase 2'):
+        rows |= mask_rows(view, 2, 4, title, decoded=False)
+    assert list(rows)[:4] == [f'phase 1{n}' for n in ('', '\nmask 2', '\nwide', '\nwide\nmask 2')]
+    assert len(rows) == 8
+    assert rows['phase 2\nwide\nmask 2'].tolist() == [True, False, False, True]
+
+
 def test_difficulty_has_a_column_per_teacher():
     values = dict(img=np.arange(8.0), vid=np.ones(8))
     figure = plot_difficulty([clip()], [values], GRID)
@@ -51,6 +71,8 @@ def test_later_logs_win_and_phases_are_marked(tmp_path):
         )
     )
     second.write_text(json.dumps(dict(step=2, loss_base_img=20, mask_ratio=0.8, lr=0.5)))
+    with second.open('a') as file:
+        file.write('\n{"step": 3, "loss_ba')  # cut off by a crash
     scalars = read_scalars([first, second])
     assert scalars['loss_base_img'] == {1: 1, 2: 20}
     axis = plot_curves(scalars, ['img']).axes[0]

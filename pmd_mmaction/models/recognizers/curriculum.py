@@ -124,12 +124,13 @@ class CurriculumRecognizer(MaskedRecognizer):
         return losses
 
     def difficulty_of(self, data_samples: list) -> dict[str, Tensor]:
-        """Smoothed losses ``(B, N)`` of videos by teacher; empty without a table."""
-        _, history = self.read_history(data_samples, 1, torch.device('cpu'))
+        """Smoothed losses ``(B, N)`` of the first clips by teacher; empty without a table."""
+        clips = len(data_samples[0].crop_box) if 'crop_box' in data_samples[0] else 1
+        _, history = self.read_history(data_samples, clips, torch.device('cpu'))
         if history is None:
             return {}
         names = self.dare.teachers or list(self.teachers)
-        return dict(zip(names, history.last.unbind(1)))
+        return dict(zip(names, history.last[::clips].unbind(1)))
 
     def diagnose_next(self, wanted: bool) -> None:
         """Whether the next iteration is to be diagnosed; it costs some passes over the targets."""

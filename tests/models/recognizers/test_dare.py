@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
@@ -122,3 +123,20 @@ def test_dare_needs_the_index_of_each_sample(make_recognizer, batch, make_sample
 
 def test_without_dare_no_index_is_needed(make_recognizer, batch):
     make_recognizer(dare=None).loss(batch[0], [ActionDataSample(), ActionDataSample()])
+
+
+def test_the_difficulty_of_a_video_is_that_of_its_first_clip(
+    make_recognizer, make_samples, fake_history
+):
+    """Rows that cover the frame are read through the box of each clip."""
+    model, rows = make_recognizer(), history()
+    source = fake_history(rows)
+    source.by_place = True
+    model.attach_difficulty(source)
+    samples = make_samples(2, 0)
+    whole, left = [0, 0, 1, 1], [0, 0, 0.5, 1]
+    for sample, boxes in zip(samples, ([whole, left], [whole, left])):
+        sample.set_metainfo(dict(crop_box=np.array(boxes, np.float32)))
+    found = model.difficulty_of(samples)
+    for k, name in enumerate(['img', 'vid']):
+        torch.testing.assert_close(found[name], rows[[2, 0], k])

@@ -11,10 +11,12 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 import torch
+from board_table import METRICS
 from board_training import attentive_probe, fine_tuning
 from harness import machine_line
 from mmengine.config import Config
@@ -57,7 +59,7 @@ def read_clips(cfg: Config, root: Path) -> Clips:
 
 
 def evaluate(
-    cfg: Config, checkpoint: str, clips: Clips, device: str, finetune: bool = False
+    cfg: Config, checkpoint: str, clips: Clips, device: str, wanted: Collection[str]
 ) -> dict[str, float]:
     """Top-1 on the validation clips of classifiers on frozen features, and of fine-tuning.
 
@@ -66,35 +68,43 @@ def evaluate(
         checkpoint: the student.
         clips: see :func:`read_clips`.
         device: ``'cpu'`` or ``'cuda'``.
-        finetune: fine-tune as well.
+        wanted: of ``knn`` (20 neighbours), ``linear`` (all labels), ``linear_few`` (10 labels a
+            class), ``attentive``, ``finetune`` (all labels), ``finetune_few``.
 
     Returns:
-        Of ``knn`` (20 neighbours), ``linear`` (all labels), ``linear_few`` (10 labels a class),
-        ``attentive``; with ``finetune`` of ``finetune`` and ``finetune_few``.
+        Name to top-1 of what is wanted.
     """
     model = load_frozen(cfg, checkpoint, device)
     pixels = {split: part for split, (part, _) in clips.items()}
     tokens = {split: _tokens(model, part) for split, part in pixels.items()}
     features = {split: part.mean(1) for split, part in tokens.items()}
-    (_, known), (_, wanted) = clips['train'], clips['val']
+    (_, known), (_, answers) = clips['train'], clips['val']
     few = first_of_each_class(known, FEW)
     heads = {
         'linear': fit_linear_probe(features['train'], known),
         'linear_few': fit_linear_probe(features['train'][few], known[few]),
     }
-    scores = {name: features['val'] @ w.T + b for name, (w, b) in heads.items()}
-    scores['knn'] = knn_scores(features['train'], known, features['val'], min(20, len(known)))
-    scores['attentive'] = attentive_probe(tokens, known, device)
-    if finetune:
-        subset = dict(pixels, train=pixels['train'][few])
-        for name, videos, labels, epochs, head in (
-            ('finetune', pixels, known, EPOCHS, heads['linear']),
-            ('finetune_few', subset, known[few], EPOCHS_FEW, heads['linear_few']),
-        ):
-            model = load_frozen(cfg, checkpoint, device)  # fine-tuning changes it
-            prepare = partial(_prepare, model)
-            scores[name] = fine_tuning(model.backbone, prepare, videos, labels, epochs, head)
-    return {name: (s.argmax(1) == wanted).double().mean().item() for name, s in scores.items()}
+
+    def fine_tuned(videos: dict[str, Tensor], labels: Tensor, epochs: int, head: str) -> Tensor:
+        model = load_frozen(cfg, checkpoint, device)  # fine-tuning changes it
+        prepare = partial(_prepare, model)
+        return fine_tuning(model.backbone, prepare, videos, labels, epochs, heads[head])
+
+    subset = dict(pixels, train=pixels['train'][few])
+    scores = dict(
+        knn=lambda: knn_scores(features['train'], known, features['val'], min(20, len(known))),
+        linear=lambda: _scores(features['val'], *heads['linear']),
+        linear_few=lambda: _scores(features['val'], *heads['linear_few']),
+        attentive=lambda: attentive_probe(tokens, known, device),
+        finetune=lambda: fine_tuned(pixels, known, EPOCHS, 'linear'),
+        finetune_few=lambda: fine_tuned(subset, known[few], EPOCHS_FEW, 'linear_few'),
+    )
+    right = {name: scores[name]().argmax(1) == answers for name in wanted}
+    return {name: found.double().mean().item() for name, found in right.items()}
+
+
+def _scores(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return features @ weight.T + bias
 
 
 def _prepare(model: torch.nn.Module, pixels: Tensor) -> Tensor:
@@ -137,23 +147,20 @@ def main() -> None:
     parser.add_argument('--clips', required=True, help='what read_clips gives, saved')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--note', type=json.loads, default={}, help='goes into the JSON')
-    parser.add_argument('--finetune', action='store_true', help='fine-tune as well')
+    parser.add_argument('--evaluate', nargs='+', choices=METRICS, default=list(METRICS))
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     cfg = Config.fromfile(args.config)
     seconds = train(args.config, args.seed, args.work_dir, args.device)
-    made = dict(seconds=round(seconds), machine=machine_line(args.device))
-    if args.out.exists() and not seconds:  # evaluated again
+    made = dict(seconds=round(seconds), machine=machine_line(args.device), top1={})
+    if args.out.exists() and not seconds:  # evaluated for more
         made = {key: json.loads(args.out.read_text())[key] for key in made}
+    lacking = [name for name in args.evaluate if name not in made['top1']]
     init_default_scope('mmaction')
     student = args.work_dir / 'student.pth'
     clips = torch.load(args.clips, weights_only=True)
-    result = dict(
-        args.note,
-        seed=args.seed,
-        **made,
-        top1=evaluate(cfg, str(student), clips, args.device, args.finetune),
-    )
+    made['top1'] |= evaluate(cfg, str(student), clips, args.device, lacking)
+    result = dict(args.note, seed=args.seed, **made)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + '\n')
 

@@ -34,7 +34,7 @@ from pmd_mmaction.teacher_configs import find_teachers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks/results'
-FROZEN = {name for name in METRICS if not name.startswith('finetune')}
+FROZEN = [name for name in METRICS if not name.startswith('finetune')]
 
 
 class Method(NamedTuple):
@@ -86,7 +86,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--results', type=Path, default=RESULTS, help='folder of the cells')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/leaderboard'))
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='trainings at a time')
-    parser.add_argument('--finetune', action='store_true', help='fine-tune each student as well')
+    parser.add_argument(
+        '--evaluate',
+        nargs='+',
+        choices=METRICS,
+        default=FROZEN,
+        help='what each student is worth (default: on frozen features)',
+    )
     parser.add_argument('--plot', type=Path, help='write accuracy against compute as a picture')
     add_device(parser)
     return parser.parse_args(argv)
@@ -167,9 +173,8 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
                 f'{out} was trained by another config than {method.name} is now: give it another '
                 'name, or remove the cells of that name'
             )
-        wanted = set(METRICS) if args.finetune else FROZEN
         # a later evaluation is added where the student still is
-        if wanted <= found['top1'].keys() or not (work / 'student.pth').exists():
+        if set(args.evaluate) <= found['top1'].keys() or not (work / 'student.pth').exists():
             return
     work.mkdir(parents=True, exist_ok=True)
     configure(method, epochs, args).dump(work / 'config.py')
@@ -186,7 +191,7 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
         *('--seed', seed, '--work-dir', work, '--out', out.resolve(), '--device', args.device),
         *('--clips', (args.work_dir / f'{args.data.name}.pt').resolve()),
         *('--note', json.dumps(note)),
-        *(['--finetune'] if args.finetune else []),
+        *('--evaluate', *args.evaluate),
     ]
     threads = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
     status = subprocess.run(map(str, command), cwd=ROOT, env={**os.environ, **threads}).returncode

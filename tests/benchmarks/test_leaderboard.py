@@ -116,7 +116,7 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     (path,) = tmp_path.glob('results/*/a_2epochs_seed0.json')
     first = json.loads(path.read_text())
     assert set(first['top1']) == {'knn', 'linear', 'linear_few', 'attentive'}
-    printed = run(('a', ''), ('b', ':model.clfa=None'), options=['--finetune'])
+    printed = run(('a', ''), ('b', ':model.clfa=None'), options=['--evaluate', *table.METRICS])
     assert '| a | 2 |' in printed and '| b | 2 |' in printed
     again = json.loads(path.read_text())
     assert again['top1'].items() > first['top1'].items(), 'a later evaluation is added'
@@ -147,7 +147,7 @@ def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, mon
     cell.write_text(json.dumps(found))
     board.run_cell(method, 0, 2, 1.0, args)
     assert not started, 'the cell is complete'
-    args.finetune = True
+    args.evaluate = ['finetune']
     if student:
         with pytest.raises(AttributeError):  # it goes on to write the config
             board.run_cell(method, 0, 2, 1.0, args)

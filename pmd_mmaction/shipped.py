@@ -14,12 +14,12 @@ def read_config(path: str | Path) -> Config:
     """Reads a config that a user names.
 
     Raises:
-        SystemExit: if it, or a base of it, does not exist or is no Python.
+        SystemExit: if it, or a base of it, does not exist or is no config.
     """
     try:
         return Config.fromfile(path)
     except FileNotFoundError as error:
         remedy = '`python -m pmd_mmaction configs` lists the configs'
         raise SystemExit(f'there is no file {error.filename or path}: {remedy}') from None
-    except SyntaxError as error:
+    except (SyntaxError, OSError) as error:
         raise SystemExit(f'{path}: {error}') from None

@@ -58,6 +58,7 @@ def main(argv: list[str] | None = None) -> None:
             verdict = f'[{COLOURS[finding.level]}]{finding.subject}[/]'
             table.add_row('' if i else name, verdict, finding.found, finding.remedy)
     Console().print(table)
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     plot_health(runs).savefig(args.out, dpi=110)
     print(args.out)
 

@@ -55,6 +55,19 @@ class Demo:
         self.work, self.seed = Path(work_dir), seed
         self.console = Console()
 
+    def require_seed(self) -> None:
+        """Refuses a folder whose results are of another seed.
+
+        Raises:
+            SystemExit: naming the seed.
+        """
+        note = ROOT / self.work / 'seed.txt'
+        note.parent.mkdir(parents=True, exist_ok=True)
+        known = note.read_text() if note.exists() else str(self.seed)
+        if known != str(self.seed):
+            raise SystemExit(f'{self.work} has results of seed {known}: choose another --work-dir')
+        note.write_text(known)
+
     def run(self, result: Path | None, *command: str) -> None:
         """Runs a Python command unless its result exists."""
         if result and (ROOT / result).exists():
@@ -131,6 +144,7 @@ def main(argv: list[str] | None = None) -> None:
     sys.stdout.reconfigure(errors='backslashreplace')  # the repository may lie in any folder
     args = parse_args(argv)
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
+    demo.require_seed()
     start = time.perf_counter()
     demo.run(None, 'tools/data/make_demo_dataset.py', '--out', 'data/demo')  # checks for itself
 

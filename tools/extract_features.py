@@ -225,8 +225,8 @@ def files_of_windows(args: argparse.Namespace, names: list[str]) -> list[Path]:
     for name in names:
         root = next((r for r in roots if r.parts and Path(name).is_relative_to(r)), None)
         inside = Path(name).relative_to(root) if root else Path(name)
-        if inside.is_absolute():
-            inside = Path(inside.name)
+        if inside.is_absolute() or '..' in inside.parts:
+            inside = Path(inside.name)  # nothing is written outside --out
         out = args.out / f'{inside}.safetensors'
         if out in files:
             raise ExtractionError(f'{name} and {files[out]} would both be written to {out}')

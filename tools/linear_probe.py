@@ -16,6 +16,7 @@ from tqdm import tqdm
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name, one_line_if_missing
 from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
+from pmd_mmaction.hooks import CheckBackboneHook
 from pmd_mmaction.shipped import read_config
 
 
@@ -55,7 +56,14 @@ def build_runner(args: argparse.Namespace) -> Runner:
     cfg.merge_from_dict(args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or 'work_dirs/probe'
     cfg.load_from = args.checkpoint
+    if cfg.get('probe_dataloader') is None or cfg.get('model') is None:
+        raise SystemExit(
+            f'{args.config} is no config of a linear probe: it needs a model and a '
+            'probe_dataloader, as configs/pmd/vit-b_k400_linear-probe.py'
+        )
     runner = Runner.from_cfg(cfg)
+    if args.checkpoint:
+        runner.register_hook(CheckBackboneHook())  # or a file of another model would score by luck
     runner.model.init_weights()
     runner.load_or_resume()
     return runner

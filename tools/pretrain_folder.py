@@ -41,6 +41,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     for name in ('size', 'batch_size', 'epochs'):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f'--{name.replace("_", "-")} must be 1 or more')
+    if args.gpus is not None and args.gpus < 0:
+        parser.error('--gpus must be 0 or more; leave it out to use all')
     return args
 
 

@@ -2,7 +2,7 @@
 
 Takes a record that `NonFiniteHook` wrote to <work_dir>/nonfinite/, and the config of the run, of
 which <work_dir> holds a copy. Data, masks and randomness are drawn as they were. Exit code 0 if
-something is not finite again, 1 if everything is finite.
+something is not finite again, 3 if everything is finite, 1 for an error.
 """
 
 from __future__ import annotations
@@ -220,10 +220,10 @@ def main(argv: list[str] | None = None) -> int:
         record = BatchRecord.read(args.record)
         cfg = Config.fromfile(args.config)
         findings = replay(build_model(cfg, record, args), cfg, record)
-    except (OSError, TypeError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error
     show(Console(width=None if sys.stdout.isatty() else 140), record, findings)
-    return 0 if findings.rows else 1
+    return 0 if findings.rows else 3
 
 
 if __name__ == '__main__':

@@ -94,13 +94,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.amp:
         _use_amp(cfg)
     if args.auto_scale_lr:
-        if not cfg.get('auto_scale_lr', {}).get('base_batch_size'):
+        if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
             raise SystemExit(
                 f'--auto-scale-lr: {args.config} does not say for which batch size its learning '
                 'rate is. Add auto_scale_lr = dict(base_batch_size=...) to it.'
             )
         cfg.auto_scale_lr.enable = True
-    randomness = dict(cfg.get('randomness') or {})
+    randomness = dict(seed=None) | dict(cfg.get('randomness') or {})
     if args.seed is not None:
         randomness['seed'] = args.seed
     if args.diff_rank_seed:
@@ -140,7 +140,8 @@ def _resume(cfg: Config, checkpoint: str) -> None:
             # initial weights are kept.
             cfg.resume = False
             return
-        if cfg.get('default_hooks', {}).get('checkpoint', {}).get('type') == 'SafeCheckpointHook':
+        checkpoints = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+        if checkpoints.get('type') == 'SafeCheckpointHook':
             cfg.resume = True
             cfg.load_from = None  # the hook takes the newest that is complete
             return

@@ -30,8 +30,8 @@ from pmd_mmaction.teacher_configs import find_teachers
 
 PACKAGE = __name__.partition('.')[0]
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-# As in published names: name-0123abcd.pth
-HASH_IN_NAME = re.compile(r'-([a-f0-9]{8,})\.\w+$')
+# As in published names: name-0123abcd.pth; eight digits that begin as a year are a date
+HASH_IN_NAME = re.compile(r'-(?!(?:19|20)\d{6}\.)([a-f0-9]{8,})\.\w+$')
 MOMENTS = 3  # weights and AdamW's two moments, of every trained parameter
 
 
@@ -85,6 +85,7 @@ def examine_weights(subject: str, path: str, remedy: str = ELSE) -> Finding:
     """
     if '://' in path:
         return Finding(subject, 'ok', f'{path} is downloaded when the model is built')
+    path = str(Path(path).expanduser())
     if not Path(path).is_file():
         return Finding(subject, 'error', f'{path} does not exist', remedy)
     digest = sha256_of(Path(path))

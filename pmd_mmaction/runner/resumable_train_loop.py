@@ -60,6 +60,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 '(epoch, interval)'
             )
         self._length_known = max_epochs is not None
+        self._seed = runner.seed  # of the sampler, until a checkpoint brings another
         super().__init__(
             runner, dataloader, max_epochs or 1, val_begin, val_interval, dynamic_intervals
         )
@@ -85,6 +86,10 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 'the length of the run is not set: set train_cfg.max_epochs, or add a '
                 'ProgressivePhaseHook, whose phases have a length'
             )
+        loader = self.dataloader
+        for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
+            if getattr(sampler, 'seed', None) == self._seed:
+                sampler.seed = self.runner.seed  # which the checkpoint restored, and MMEngine not
         return super().run()
 
     def _require_a_batch(self) -> None:

@@ -1,7 +1,9 @@
 """What a config needs, with good and with bad files."""
 
+import shutil
 from collections import namedtuple
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import torch
@@ -77,6 +79,14 @@ def test_a_file_that_is_not_what_its_name_says(cfg, tmp_path):
     bad = good.rename(tmp_path / 'teacher-01234567.pth')
     cfg.model.video_teacher.checkpoint = str(bad)
     assert 'not 01234567' in errors(cfg)['video_teacher file'].found
+
+
+def test_a_date_is_no_digest_and_a_home_is_found(cfg, tmp_path, monkeypatch):
+    good = Path(cfg.model.video_teacher.checkpoint)
+    shutil.copy(good, tmp_path / 'teacher-20240115.pth')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    cfg.model.video_teacher.checkpoint = '~/teacher-20240115.pth'
+    assert 'video_teacher file' not in errors(cfg)
 
 
 def test_a_damaged_file(cfg, tmp_path):

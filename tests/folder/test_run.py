@@ -151,6 +151,8 @@ def test_bad_input_is_one_line(tmp_path):
     with pytest.raises(SystemExit) as error:
         pretrain_folder.main([str(tmp_path), '--out', str(tmp_path.with_name('out'))])
     assert str(error.value).startswith('pretrain_folder: ') and '\n' not in str(error.value)
+    with pytest.raises(SystemExit, match='2'):  # of argparse
+        pretrain_folder.main([str(tmp_path), '--out', 'x', '--gpus', '-1'])
 
 
 @pytest.mark.slow

@@ -33,11 +33,17 @@ def _noted(pipeline: list, crop: dict | None, *more: dict) -> list:
 
 
 def _config(
-    clips: Path, work_dir: Path, *hooks: dict, crop=None, more=(), region='canonical', **changes
+    clips: Path,
+    work_dir: Path,
+    *hooks: dict,
+    crop=None,
+    more=(),
+    region='canonical',
+    stage_epochs=1,
+    **changes,
 ):
-    cfg = tiny.tiny_config(
-        clips, work_dir, *hooks, dare=dict(stage_epochs=1, region=region), **changes
-    )
+    dare = dict(stage_epochs=stage_epochs, region=region)
+    cfg = tiny.tiny_config(clips, work_dir, *hooks, dare=dare, **changes)
     dataset = cfg.train_dataloader.dataset
     dataset.pipeline = _noted(dataset.pipeline, crop, *more)
     return cfg
@@ -60,7 +66,7 @@ def _read(row, box):
 
 
 class Oracle:
-    """DARE with a table of the frame, one clip at a time; a stage is an epoch, one phase."""
+    """DARE with a table of the frame, one clip at a time; one phase."""
 
     def __init__(self):
         self.current = np.zeros((tiny.CLIPS, len(TEACHERS), tiny.PATCHES))
@@ -96,23 +102,25 @@ class Oracle:
 @pytest.mark.parametrize(
     'changes',
     [
-        {},
+        dict(stage_epochs=2, epochs=3),  # so a video comes twice in a stage
         dict(more=[FLIP]),
         dict(train_dataloader__dataset__pipeline__3__num_clips=2),
         dict(model__num_masks=2),
     ],
-    ids=['crops', 'flips', 'clips', 'masks'],
+    ids=['stages', 'flips', 'clips', 'masks'],
 )
 def test_the_table_is_that_of_the_loops(clips, tmp_path, changes):
-    one_phase = dict(ratios=(0.5,), epochs=2)
-    cfg = _config(clips, tmp_path, dict(type='Boxes'), crop=SMALL, **one_phase, **changes)
+    one_phase = dict(ratios=(0.5,), epochs=2) | changes
+    cfg = _config(clips, tmp_path, dict(type='Boxes'), crop=SMALL, **one_phase)
+    stage_epochs = changes.get('stage_epochs', 1)
     run, oracle = tiny.hook_of(tiny.train(cfg), Boxes), Oracle()
     for epoch, table in run.tables.items():
         for batch in (b for b in run.batches if b['epoch'] == epoch):
-            assert batch['uniform'] == (epoch == 0)
+            assert batch['uniform'] == (epoch < stage_epochs)
             assert batch['loss'] == pytest.approx(oracle.iteration(batch), rel=1e-4), epoch
         np.testing.assert_allclose(table[0], oracle.current, rtol=1e-4, err_msg=f'{epoch}')
-        oracle.stage = oracle.current.copy()
+        if (epoch + 1) % stage_epochs == 0:
+            oracle.stage = oracle.current.copy()
     widths = {float(box[2] - box[0]) for batch in run.batches for box in batch['boxes']}
     assert len(widths) > 5
     assert any(width < 0 for width in widths) == ('more' in changes)

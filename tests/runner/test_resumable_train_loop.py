@@ -1,7 +1,9 @@
 import pytest
+from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader, Dataset
 
 from pmd_mmaction.runner.resumable_train_loop import without_first_batches
+from tests.integration import tiny
 
 
 class Noted(Dataset):
@@ -43,3 +45,17 @@ def test_other_batches_are_refused():
         without_first_batches(loader, 1),
     ):
         pass
+
+
+@pytest.mark.parametrize('own, expected', [(None, 5), (7, 7)])
+def test_the_sampler_gets_the_seed_of_the_checkpoint(tmp_path, monkeypatch, own, expected):
+    """MMEngine builds it before, with the seed of this process; one of the config stays."""
+    runner = tiny.build(tiny.tiny_config(tiny.make_clips(tmp_path / 'demo'), tmp_path))
+    loop = runner.train_loop
+    monkeypatch.setattr(EpochBasedTrainLoop, 'run', lambda self: None)
+    loop.take_epochs(1)
+    if own is not None:
+        loop.dataloader.sampler.seed = own
+    runner._seed = 5
+    loop.run()
+    assert loop.dataloader.sampler.seed == expected

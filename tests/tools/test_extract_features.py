@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -17,7 +18,7 @@ from pmd_mmaction.readers.video_reader import VideoReader
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
 from tools import extract_features
-from tools.extract_features import main
+from tools.extract_features import files_of_windows, main
 
 
 @pytest.fixture(scope='module')
@@ -419,3 +420,10 @@ def test_senseless_windows_are_refused(run, long_video, capsys, options, message
     with pytest.raises(SystemExit):
         run(*options, out='w', source=['--videos', str(long_video)])
     assert message in capsys.readouterr().err
+
+
+def test_windows_stay_below_the_folder_of_results(tmp_path):
+    args = SimpleNamespace(out=tmp_path / 'out', prefix='', videos=['../videos/a.mp4'])
+    found = files_of_windows(args, ['../videos/a.mp4', '/far/b.mp4', 'c/d.mp4'])
+    names = [path.relative_to(args.out).as_posix() for path in found]
+    assert names == ['a.mp4.safetensors', 'b.mp4.safetensors', 'c/d.mp4.safetensors']

@@ -44,6 +44,9 @@ def test_seed_wins_over_the_config():
     assert _train({}, '--seed', '0', '--diff-rank-seed', '--deterministic').randomness == dict(
         seed=0, diff_rank_seed=True, deterministic=True
     )
+    # as in MMAction2's own configs; the Runner demands the key
+    assert _train({}, '--deterministic').randomness == dict(seed=None, deterministic=True)
+    assert _train(dict(default_hooks=None), '--resume').randomness == dict(seed=None)
 
 
 def test_work_dir_comes_from_the_option_then_the_config_then_its_name():

@@ -1,10 +1,12 @@
-"""A file that a tool needs and does not find ends it in one line, without a traceback."""
+"""Files that a tool does not find, or that are not those it needs."""
 
+import importlib
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / 'configs' / 'pmd' / 'vit-tiny_demo'
@@ -24,3 +26,24 @@ def test_it_is_named(monkeypatch, tmp_path, mmaction_scope, tool, config, rest, 
     monkeypatch.setattr(sys, 'argv', [tool, f'{DEMO}_{config}.py', *rest])
     with pytest.raises(SystemExit, match=f'there is no .*{missing}|There is no .*{missing}'):
         runpy.run_path(str(ROOT / 'tools' / f'{tool}.py'), run_name='__main__')
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+def test_a_probe_of_other_weights_is_refused(monkeypatch, tmp_path):
+    """MMEngine would only log it, and the probe would score an untrained encoder."""
+    torch.save(dict(state_dict={'blocks.0.norm1.weight': torch.ones(96)}), tmp_path / 'timm.pth')
+    main = runpy.run_path(str(ROOT / 'tools' / 'linear_probe.py'))['main']
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match='timm.pth does not fill the backbone'):
+        main([f'{DEMO}_probe.py', 'timm.pth'])
+    with pytest.raises(SystemExit, match='it needs a model and a probe_dataloader'):
+        main([f'{DEMO}_finetune.py', 'timm.pth'])
+
+
+def test_a_demo_of_another_seed_is_refused(monkeypatch, tmp_path):
+    demo = importlib.import_module('tools.demo')
+    monkeypatch.setattr(demo, 'ROOT', tmp_path)
+    demo.Demo('work', 0).require_seed()
+    demo.Demo('work', 0).require_seed()
+    with pytest.raises(SystemExit, match='work has results of seed 0: choose another --work-dir'):
+        demo.Demo('work', 7).require_seed()

@@ -129,7 +129,7 @@ def test_weights_from_a_checkpoint(bad_weight, capsys):
     record, _ = bad_weight
     checkpoint = record.parents[1] / 'epoch_5.pth'
     code, text = replay(record, capsys, '--checkpoint', str(checkpoint))
-    assert code == 1
+    assert code == 3
     assert 'Everything is finite here' in text
 
 

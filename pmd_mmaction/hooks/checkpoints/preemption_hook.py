@@ -123,14 +123,25 @@ class PreemptionHook(Hook):
         path = self._checkpoints.save_now(runner, iteration)
         barrier()  # a rank that leaves early may end the job of the one that writes
         name = signal.Signals(self._received).name if self._received else 'A signal to another rank'
-        command = shlex.join(['python', *sys.argv])
-        again = '' if '--resume' in sys.argv else ' --resume'
         runner.logger.warning(
             f'{name}: stopped after iteration {iteration} and saved {path}; '
-            f'resume with: {command}{again}'
+            f'resume with: {_command_to_resume(sys.argv)}'
         )
         # The handlers stay: another signal while workers end would change the exit status.
         raise SystemExit(0)
+
+
+def _command_to_resume(argv: list[str]) -> str:
+    """The command of this process with ``--resume`` alone, which takes what was saved last."""
+    kept, given = [], False
+    for part in argv:
+        value_of_resume = given and not part.startswith('-')
+        given = part == '--resume'
+        if not given and not value_of_resume and not part.startswith('--resume='):
+            kept.append(part)
+    command = shlex.join(['python', *kept, '--resume'])
+    launched = any(part.startswith('--launcher') for part in argv)
+    return f'{command} (through the launcher, as before)' if launched else command
 
 
 def _ignore_in_worker(

@@ -175,8 +175,10 @@ class ProgressivePhaseHook(Hook):
     def _finish_phase(self, runner, phase: Phase) -> None:
         """Writes ``phase_K_student.pth`` (main process)."""
         if is_main_process():
-            self._auxiliary_path = path = self._path(runner, phase.index + 1)
-            self._auxiliary_sha256 = self._write_student(runner, path, phase)
+            path = self._path(runner, phase.index + 1)
+            digest = self._write_student(runner, path, phase)
+            if plain_model(runner).needs_auxiliary_teacher:
+                self._auxiliary_path, self._auxiliary_sha256 = path, digest
             runner.logger.info(
                 f'Student of phase {self._number(phase)} (mask ratio '
                 f'{phase.mask_ratio}) written to {path}'

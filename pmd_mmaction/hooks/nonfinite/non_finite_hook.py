@@ -100,6 +100,8 @@ class NonFiniteHook(Hook):
         directory = Path(runner.work_dir) / 'nonfinite'
         self._recorder = StepRecorder(directory, self.max_dumps, self.dump_weights)
         self._rollbacks = RollbackLog(directory / 'rollbacks.json')
+        if runner.iter == 0:
+            self._rollbacks.clear()
         if self.on_nonfinite == 'rollback':
             reorder(runner.train_dataloader, len(self._rollbacks.read()))
         self._guard = FiniteGuard(plain_model(runner), runner.optim_wrapper)
@@ -140,7 +142,7 @@ class NonFiniteHook(Hook):
             f'(fine below {FINE_SHARE:.1%}): a {verdict.reason} was not finite in iteration '
             f'{runner.iter + 1}, '
             + (
-                f'see: python tools/replay_batch.py {record}'
+                f'see: python tools/replay_batch.py {record} --config {runner.cfg.filename}'
                 if record
                 else f'not recorded: {self._recorder.directory} has {self.max_dumps} (max_dumps)'
             )

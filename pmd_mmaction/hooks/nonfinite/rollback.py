@@ -44,6 +44,11 @@ class RollbackLog:
     def _read(self) -> list[dict]:
         return json.loads(self.path.read_text(encoding='utf-8')) if self.path.is_file() else []
 
+    def clear(self) -> None:
+        """Forgets those of an earlier run in the same folder (main process)."""
+        if is_main_process():
+            self.path.unlink(missing_ok=True)
+
     def add(self, **entry) -> None:
         """Notes a rollback (main process)."""
         if is_main_process():

@@ -94,6 +94,22 @@ def test_a_signal_ends_the_iteration_saves_and_exits(runner, listening, caplog, 
     assert signal.getsignal(signal.Signals[name]) is before
 
 
+@pytest.mark.parametrize(
+    'given, expected',
+    [
+        (['a.py', '--resume', 'old.pth', '--amp'], 'a.py --amp --resume'),
+        (['a.py', '--resume=old.pth'], 'a.py --resume'),
+        (['a.py', '--resume', '--seed', '3'], 'a.py --seed 3 --resume'),
+        (
+            ['a.py', '--launcher', 'pytorch'],
+            'a.py --launcher pytorch --resume (through the launcher, as before)',
+        ),
+    ],
+)
+def test_the_command_takes_what_was_saved_last(given, expected):
+    assert preemption_hook._command_to_resume(['train.py', *given]) == f'python train.py {expected}'
+
+
 def test_the_command_is_not_given_the_option_twice(runner, listening, caplog, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['train.py', 'a.py', '--resume'])
     hook = listening()

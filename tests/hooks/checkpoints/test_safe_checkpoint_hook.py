@@ -138,6 +138,9 @@ def test_a_start_over_an_earlier_run_is_told(runner, tmp_path, file, told):
     runner.logger.warning = lambda text: texts.append(text)
     texts = []
     runner.call_hook('before_run')
+    assert not texts, 'a test overwrites nothing'
+    assert runner.train_loop  # which a training has built by now
+    runner.call_hook('before_run')
     found = [text for text in texts if 'starts from scratch' in text]
     assert len(found) == told and all(file in text and '--resume' in text for text in found)
 

@@ -63,6 +63,19 @@ def test_phases_promotions_and_files(runner, tmp_path):
     assert [(f.number, f.mask_ratio) for f in files] == [(1, 0.5), (2, 0.7), (3, 0.8)]
 
 
+@pytest.mark.parametrize('needed', [True, False])
+def test_checkpoints_name_a_teacher_that_is_used(runner, tmp_path, needed):
+    """The student of a phase is a result; only PSD cannot go on without it."""
+    runner.model.needs_auxiliary_teacher = needed
+    hook, checkpoint = ProgressivePhaseHook(PHASES), {}
+    runner.epoch, runner.iter = 2, 2 * LENGTH
+    hook.before_train_epoch(runner)
+    hook.before_save_checkpoint(runner, checkpoint)
+    assert (tmp_path / 'phase_1_student.pth').is_file()
+    assert checkpoint['pmd'].get('auxiliary_file') == ('phase_1_student.pth' if needed else None)
+    assert (checkpoint['pmd']['auxiliary_sha256'] is not None) == needed
+
+
 def test_a_run_resumed_inside_the_first_epoch_of_a_phase_promotes_nobody(runner):
     runner.epoch, runner.iter = 2, 2 * LENGTH + 1
     ProgressivePhaseHook(PHASES).before_train_epoch(runner)

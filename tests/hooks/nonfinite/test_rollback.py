@@ -50,6 +50,9 @@ def test_the_log_grows(tmp_path):
         dict(checkpoint='epoch_2.pth', epoch=2, iter=9),
     ]
     assert log.read() == expected == json.loads((tmp_path / 'rollbacks.json').read_text())
+    log.clear()
+    assert log.read() == []
+    log.clear()
 
 
 def test_the_newest_complete_checkpoint_is_found(tmp_path):

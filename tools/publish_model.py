@@ -177,7 +177,10 @@ def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
     """Writes weights, ``config.json`` and model card for the Hub; returns what the folder holds."""
     weights, kind = choose_weights(load_from_local(str(args.src), map_location='cpu'), args.raw)
     state = {name: value for name, value in weights.items() if name.startswith(PARTS[args.keep])}
-    backbone = read_config(args.config).model.backbone
+    model = read_config(args.config).get('model') or {}
+    if 'backbone' not in model:
+        raise ValueError(f'{args.config} has no model with a backbone: name the config of the run')
+    backbone = model.backbone
     clip = ClipSize(backbone.get('num_frames', 16), backbone.get('img_size', 224))
     labels = args.labels and args.labels.read_text(encoding='utf-8').splitlines()
     options = Options(

@@ -12,8 +12,7 @@ import matplotlib
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name, one_line_if_missing
 from pmd_mmaction.report.masks import draw_masks
-from pmd_mmaction.report.run import Run, frames_of, sample_of, spread
-from pmd_mmaction.shipped import read_config
+from pmd_mmaction.report.run import Run, RunError, frames_of, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
 from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_health
 
@@ -35,7 +34,13 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     accept_any_name()
     args = parse_args(argv)
-    run = Run(read_config(args.config), Path(args.work_dir))
+    try:
+        run = Run.open(args.config)
+    except RunError as error:
+        raise SystemExit(str(error)) from None
+    run.work_dir = Path(args.work_dir)
+    if not run.work_dir.is_dir():
+        raise SystemExit(f'there is no work directory {run.work_dir}')
     out = Path(args.out or run.work_dir / 'pictures')
     out.mkdir(parents=True, exist_ok=True)
     figures = dict(masks=draw_masks(run))

@@ -18,7 +18,8 @@ DEMO = ROOT / 'configs' / 'pmd' / 'vit-tiny_demo'
         ('test', 'finetune', ['x.pth'], 'val.txt'),
         ('linear_probe', 'probe', ['x.pth'], 'x.pth'),
         ('linear_probe', 'probe', ['--random'], 'train.txt'),
-        ('visualize_pretraining', 'pretrain', ['run'], 'train.txt'),
+        ('visualize_pretraining', 'pretrain', ['.'], 'train.txt'),
+        ('visualize_pretraining', 'pretrain', ['run'], 'run'),
     ],
 )
 def test_it_is_named(monkeypatch, tmp_path, mmaction_scope, tool, config, rest, missing):

@@ -153,7 +153,8 @@ def build(name, changes=None):
     known = {}
     if registry is LOOPS:
         known = dict(
-            runner=SimpleNamespace(visualizer=SimpleNamespace()), dataloader=DataLoader(range(2))
+            runner=SimpleNamespace(visualizer=SimpleNamespace(), seed=0),
+            dataloader=DataLoader(range(2)),
         )
     if registry is DATA_SAMPLERS:
         known = dict(sampler=SequentialSampler(range(4)))

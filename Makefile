@@ -27,7 +27,7 @@ quick: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) tests/test_arguments.py tests/test_import_rules.py tests/functional \
 	  tests/dare tests/models $(PYTEST_ARGS)
 
-# The same suite against the installed wheel, from a directory without the package's source.
+# The same tests, but those of benchmarks, against the installed wheel, without the source.
 test-wheel: $(STAMP)
 	bash tests/run_on_wheel.sh $(RUN) -n $(JOBS) $(PYTEST_ARGS)
 

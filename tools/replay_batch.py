@@ -85,7 +85,10 @@ def build_model(cfg: Config, record: BatchRecord, args: argparse.Namespace) -> n
     if args.checkpoint:
         content = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
         weights = content.get('state_dict', content)
-    restore_model(model, record, args.record.parent, weights)
+    try:
+        restore_model(model, record, args.record.parent, weights)
+    except RuntimeError as error:  # of PyTorch
+        raise ValueError(f'weights that do not fit the model of {args.config}: {error}') from error
     return model.to(args.device).train()
 
 
@@ -220,7 +223,7 @@ def main(argv: list[str] | None = None) -> int:
         record = BatchRecord.read(args.record)
         cfg = Config.fromfile(args.config)
         findings = replay(build_model(cfg, record, args), cfg, record)
-    except (OSError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error
     show(Console(width=None if sys.stdout.isatty() else 140), record, findings)
     return 0 if findings.rows else 3

@@ -24,8 +24,6 @@ _DROPS = [
     ),
     (r'data_preprocessor\..*', 'constants of the config'),
 ]
-
-
 _ATTENTIVE = r'cls_head\.(query|norm_tokens|norm_query|attention|mlp)\b'
 
 

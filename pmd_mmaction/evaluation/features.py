@@ -84,10 +84,10 @@ def compute_features(
         ``(B, D)`` means over clips and tokens, or ``(B, clips, N, D)`` tokens; float32.
     """
     batch = inputs.shape[:2]
-    if layer is None and not per_patch:
+    whole = getattr(model.backbone, 'return_feat_map', False)  # for the head of an attentive probe
+    if layer is None and not per_patch and not whole:
         feature = model.extract_feat(inputs, test_mode=True)[0]
-        if feature.ndim == 2:  # or a map, for the head of an attentive probe
-            return feature.float().view(batch[0], -1, feature.shape[-1]).mean(1)
+        return feature.float().view(batch[0], -1, feature.shape[-1]).mean(1)
     wanted = () if layer is None else (layer - 1,)
     encoded = model.backbone.encode(inputs.flatten(0, 1), layers=wanted)
     tokens = (encoded.layers[0] if wanted else encoded.tokens).float().unflatten(0, batch)

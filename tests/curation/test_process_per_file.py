@@ -54,7 +54,7 @@ def test_bad_items_do_not_touch_the_others():
     items = [1, 'crash', 2, 'hang', 3, 'fail', 4]
     start = time.perf_counter()
     found = {o.item: o for o in run(items, timeout=1.0)}
-    assert time.perf_counter() - start < 120  # on a busy machine
+    assert time.perf_counter() - start < 30
     assert found['crash'] == Outcome('crash', None, 'crash')
     assert found['hang'] == Outcome('hang', None, 'timeout')
     assert found['fail'].error == 'ValueError: no such thing'

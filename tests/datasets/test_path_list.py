@@ -106,28 +106,19 @@ def test_no_list_and_an_empty_one(tmp_path):
 @pytest.mark.parametrize('lines', [['a b.mp4', 'c.mp4'], ['a b.mp4 1', 'c.mp4 0']])
 def test_the_data_set(tmp_path, lines):
     (tmp_path / 'list.txt').write_text('\n'.join(lines))
-    dataset = DATASETS.build(
-        dict(
-            type='PathListDataset',
-            ann_file=str(tmp_path / 'list.txt'),
-            data_prefix=dict(video='data/x'),
-            pipeline=[],
-        )
+    cfg = dict(
+        type='PathListDataset',
+        ann_file=str(tmp_path / 'list.txt'),
+        data_prefix=dict(video='data/x'),
+        pipeline=[],
     )
+    dataset = DATASETS.build(cfg)
     info = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [x['filename'] for x in info] == ['data/x/a b.mp4', 'data/x/c.mp4']
     assert [x['label'] for x in info] == ([1, 0] if lines[0].endswith('1') else [-1, -1])
     assert [x['sample_idx'] for x in info] == [0, 1]
     for indices, kept in ((1, info[:1]), (-1, info[1:]), ([1], info[1:])):
-        part = DATASETS.build(
-            dict(
-                type='PathListDataset',
-                ann_file=str(tmp_path / 'list.txt'),
-                data_prefix=dict(video='data/x'),
-                pipeline=[],
-                indices=indices,
-            )
-        )
+        part = DATASETS.build(dict(cfg, indices=indices))
         names = [part.get_data_info(i)['filename'] for i in range(len(part))]
         assert names == [x['filename'] for x in kept]
 

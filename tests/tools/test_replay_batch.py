@@ -1,6 +1,7 @@
 """tools/replay_batch.py: the step again, and the culprit by name."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,10 @@ def record_of(cfg, teachers) -> Path:
 def bad_clip(clips, teachers, tmp_path_factory):
     """A run with an infinite value in clip 5, and its record."""
     cfg = poisoned_config(
-        clips, tmp_path_factory.mktemp('clip'), poison=dict(epochs=[1], samples=[5])
+        clips,
+        tmp_path_factory.mktemp('clip'),
+        poison=dict(epochs=[1], samples=[5]),
+        log_level='WARNING',
     )
     return record_of(cfg, teachers)
 
@@ -144,6 +148,20 @@ def test_all_accumulated_batches_are_run(clips, teachers, tmp_path, capsys):
     assert len(BatchRecord.read(record).batches) == 3
     code, text = replay(record, capsys)
     assert code == 0 and 'values: 5 (' in text
+
+
+def test_the_command_in_the_log_can_be_run(bad_clip, capsys):
+    (log,) = bad_clip.parents[1].glob('*/*.log')
+    (command,) = re.findall('see: python tools/replay_batch.py (.*)', log.read_text())
+    assert replay_batch.main([*command.split(), '--device', 'cpu']) == 0
+    assert 'input clips after normalisation' in capsys.readouterr().out
+
+
+def test_weights_of_another_model_are_refused(bad_clip, tmp_path):
+    torch.save(dict(state_dict=dict(other=torch.ones(1))), tmp_path / 'other.pth')
+    options = [*config_of(bad_clip), '--checkpoint', str(tmp_path / 'other.pth')]
+    with pytest.raises(SystemExit, match='weights that do not fit the model of'):
+        replay_batch.main([str(bad_clip), *options])
 
 
 def _changed(record: Path, **changes) -> Path:

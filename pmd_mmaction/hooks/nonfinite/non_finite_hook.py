@@ -137,12 +137,14 @@ class NonFiniteHook(Hook):
             return
         self._row += 1
         record = self._recorder.write(runner, verdict.reason)
+        # the Runner's copy, which has what the command line changed
+        name = Path(runner.cfg.filename or f'{runner.timestamp}.py').name
         runner.logger.warning(
             f'Step skipped, {self._row} in a row, {total} in all, {total / (runner.iter + 1):.2%} '
             f'(fine below {FINE_SHARE:.1%}): a {verdict.reason} was not finite in iteration '
             f'{runner.iter + 1}, '
             + (
-                f'see: python tools/replay_batch.py {record} --config {runner.cfg.filename}'
+                f'see: python tools/replay_batch.py {record} --config {Path(runner.work_dir, name)}'
                 if record
                 else f'not recorded: {self._recorder.directory} has {self.max_dumps} (max_dumps)'
             )

@@ -1,12 +1,15 @@
 """Parts of a rollback; tests/integration/test_non_finite.py has a whole one."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
+from mmengine.optim import OptimWrapper
 from torch.utils.data import DataLoader, SequentialSampler
 
+from pmd_mmaction.hooks import NonFiniteHook
 from pmd_mmaction.hooks.nonfinite.rollback import RollbackLog, agreed_checkpoint, reorder
 
 
@@ -70,3 +73,15 @@ def test_no_complete_checkpoint_is_told(tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes(b'cut short')
     with pytest.warns(UserWarning, match='none of the 1 checkpoint'):
         assert agreed_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize('begun, kept', [(0, 0), (3, 1)])
+def test_a_fresh_run_forgets_those_of_an_earlier_one(tmp_path, begun, kept):
+    log = RollbackLog(tmp_path / 'nonfinite' / 'rollbacks.json')
+    log.path.parent.mkdir()
+    log.add(checkpoint='epoch_1.pth', epoch=1, iter=5)
+    model = torch.nn.Linear(1, 1)
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    runner = SimpleNamespace(work_dir=tmp_path, iter=begun, model=model, optim_wrapper=optimizer)
+    NonFiniteHook().before_train(runner)
+    assert len(log.read()) == kept

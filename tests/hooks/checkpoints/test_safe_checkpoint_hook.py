@@ -2,6 +2,7 @@
 
 import errno
 import resource
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -143,6 +144,16 @@ def test_a_start_over_an_earlier_run_is_told(runner, tmp_path, file, told):
     runner.call_hook('before_run')
     found = [text for text in texts if 'starts from scratch' in text]
     assert len(found) == told and all(file in text and '--resume' in text for text in found)
+
+
+def test_a_path_below_home_is_where_its_files_are_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    torch.save(dict(state_dict={}), tmp_path / 'epoch_1.pth')
+    given = SimpleNamespace(_load_from='~/epoch_1.pth')
+    assert SafeCheckpointHook._choose(given) == (str(tmp_path / 'epoch_1.pth'), None)
+    gone = SimpleNamespace(_load_from='~/epoch_2.pth')
+    told = f'there is no checkpoint {tmp_path}/epoch_2.pth: check load_from'
+    assert SafeCheckpointHook._choose(gone) == (None, told)
 
 
 def test_typos_are_refused():

@@ -51,6 +51,16 @@ def test_each_mask_on_each_rank_is_a_pass(clips, tmp_path, monkeypatch):
     assert lines[-1]['passes_per_s'] == pytest.approx(8 * 2 * tiny.BATCH / lines[-1]['time'])
 
 
+def test_a_run_that_goes_on_from_an_earlier_one_counts_its_student(clips, tmp_path):
+    tiny.train(tiny.tiny_config(clips, tmp_path / 'first', ratios=(0.5,), epochs=2))
+    student = str(tmp_path / 'first' / 'student.pth')
+    lines, runner = _run(clips, tmp_path / 'next', peak=2.0, phase=dict(prev_student=student))
+    phases = PhaseSchedule([(0.5, 2), (0.8, 2)]).phases
+    gflops = PMDRecognizer.step_gflops(runner.cfg.model, phases, 0.5)[0]
+    assert gflops > PMDRecognizer.step_gflops(runner.cfg.model, phases)[0]
+    assert lines[0]['mfu'] == pytest.approx(gflops * tiny.BATCH / lines[0]['time'] / 2000)
+
+
 def test_what_cannot_be_counted_trains_all_the_same(clips, tmp_path, monkeypatch):
     def fail(*args):
         raise NotImplementedError('no operator for meta')

@@ -53,21 +53,21 @@ def gain(cells: Sequence[Mapping], base: Sequence[Mapping], metric: str) -> Esti
     return estimate([c['top1'][metric] - other[c['seed']] for c in cells if c['seed'] in other])
 
 
-def as_markdown(results: Results) -> str:
-    """The board: top-1 in %, and the gain over the first method with its interval and p."""
+def as_markdown(results: Results, metric: str = 'linear') -> str:
+    """The board: top-1 in %, and a metric's gain over the first method with its interval and p."""
     base = next(iter(results.values()))
     found = {metric for cells in results.values() for cell in cells for metric in cell['top1']}
-    metrics = [metric for metric in METRICS if metric in found]
+    metrics = [name for name in METRICS if name in found]
     rows = []
-    for name, cells in results.items():
-        row = [name, cells[0]['epochs'], f'{cells[0]["gflops_per_video"]:.2f}', len(cells)]
-        for metric in metrics:
-            values = [cell['top1'][metric] for cell in cells if metric in cell['top1']]
+    for method, cells in results.items():
+        row = [method, cells[0]['epochs'], f'{cells[0]["gflops_per_video"]:.2f}', len(cells)]
+        for name in metrics:
+            values = [cell['top1'][name] for cell in cells if name in cell['top1']]
             row.append(_in_percent(estimate(values)) if values else '')
         if cells is base:
             row.append('')
         else:
-            better = gain(cells, base, 'linear')
+            better = gain(cells, base, metric)
             row.append(f'{100 * better.mean:+.1f} ± {100 * better.half:.1f} (p {better.p:.2f})')
         rows.append(row)
     header = (
@@ -76,7 +76,7 @@ def as_markdown(results: Results) -> str:
         'GFLOPs per video',
         'seeds',
         *(METRICS[m] for m in metrics),
-        'linear, gain',
+        f'{METRICS[metric]}, gain',
     )
     return markdown(header, rows)
 

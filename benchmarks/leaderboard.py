@@ -93,6 +93,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=FROZEN,
         help='what each student is worth (default: on frozen features)',
     )
+    parser.add_argument(
+        '--gain', choices=METRICS, default='linear', help='what is compared with the first method'
+    )
     parser.add_argument('--plot', type=Path, help='write accuracy against compute as a picture')
     add_device(parser)
     return parser.parse_args(argv)
@@ -224,7 +227,7 @@ def main(argv: list[str] | None = None) -> None:
         ]
         for method, length in zip(args.methods, epochs, strict=True)
     }
-    print(as_markdown(results))
+    print(as_markdown(results, args.gain))
     if args.plot:
         plot(results, args.plot)
 

@@ -53,6 +53,22 @@ def test_seeds_are_paired(table):
     assert found.p == pytest.approx(stats.ttest_rel([0.52, 0.91, 0.11], [0.5, 0.9, 0.1]).pvalue)
 
 
+def test_the_gain_is_that_of_the_metric_asked_for(table):
+    cell = dict(epochs=2, gflops_per_video=0.5)
+    values = dict(a=((0.5, 0.2), (0.6, 0.3)), b=((0.5, 0.3), (0.6, 0.5)))
+    results = {
+        name: [
+            dict(cell, seed=seed, top1=dict(linear=linear, knn=knn))
+            for seed, (linear, knn) in enumerate(pairs)
+        ]
+        for name, pairs in values.items()
+    }
+    header, _, _, row = table.as_markdown(results, 'knn').splitlines()
+    assert header.endswith('| kNN, gain |') and '| +15.0 ±' in row
+    header, _, _, row = table.as_markdown(results).splitlines()
+    assert header.endswith('| linear, gain |') and '| +0.0 ±' in row
+
+
 def test_epochs_are_shared_among_the_phases(board):
     assert board.share(16, 4) == [4, 4, 4, 4]
     assert board.share(14, 4) == [4, 4, 3, 3]

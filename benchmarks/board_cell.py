@@ -8,6 +8,7 @@
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -121,21 +122,23 @@ def _tokens(model: torch.nn.Module, pixels: Tensor) -> Tensor:
     return torch.cat(batches)
 
 
-def train(config: str, seed: int, work_dir: Path, device: str) -> float:
-    """Runs the training to its end, through the Runner; returns its seconds, 0 if it was done."""
-    if (work_dir / 'student.pth').exists():
-        return 0.0
+def train(config: str, seed: int, work_dir: Path, device: str) -> int | None:
+    """Runs the training to its end, through the Runner; returns its seconds, None if in parts."""
     work_dir.mkdir(parents=True, exist_ok=True)
+    whole = not (work_dir / 'last_checkpoint').exists()
     command = [
         *(sys.executable, 'tools/train.py', config, '--resume', '--no-validate'),
         *('--seed', str(seed), '--work-dir', str(work_dir)),
     ]
+    hidden = dict(CUDA_VISIBLE_DEVICES='') if device == 'cpu' else {}
     start = time.perf_counter()
     with (work_dir / 'output.txt').open('a') as output:
-        status = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output).returncode
+        status = subprocess.run(
+            command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **hidden}
+        ).returncode
     if status:
         raise SystemExit(f'{work_dir}: training failed; see output.txt')
-    return time.perf_counter() - start
+    return round(time.perf_counter() - start) if whole else None
 
 
 def main() -> None:
@@ -151,13 +154,14 @@ def main() -> None:
     parser.add_argument('--device', default='cpu')
     args = parser.parse_args()
     cfg = Config.fromfile(args.config)
-    seconds = train(args.config, args.seed, args.work_dir, args.device)
-    made = dict(seconds=round(seconds), machine=machine_line(args.device), top1={})
-    if args.out.exists() and not seconds:  # evaluated for more
+    student = args.work_dir / 'student.pth'
+    made = dict(seconds=None, machine=machine_line(args.device), top1={})
+    if not student.exists():
+        made['seconds'] = train(args.config, args.seed, args.work_dir, args.device)
+    elif args.out.exists():  # evaluated for more
         made = {key: json.loads(args.out.read_text())[key] for key in made}
     lacking = [name for name in args.evaluate if name not in made['top1']]
     init_default_scope('mmaction')
-    student = args.work_dir / 'student.pth'
     clips = torch.load(args.clips, weights_only=True)
     made['top1'] |= evaluate(cfg, str(student), clips, args.device, lacking)
     result = dict(args.note, seed=args.seed, **made)

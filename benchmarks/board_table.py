@@ -1,5 +1,7 @@
 """Statistics, table and picture of a leaderboard."""
 
+import itertools
+import json
 import math
 import statistics
 from collections import Counter
@@ -53,40 +55,91 @@ def gain(cells: Sequence[Mapping], base: Sequence[Mapping], metric: str) -> Esti
     return estimate([c['top1'][metric] - other[c['seed']] for c in cells if c['seed'] in other])
 
 
-def as_markdown(results: Results, metric: str = 'linear') -> str:
-    """The board: top-1 in %, and a metric's gain over the first method with its interval and p."""
+class Row(NamedTuple):
+    """A method of the board.
+
+    Attributes:
+        method: its name.
+        epochs: of its training.
+        gflops_per_video: of an epoch.
+        seeds: how many.
+        top1: metric to its estimate.
+        gain: over the first method, in the metric asked for; None for that method.
+        seeds_for_2_points: how many would tell a gain of 2 points from none, as the pairs scatter.
+    """
+
+    method: str
+    epochs: int
+    gflops_per_video: float
+    seeds: int
+    top1: dict[str, Estimate]
+    gain: Estimate | None
+    seeds_for_2_points: int | None
+
+
+def summarize(results: Results, metric: str = 'linear') -> list[Row]:
+    """The rows of the board, compared in one metric."""
     base = next(iter(results.values()))
-    found = {metric for cells in results.values() for cell in cells for metric in cell['top1']}
-    metrics = [name for name in METRICS if name in found]
     rows = []
     for method, cells in results.items():
-        row = [method, cells[0]['epochs'], f'{cells[0]["gflops_per_video"]:.2f}', len(cells)]
-        for name in metrics:
-            values = [cell['top1'][name] for cell in cells if name in cell['top1']]
-            row.append(_in_percent(estimate(values)) if values else '')
-        if cells is base:
-            row.append('')
-        else:
-            better = gain(cells, base, metric)
-            row.append(f'{100 * better.mean:+.1f} ± {100 * better.half:.1f} (p {better.p:.2f})')
-        rows.append(row)
-    header = (
-        'method',
-        'epochs',
-        'GFLOPs per video',
-        'seeds',
-        *(METRICS[m] for m in metrics),
-        f'{METRICS[metric]}, gain',
+        columns = {m: [cell['top1'][m] for cell in cells if m in cell['top1']] for m in METRICS}
+        top1 = {name: estimate(values) for name, values in columns.items() if values}
+        better = None if cells is base else gain(cells, base, metric)
+        needed = better and seeds_for(0.02, better.half, len(cells))
+        epochs, gflops = cells[0]['epochs'], cells[0]['gflops_per_video']
+        rows.append(Row(method, epochs, gflops, len(cells), top1, better, needed))
+    return rows
+
+
+def seeds_for(half: float, found: float, n: int) -> int | None:
+    """Seeds whose 95 % interval has a half width, if that of ``n`` seeds was ``found``."""
+    if math.isnan(found):
+        return None
+    deviation = found / student_t.ppf(0.975, n - 1) * n**0.5
+    return next(
+        m for m in itertools.count(2) if student_t.ppf(0.975, m - 1) * deviation / m**0.5 <= half
     )
-    return markdown(header, rows)
+
+
+def as_markdown(rows: Sequence[Row], metric: str = 'linear') -> str:
+    """The board: top-1 in %, and the gain over the first method with its interval and p."""
+    metrics = [name for name in METRICS if any(name in row.top1 for row in rows)]
+    lines = []
+    for row in rows:
+        line = [row.method, row.epochs, f'{row.gflops_per_video:.2f}', row.seeds]
+        line += [_in_percent(row.top1[name]) if name in row.top1 else '' for name in metrics]
+        gained = ('', '')
+        if row.gain is not None:
+            mean, half, p = row.gain
+            gained = f'{100 * mean:+.1f} ± {100 * half:.1f} (p {p:.2f})', row.seeds_for_2_points
+        lines.append([*line, *gained])
+    header = (
+        *('method', 'epochs', 'GFLOPs per video', 'seeds'),
+        *(METRICS[name] for name in metrics),
+        *(f'{METRICS[metric]}, gain', 'seeds for ± 2'),
+    )
+    return markdown(header, lines)
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """The board as a list of rows; what one seed cannot tell is null."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, float):
+            return None if math.isnan(value) else value
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items()}
+        return plain(value._asdict()) if isinstance(value, tuple) else value
+
+    return json.dumps([plain(row) for row in rows], indent=1) + '\n'
 
 
 def _in_percent(found: Estimate) -> str:
     return f'{100 * found.mean:.1f} ± {100 * found.half:.1f}'
 
 
-def plot(results: Results, path: Path) -> None:
-    """Linear accuracy against compute: means with intervals, and each seed as a dash."""
+def plot(results: Results, path: Path, metric: str = 'linear') -> None:
+    """Accuracy against compute: means with intervals, and each seed as a dash."""
     import matplotlib
 
     matplotlib.use('Agg')
@@ -95,7 +148,7 @@ def plot(results: Results, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(9, 4.5), layout='constrained')
     beside = Counter()  # of methods that cost the same, next to each other
     for i, (name, cells) in enumerate(results.items()):
-        values = [100 * cell['top1']['linear'] for cell in cells]
+        values = [100 * cell['top1'][metric] for cell in cells]
         mean = estimate(values)
         compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
         place = compute * (1 + 0.002 * beside[round(compute, 1)])
@@ -104,7 +157,7 @@ def plot(results: Results, path: Path) -> None:
         axes.errorbar(place, mean.mean, mean.half, color=f'C{i}', fmt=shape, capsize=3, label=name)
         axes.plot([place] * len(values), values, '_', color=f'C{i}', alpha=0.6)
     axes.set_xlabel('GFLOPs per video of the data set, all epochs; equal ones side by side')
-    axes.set_ylabel('top-1 of a linear probe, %')
+    axes.set_ylabel(f'top-1, {METRICS[metric]}, %')
     axes.grid(alpha=0.3)
     figure.legend(loc='outside right upper', fontsize=9)
     figure.savefig(path, dpi=110)

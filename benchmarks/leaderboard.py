@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import torch
 from board_cell import read_clips
-from board_table import METRICS, as_markdown, plot
+from board_table import METRICS, as_json, as_markdown, plot, summarize
 from harness import add_device
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
@@ -94,11 +94,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='what each student is worth (default: on frozen features)',
     )
     parser.add_argument(
-        '--gain', choices=METRICS, default='linear', help='what is compared with the first method'
+        '--metric', choices=METRICS, default='linear', help='what gain and plot are about'
     )
     parser.add_argument('--plot', type=Path, help='write accuracy against compute as a picture')
+    parser.add_argument('--json', type=Path, help='write the table as JSON')
     add_device(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.metric not in args.evaluate:
+        parser.error(f'--metric {args.metric} is not among --evaluate {" ".join(args.evaluate)}')
+    return args
 
 
 # ---------------------------------------------------------------------- configs
@@ -227,9 +231,12 @@ def main(argv: list[str] | None = None) -> None:
         ]
         for method, length in zip(args.methods, epochs, strict=True)
     }
-    print(as_markdown(results, args.gain))
+    rows = summarize(results, args.metric)
+    print(as_markdown(rows, args.metric))
+    if args.json:
+        args.json.write_text(as_json(rows))
     if args.plot:
-        plot(results, args.plot)
+        plot(results, args.plot, args.metric)
 
 
 if __name__ == '__main__':

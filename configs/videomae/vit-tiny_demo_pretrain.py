@@ -4,6 +4,9 @@
 _base_ = [
     '../_base_/models/videomae_vit-tiny.py',
     '../_base_/datasets/demo_pretrain.py',
+    '../_base_/datasets/demo_knn.py',
     '../_base_/schedules/demo.py',
 ]
+
+train_cfg = dict(val_interval=4)
 work_dir = 'work_dirs/demo/videomae'

@@ -84,7 +84,8 @@ class TermBalanceHook(Hook):
     gets ``term_norm_<term>`` and ``term_cosine_<term>`` (to base), of some clips of the batch that
     comes next and before its step, so the first ones are those of the initialisation. The training
     stays as it is, bit for bit. The main process alone measures, on its own clips. Does nothing
-    where the loss has one term.
+    where the loss has one term. In a method without base the first term takes its place in the log
+    and nothing is warned of, for none of its terms is meant to lead.
 
     Args:
         interval: iterations from one measurement to the next.
@@ -133,7 +134,8 @@ class TermBalanceHook(Hook):
         runner.logger.info(
             f'Gradients on the encoder by term: {reference} {base:.3g}, {", ".join(texts)}'
         )
-        heavy = {name for name in others if pulls[name].norm > TOO_HEAVY * base}
+        bound = TOO_HEAVY * base if reference == REFERENCE else math.inf
+        heavy = {name for name in others if pulls[name].norm > bound}
         for name in sorted(heavy - self._heavy):
             runner.logger.warning(
                 f'The term {name} pulls {pulls[name].norm / max(base, 1e-30):.0f} times as hard at '

@@ -153,7 +153,7 @@ def plot_health(runs: dict[str, Scalars]) -> Figure:
 
 
 def _health_curves(scalars: Scalars, prefix: str) -> Scalars:
-    """Teacher or term to its curve; norms of terms are those over base's."""
+    """Teacher or term to its curve; norms of terms are those over base's, or the first term's."""
     longer = [other for other in HEALTH.values() if other != prefix and other.startswith(prefix)]
     curves = {
         key.removeprefix(prefix): values
@@ -162,10 +162,12 @@ def _health_curves(scalars: Scalars, prefix: str) -> Scalars:
     }
     if prefix != 'term_norm_':
         return curves
-    base = curves.pop('base', {})
+    first = 'base' if 'base' in curves else next(iter(curves), None)
+    reference = curves.pop(first, {})
+    over = '' if first == 'base' else f' over {first}'
     ratios = {
-        TITLES.get(term, term): {
-            step: v / base[step] for step, v in values.items() if base.get(step)
+        f'{TITLES.get(term, term)}{over}': {
+            step: v / reference[step] for step, v in values.items() if reference.get(step)
         }
         for term, values in curves.items()
     }

@@ -53,20 +53,51 @@ def test_seeds_are_paired(table):
     assert found.p == pytest.approx(stats.ttest_rel([0.52, 0.91, 0.11], [0.5, 0.9, 0.1]).pvalue)
 
 
-def test_the_gain_is_that_of_the_metric_asked_for(table):
+@pytest.fixture
+def two_methods():
     cell = dict(epochs=2, gflops_per_video=0.5)
     values = dict(a=((0.5, 0.2), (0.6, 0.3)), b=((0.5, 0.3), (0.6, 0.5)))
-    results = {
+    return {
         name: [
             dict(cell, seed=seed, top1=dict(linear=linear, knn=knn))
             for seed, (linear, knn) in enumerate(pairs)
         ]
         for name, pairs in values.items()
     }
-    header, _, _, row = table.as_markdown(results, 'knn').splitlines()
-    assert header.endswith('| kNN, gain |') and '| +15.0 ±' in row
-    header, _, _, row = table.as_markdown(results).splitlines()
-    assert header.endswith('| linear, gain |') and '| +0.0 ±' in row
+
+
+def test_the_gain_is_that_of_the_metric_asked_for(table, two_methods):
+    rows = table.summarize(two_methods, 'knn')
+    header, _, _, row = table.as_markdown(rows, 'knn').splitlines()
+    assert '| kNN, gain |' in header and '| +15.0 ±' in row
+    header, _, _, row = table.as_markdown(table.summarize(two_methods)).splitlines()
+    assert '| linear, gain |' in header and '| +0.0 ±' in row
+
+
+def test_the_board_as_json(table, two_methods):
+    two_methods['c'] = two_methods['b'][:1]
+    a, b, c = json.loads(table.as_json(table.summarize(two_methods, 'knn')))
+    assert a['gain'] is None and a['top1']['knn']['mean'] == pytest.approx(0.25)
+    assert b['gain']['mean'] == pytest.approx(0.15) and b['seeds_for_2_points'] > 10
+    assert c['gain']['half'] is None and c['seeds_for_2_points'] is None
+
+
+def test_seeds_that_two_points_need(table):
+    found = table.estimate([0.03, 0.01, -0.02, 0.04, 0.0])
+    needed = table.seeds_for(0.02, found.half, 5)
+    halves = [
+        stats.t.ppf(0.975, n - 1) * np.std([0.03, 0.01, -0.02, 0.04, 0.0], ddof=1) / n**0.5
+        for n in (needed - 1, needed)
+    ]
+    assert halves[0] > 0.02 >= halves[1]
+    assert table.seeds_for(found.half, found.half + 1e-12, 5) == 6
+    assert table.seeds_for(found.half + 1e-12, found.half, 5) == 5
+
+
+def test_a_metric_that_is_not_evaluated_is_refused(board, capsys):
+    with pytest.raises(SystemExit):
+        board.parse_args(['a=configs/pmd/vit-tiny_demo_pretrain.py', '--metric', 'finetune'])
+    assert '--metric finetune is not among --evaluate' in capsys.readouterr().err
 
 
 def test_epochs_are_shared_among_the_phases(board):

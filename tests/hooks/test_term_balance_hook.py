@@ -2,6 +2,7 @@
 
 import math
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -128,6 +129,19 @@ def test_it_warns_when_a_term_drowns_base_and_names_the_switch(clips, tmp_path):
     assert len(measured) == 5 and len(warnings) == 1  # not once more while it stays
     assert 'term al pulls' in warnings[0]
     assert "student_norm='layer_norm'" in warnings[0] and 'loss_weight' in warnings[0]
+
+
+def test_a_method_without_base_is_logged_and_not_warned_of():
+    logged, warnings = {}, []
+    runner = SimpleNamespace(
+        iter=0,
+        visualizer=SimpleNamespace(add_scalars=lambda values, step: logged.update(values)),
+        logger=SimpleNamespace(info=lambda text: None, warning=warnings.append),
+    )
+    pulls = dict(pixel=Pull(1, 1), align=Pull(800, 0.3))
+    TermBalanceHook()._report(runner, SimpleNamespace(terms={}), pulls)
+    assert logged == dict(term_norm_pixel=1, term_norm_align=800, term_cosine_align=0.3)
+    assert not warnings
 
 
 def test_one_term_is_not_compared(clips, tmp_path):

@@ -1,6 +1,7 @@
 """The methods beside PMD on the embedded clips: training, result, pictures, report."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from pmd_mmaction.functional import Phase, object_tokens
+from pmd_mmaction.report import Run, write_report
 from pmd_mmaction.teacher_configs import find_teachers
 from tests.integration import tiny
 from tools import doctor, visualize_pretraining
@@ -22,6 +24,14 @@ LOSSES = {
     'amd': {'loss_pixel', 'loss_align_direct_vid', 'loss_align_generation_vid'},
     'smile': {'loss_base_img'},
     'dmae': {'loss_pixel', 'loss_align_vid'},
+}
+EXPLAINED = {
+    'mvd': ('img', 'vid'),
+    'videomae': ('pixel',),
+    'videomaev2': ('pixel',),
+    'amd': ('pixel', 'vid'),
+    'smile': ('img',),
+    'dmae': ('pixel',),
 }
 METHODS = sorted(LOSSES)
 
@@ -38,7 +48,11 @@ def demo_config(method, clips, work_dir):
         ann_file=str(clips / 'train.txt'), data_prefix=dict(video=str(clips))
     )
     tiny.use_objects(cfg, work_dir / 'objects')
-    cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+    cfg.val_dataloader.update(batch_size=5, num_workers=0, persistent_workers=False)
+    for dataset, split in zip(cfg.val_dataloader.dataset.datasets, ('train', 'val')):
+        dataset.update(ann_file=str(clips / f'{split}.txt'), data_prefix=dict(video=str(clips)))
+    cfg.val_evaluator.k = 3
+    cfg.train_cfg.val_interval = EPOCHS
     cfg.default_hooks.curriculum.phases = [(cfg.default_hooks.curriculum.phases[0][0], EPOCHS)]
     cfg.default_hooks.checkpoint.interval = cfg.default_hooks.logger.interval = 1
     cfg.custom_hooks = [dict(type='Watch')]
@@ -81,6 +95,18 @@ def test_pictures(trained, tmp_path):
     work_dir, out = runner.work_dir, tmp_path / 'pictures'
     visualize_pretraining.main([str(tmp_path / 'config.py'), work_dir, '--out', str(out)])
     assert {path.name for path in out.iterdir()} == {'masks.png', 'curves.png', 'health.png'}
+
+
+def test_the_report_has_every_section(trained, tmp_path):
+    method, _, runner = trained
+    text = write_report(Run.open(runner.work_dir), tmp_path / 'report.html').read_text()
+    lacking = re.findall(r'<p class="missing">(.*?)</p>', text)
+    assert len(lacking) == 1 and lacking[0].startswith('no difficulty table: the method has none')
+    keys = {key for key in Run.open(runner.work_dir).scalars if 'explained' in key}
+    held_out = [''] if method == 'smile' else ['', 'held_out_']  # no objects in validation clips
+    assert {key for key in keys if 'place' not in key} == {
+        f'{prefix}explained_{name}' for prefix in held_out for name in EXPLAINED[method]
+    }
 
 
 def test_the_doctor_looks_for_every_teachers_file(trained, tmp_path, capsys):

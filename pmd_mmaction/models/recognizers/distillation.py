@@ -170,7 +170,7 @@ class MaskedDistillation(CurriculumRecognizer):
         for term in self.terms.values():
             add_losses(losses, term, term(step))
         smoothed = None if self.dare is None else self.dare.smoothed(step)
-        return losses, smoothed, diagnose(step, self.num_masks) if self._diagnosed else None
+        return losses, smoothed, self._diagnose(step) if self._diagnosed else None
 
     def observe(
         self, clips: Tensor, views: Mapping[str, View], history: History | None = None
@@ -213,7 +213,10 @@ class MaskedDistillation(CurriculumRecognizer):
         if ratio is None or set(self.masker.reads) - {'mask_ratio'}:
             return None
         clips = inputs.flatten(0, 1)
-        return diagnose(self.observe(clips, self.draw_views(clips)), self.num_masks)
+        return self._diagnose(self.observe(clips, self.draw_views(clips)))
+
+    def _diagnose(self, step: Step) -> Diagnosis:
+        return diagnose(step, self.terms.values(), self.num_masks)
 
     def teach(self, clips: Tensor, views: Mapping[str, View]) -> tuple[dict[str, Tensor], Groups]:
         """Features of the teachers, and for each term the statistics of the layers it reads.

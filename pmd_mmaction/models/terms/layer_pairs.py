@@ -16,6 +16,8 @@ from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Distance, Term
 
+Compared = list[tuple[Tensor, Tensor]]  # per pair of layers the student's and the teacher's side
+
 
 def _is_pair(pair: object) -> bool:
     listed = isinstance(pair, (list, tuple)) and len(pair) == 2
@@ -98,31 +100,44 @@ class LayerPairTerm(Term):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_align_direct_<teacher>`` and ``loss_align_generation_<teacher>``."""
         losses = {}
-        for name, groups in step.groups[self.name].items():
-            seen = step.seen.get(name)
-            known, beyond = self._split(step.student.visible, seen)
-            if self.generators is not None and not beyond.shape[1]:
-                raise ValueError(
-                    f'LayerPairTerm: the teacher {name} sees no more than the student, so there is '
-                    'nothing to generate: lower the mask_ratio of its view, raise that of the '
-                    'phase, or leave out generator'
-                )
-            direct, generation = [], []
-            for index, ((layer, _), group) in enumerate(zip(self.pairs, groups)):
-                projected = self.projections[name][index](step.layers[layer])
-                direct.append(self._error(projected, group.mean, known))
-                if self.generators is None:
-                    continue
-                patches = beyond if seen is None else seen.gather(1, beyond)
-                made = self.generators[name][index](projected, step.student.visible, patches)
-                generation.append(self._error(made, group.mean, beyond))
+        for name in step.groups[self.name]:
+            direct, generation = self._pairs(step, name)
             weight = self.weight(name)
-            losses[f'loss_{self.name}_direct_{name}'] = weight * torch.stack(direct).mean()
+            losses[f'loss_{self.name}_direct_{name}'] = weight * self._error(direct)
             if generation:
                 weight = weight * self.generation_weight
-                key = f'loss_{self.name}_generation_{name}'
-                losses[key] = weight * torch.stack(generation).mean()
+                losses[f'loss_{self.name}_generation_{name}'] = weight * self._error(generation)
         return losses
+
+    def generated(self, step: Step) -> dict[str, tuple[Tensor, Tensor]]:
+        """The features of the last pair that the generator makes."""
+        if self.generators is None:
+            return {}
+        return {name: self._pairs(step, name)[1][-1] for name in step.groups[self.name]}
+
+    def _pairs(self, step: Step, name: str) -> tuple[Compared, Compared]:
+        """What is compared with a teacher: at the student's visible patches, and at the others."""
+        return step.once((self.name, name), lambda: self._compare(step, name))
+
+    def _compare(self, step: Step, name: str) -> tuple[Compared, Compared]:
+        seen = step.seen.get(name)
+        known, beyond = self._split(step.student.visible, seen)
+        if self.generators is not None and not beyond.shape[1]:
+            raise ValueError(
+                f'LayerPairTerm: the teacher {name} sees no more than the student, so there is '
+                'nothing to generate: lower the mask_ratio of its view, raise that of the '
+                'phase, or leave out generator'
+            )
+        patches = beyond if seen is None else seen.gather(1, beyond)
+        direct, generation = [], []
+        for index, (layer, _) in enumerate(self.pairs):
+            taught = step.groups[self.name][name][index].mean
+            projected = self.projections[name][index](step.layers[layer])
+            direct.append((projected, gather_tokens(taught, known)))
+            if self.generators is not None:
+                made = self.generators[name][index](projected, step.student.visible, patches)
+                generation.append((made, gather_tokens(taught, beyond)))
+        return direct, generation
 
     def _split(self, visible: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
         """What a teacher sees, as places in it: the student's visible patches, and the others."""
@@ -132,5 +147,6 @@ class LayerPairTerm(Term):
         _, beyond = split_mask(~is_among(seen, visible), visible.shape[1])
         return known, beyond
 
-    def _error(self, found: Tensor, taught: Tensor, index: Tensor) -> Tensor:
-        return masked_mean(patch_distance(found, gather_tokens(taught, index), self.distance))
+    def _error(self, compared: Compared) -> Tensor:
+        errors = [masked_mean(patch_distance(*pair, self.distance)) for pair in compared]
+        return torch.stack(errors).mean()

@@ -1,7 +1,7 @@
 """The tensors of one training iteration, computed once for all terms of the loss."""
 
 from dataclasses import dataclass, field
-from typing import Mapping, NamedTuple
+from typing import Any, Callable, Hashable, Mapping, NamedTuple
 
 from torch import Tensor
 
@@ -49,19 +49,24 @@ class Step:
     auxiliary: Mapping[str, Tensor] | None = None
     history: History | None = None
     tokens: Tensor | None = None
-    _patch_losses: dict = field(default_factory=dict, repr=False)
+    _known: dict = field(default_factory=dict, repr=False)
 
     @property
     def student(self) -> View:
         """The patches that the student sees and decodes."""
         return self.views['student']
 
+    def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """What ``compute`` returns, computed once for all that ask by this key."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
+
     def patch_loss(self, teacher: str, distance: str, channel_reduction: str) -> Tensor:
         """``(R, M)`` losses of the masked patches, computed once for all terms that use them."""
-        key = teacher, distance, channel_reduction
-        if key not in self._patch_losses:
+
+        def compute() -> Tensor:
             target = self.student.at_masked(self.targets[teacher])
-            self._patch_losses[key] = patch_distance(
-                self.decoded[teacher], target, distance, channel_reduction
-            )
-        return self._patch_losses[key]
+            return patch_distance(self.decoded[teacher], target, distance, channel_reduction)
+
+        return self.once((teacher, distance, channel_reduction), compute)

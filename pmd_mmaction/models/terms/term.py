@@ -104,6 +104,14 @@ class Term(BaseModule):
         """``(R, L)`` patches to read the statistics at; None: all that the teacher sees."""
         return None
 
+    def generated(self, step: Step) -> dict[str, tuple[Tensor, Tensor]]:
+        """What it predicts itself at patches that the student does not see, for the diagnosis.
+
+        Teacher name to two ``(R, M, D)`` tensors, the predictions and the teacher's features;
+        empty for a term that reads ``step.decoded``.
+        """
+        return {}
+
     def forward(self, step: Step) -> dict[str, Tensor]:
         """Log key to scalar float32, each already multiplied by ``loss_weight``.
 

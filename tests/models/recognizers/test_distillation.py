@@ -322,7 +322,7 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
 
 def _diagnosis(model, clips):
     step = model.observe(clips, model.draw_views(clips))
-    return step, diagnose(step, model.views.num_masks)
+    return step, diagnose(step, model.terms.values(), model.views.num_masks)
 
 
 def test_features_of_a_clip_are_the_mean_over_its_masks(make, random_clips):

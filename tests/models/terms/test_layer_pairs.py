@@ -83,6 +83,27 @@ def test_losses_equal_the_loop(make, random_clips, view, num_masks):
     assert unused == {'backbone.norm.weight', 'backbone.norm.bias'}  # no pixels here
 
 
+def test_the_diagnosis_knows_the_last_generated_layer(make, random_clips):
+    model, clips = make(), random_clips()
+    model.seed_masks(0)
+    model.diagnose_next(True)
+    model.loss(clips[:, None], [])
+    found = model.pop_diagnosis().explained
+    model.seed_masks(0)
+    views = model.draw_views(clips)
+    (visible, _), seen = views['student'], views['wide'].visible
+    step, term = model.observe(clips, views), model.terms['align']
+    taught = dict(zip(('patch', 'feature'), (seen, step.groups['align']['vid'][-1].mean)))
+    beyond = ~(seen[:, :, None] == visible[:, None]).any(-1)
+    truth = taught['feature'][beyond].unflatten(0, (len(clips), -1))
+    projected = term.projections['vid'][-1](step.layers[PAIRS[-1][0]])
+    places = taught['patch'][beyond].view(len(clips), -1)
+    made = term.generators['vid'][-1](projected, visible, places)
+    error, variance = (made - truth).square().mean(), (truth - truth.mean((0, 1))).square().mean()
+    assert list(found) == ['explained_vid']
+    torch.testing.assert_close(found['explained_vid'], 1 - error / variance)
+
+
 def test_direct_alignment_alone(make, random_clips):
     model = make(generator=None)
     assert set(model.loss(random_clips()[:, None], [])) == {'loss_align_direct_vid'}

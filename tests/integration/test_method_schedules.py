@@ -1,7 +1,5 @@
 """Batch arithmetic and learning rates of the methods' configs against those of their own code."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.config import Config
@@ -10,13 +8,12 @@ from safetensors import safe_open
 
 from tests.integration import tiny
 from tests.integration.shipped import epochs_of, schedulers_of
-
-GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
+from tests.models.recognizers.golden import FOLDER
 
 
 def recorded(method, unit):
     """{iteration or epoch: rate} of the published setting."""
-    with safe_open(GOLDEN / f'{method}.safetensors', 'pt') as file:
+    with safe_open(FOLDER / f'{method}.safetensors', 'pt') as file:
         keys = (f'sched.published.{unit}', 'sched.published.lr')
         return dict(zip(*(file.get_tensor(key).tolist() for key in keys)))
 

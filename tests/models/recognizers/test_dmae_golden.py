@@ -7,23 +7,26 @@ what DMAE's training loop made of them in float32 on the CPU: data and figures o
 """
 
 import json
+import re
 import types
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from safetensors import safe_open
 from timm.models.vision_transformer import Block
 from torch import nn
 
+from pmd_mmaction.convert.videomae import read_videomae
 from pmd_mmaction.functional import GroupStatistics, patchify
 from pmd_mmaction.models import CubeMasker, PixelTeacher, PixelTerm, Step, UnitAlignmentTerm, View
+from tests.models.recognizers.golden import FOLDER, ROOT, close
 
-ROOT = Path(__file__).parents[3]
-GOLDEN = ROOT / 'tests' / 'data' / 'golden' / 'dmae.safetensors'
+CONFIG = ROOT / 'configs' / 'dmae' / 'vit-b_k400_pretrain.py'
+GOLDEN = FOLDER / 'dmae.safetensors'
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 HEAD = 'aligned_feature_projection_heads.0.'
 
@@ -45,12 +48,6 @@ def size():
 def part(golden, prefix):
     """The tensors under a prefix, which is taken off."""
     return {k.removeprefix(prefix): v for k, v in golden.items() if k.startswith(prefix)}
-
-
-def close(found, expected, tolerance=1e-5):
-    """Fails where the difference exceeds a share of the largest value."""
-    scale = expected.abs().max().item()
-    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * scale)
 
 
 class Oracle(nn.Module):
@@ -217,10 +214,52 @@ def test_masks_of_the_recorded_noise(golden, size):
 # --- the config ---
 
 
+NAMES = [
+    (r'decoder_embed', 'decoders.pixel.embed'),
+    (r'decoder_(blocks|norm)', r'decoders.pixel.\1'),
+    (r'decoder_pred', 'decoders.pixel.head'),
+    (r'mask_token', 'decoders.pixel.mask_token'),
+    (r'aligned_feature_projection_heads\.0', 'terms.align.projections.vid'),
+]
+
+
+def ours(key):
+    """The name that a parameter of DMAE's student has here; None for the class token."""
+    if key == 'cls_token':
+        return None
+    for pattern, name in NAMES:
+        if re.match(pattern, key):
+            key = re.sub(f'^{pattern}', name, key)
+            return key.replace('mlp.fc1.', 'mlp.layers.0.0.').replace('mlp.fc2.', 'mlp.layers.1.')
+    return read_videomae({f'encoder.{key}': torch.zeros(())}).renamed[f'encoder.{key}']
+
+
+def test_weight_decay(size, mmaction_scope):
+    def vit(sizes):
+        return dict(zip(('embed_dims', 'depth', 'num_heads'), sizes))
+
+    cfg = Config.fromfile(CONFIG)
+    cfg.model.backbone.update(vit(size['s']))
+    cfg.model.teachers.vid.update(checkpoint=None, **vit(size['t']))
+    cfg.model.decoder.update(vit(size['dec']))
+    cfg.model.terms[1].update(student_layer=size['s_layer'], teacher_layer=size['t_layer'])
+    model = MODELS.build(cfg.model)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = {}
+    for group in build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups:
+        decay = found.setdefault(group['weight_decay'], set())
+        decay |= {names[id(parameter)] for parameter in group['params']}
+    with safe_open(GOLDEN, 'pt') as file:
+        recorded = json.loads(file.metadata()['param_groups'])
+    for group in recorded:
+        split = [n.replace('attn.qkv.bias', f'attn.{x}_bias') for n in group['names'] for x in 'qv']
+        assert found[group['weight_decay']] == {ours(name) for name in split} - {None}
+
+
 @pytest.fixture
 def model(sizes, mmaction_scope):
     """The config's model, its parts made small."""
-    cfg = Config.fromfile(ROOT / 'configs' / 'dmae' / 'vit-b_k400_pretrain.py').model
+    cfg = Config.fromfile(CONFIG).model
     cfg.backbone.update(sizes.student)
     cfg.teachers.vid.update(checkpoint=None, **sizes.video_teacher)
     cfg.decoder.update(embed_dims=28, depth=1, num_heads=2)

@@ -5,7 +5,6 @@ float32 on the CPU: data and figures only.
 """
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,9 +16,9 @@ from safetensors import safe_open
 from pmd_mmaction.convert.videomae import read_videomae
 from pmd_mmaction.functional import split_mask
 from pmd_mmaction.models.maskers import View
+from tests.models.recognizers.golden import FOLDER, ROOT, close
 
-ROOT = Path(__file__).parents[3]
-GOLDEN = ROOT / 'tests' / 'data' / 'golden' / 'smile.safetensors'
+GOLDEN = FOLDER / 'smile.safetensors'
 STAGE = ROOT / 'configs' / 'smile' / 'vit-b_k400_pretrain_600e_stage2.py'
 TERM = 'loss_base_img'
 
@@ -93,12 +92,6 @@ def view_of(*masks):
 def views(golden):
     """The recorded masks, two of each clip."""
     return dict(student=view_of(golden['mask'], golden['mask2']))
-
-
-def close(found, expected, tolerance=1e-5):
-    """Fails where the difference exceeds a share of the largest value."""
-    scale = expected.abs().max().item()
-    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * scale)
 
 
 def test_positions_are_those_of_smile(golden, model):

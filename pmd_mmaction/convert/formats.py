@@ -11,8 +11,9 @@ from pmd_mmaction.convert.encoder import ClipSize, EncoderSize, fit_positions
 from pmd_mmaction.convert.huggingface import read_huggingface, write_huggingface
 from pmd_mmaction.convert.huggingface_folder import HuggingFaceFolder
 from pmd_mmaction.convert.mmaction import read_mmaction, write_backbone, write_recognizer
+from pmd_mmaction.convert.pretraining import read_pretraining
 from pmd_mmaction.convert.rename import Conversion
-from pmd_mmaction.convert.timm_vit import read_mae, read_timm, write_timm
+from pmd_mmaction.convert.timm_vit import read_clip, read_mae, read_timm, write_timm
 from pmd_mmaction.convert.videomae import read_videomae
 
 # Name: what it is, its reader, the positions that its code computes if the file has none.
@@ -24,11 +25,13 @@ VIDEO_SOURCES = {
 }
 IMAGE_SOURCES = {
     'mae': ('MAE: its own .pth', read_mae),
+    'clip': ("CLIP: state dict with OpenAI's names, or with SMILE's vision_encoder", read_clip),
     'timm': ('timm ViT state dict', read_timm),
 }
 TARGETS = {
     'timm': 'image teacher (.pth)',
     'mmaction': 'video teacher, student, backbone to fine-tune (.pth)',
+    'student': 'whole pre-training model with its decoders, to go on from (.pth)',
     'recognizer': 'whole fine-tuned Recognizer3D (.pth)',
     'huggingface': 'folder for from_pretrained',
 }
@@ -100,6 +103,10 @@ def convert(
     if target != 'huggingface' and (options.labels is not None or options.custom_code):
         raise ValueError('--labels and --custom-code belong to --to huggingface')
     _, read, position = VIDEO_SOURCES[source]
+    if target == 'student':
+        if read is not read_videomae:
+            raise ValueError(f'no conversion from {source} to student')
+        read = read_pretraining
     read_out = read(state_dict)
     if not EncoderSize.of(read_out.state_dict).qv_bias:
         note = 'no layer of the source has biases on queries and values, so the result has none'
@@ -115,5 +122,7 @@ def convert(
             fitted.state_dict, clip, options.num_heads, options.labels, options.custom_code
         )
         return Result(fitted.then(written), fitted.state_dict, clip, folder)
+    if target == 'student':
+        return Result(fitted, fitted.state_dict, clip)
     write = write_backbone if target == 'mmaction' else write_recognizer
     return Result(fitted.then(write(fitted.state_dict)), fitted.state_dict, clip)

@@ -18,6 +18,28 @@ _TIMM = (
 _POOLED = r'(fc_norm|head|head_dist)\..*'
 _HEAD = 'head and its norm: a teacher gives the features of patches'
 
+_CLIP = r'(?:visual|vision_encoder)\.'
+_CLIP_LAYER = _CLIP + r'transformer\.resblocks\.(\d+)\.'
+_FROM_CLIP = [
+    (_CLIP + r'class_embedding', 'cls_token'),
+    (_CLIP + r'positional_embedding', 'pos_embed'),
+    (_CLIP + r'conv1\.weight', 'patch_embed.proj.weight'),
+    (_CLIP + r'ln_pre\.(weight|bias)', r'norm_pre.\1'),
+    (_CLIP + r'ln_post\.(weight|bias)', r'norm.\1'),
+    (_CLIP_LAYER + r'ln_([12])\.(weight|bias)', r'blocks.\1.norm\2.\3'),
+    (_CLIP_LAYER + r'attn\.in_proj_(weight|bias)', r'blocks.\1.attn.qkv.\2'),
+    (_CLIP_LAYER + r'attn\.out_proj\.(weight|bias)', r'blocks.\1.attn.proj.\2'),
+    (_CLIP_LAYER + r'mlp\.c_fc\.(weight|bias)', r'blocks.\1.mlp.fc1.\2'),
+    (_CLIP_LAYER + r'mlp\.c_proj\.(weight|bias)', r'blocks.\1.mlp.fc2.\2'),
+]
+_CLIP_DROPS = [
+    (_CLIP + r'proj', 'projection into the space of the texts'),
+    (
+        r'(transformer|token_embedding|ln_final)\..*|positional_embedding|text_projection'
+        r'|logit_scale|input_resolution|context_length|vocab_size',
+        'encoder of texts',
+    ),
+]
 _FROM_MMACTION = [
     (r'backbone\.patch_embed\.projection\.(weight|bias)', r'patch_embed.proj.\1'),
     (r'backbone\.pos_embed', 'pos_embed'),
@@ -60,6 +82,31 @@ def read_timm(state_dict: Mapping[str, Tensor]) -> Conversion:
         ValueError: naming keys that are not those of timm's ViT, or what a layer lacks.
     """
     return _complete(rename(state_dict, [(_TIMM, r'\1')], [(_POOLED, _HEAD)], 'timm ViT'))
+
+
+def read_clip(state_dict: Mapping[str, Tensor]) -> Conversion:
+    """The vision encoder of CLIP, in OpenAI's names or in those of SMILE (one frame a patch).
+
+    Args:
+        state_dict: weights with ``visual.`` or ``vision_encoder.``.
+
+    Raises:
+        ValueError: naming keys that are not CLIP's, or what a layer lacks.
+    """
+    conversion = rename(state_dict, _FROM_CLIP, _CLIP_DROPS, 'CLIP')
+    state = conversion.state_dict
+    read_layers(state, 'blocks.')
+    check_pairs(state, ('norm_pre', 'norm'))
+    lost = [
+        key for key in ('cls_token', 'pos_embed', 'patch_embed.proj.weight') if key not in state
+    ]
+    if lost:
+        raise ValueError(f'it lacks {lost}')
+    state['cls_token'] = state['cls_token'].view(1, 1, -1)
+    state['pos_embed'] = state['pos_embed'][None]
+    kernel = state['patch_embed.proj.weight']
+    state['patch_embed.proj.weight'] = kernel.squeeze(2) if kernel.ndim == 5 else kernel
+    return conversion
 
 
 def _complete(conversion: Conversion) -> Conversion:

@@ -7,7 +7,7 @@ from torch import Tensor
 from pmd_mmaction.convert.rename import Conversion, rename
 
 _BLOCK = r'blocks\.(\d+)\.'
-_RULES = [
+RULES = [
     (r'patch_embed\.proj\.(weight|bias)', r'backbone.patch_embed.projection.\1'),
     (r'pos_embed', r'backbone.pos_embed'),
     (_BLOCK + r'(norm[12]\.(?:weight|bias)|gamma_[12])', r'backbone.blocks.\1.\2'),
@@ -43,4 +43,4 @@ def read_videomae(state_dict: Mapping[str, Tensor]) -> Conversion:
     Raises:
         ValueError: naming keys that are not VideoMAE's.
     """
-    return rename(state_dict, _RULES, _DROPS, 'VideoMAE or MVD')
+    return rename(state_dict, RULES, _DROPS, 'VideoMAE or MVD')

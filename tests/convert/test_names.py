@@ -12,7 +12,9 @@ import torch
 from mmaction.registry import MODELS
 
 from pmd_mmaction.convert import ClipSize, Options, convert
-from pmd_mmaction.convert.formats import VIDEO_SOURCES
+from pmd_mmaction.convert.formats import IMAGE_SOURCES, VIDEO_SOURCES
+from pmd_mmaction.convert.huggingface_folder import write_folder
+from pmd_mmaction.convert.verify import huggingface_outputs, mmaction_outputs
 from pmd_mmaction.models import VideoMAETeacher
 from tests.every import every
 from tests.models.recognizers.golden import Golden, close
@@ -34,6 +36,7 @@ FILES = {
     'mvd': ('mvd', 4, {'decoder of the pre-training'}),
     'mvd_video_teacher': ('videomae', 4, set()),
     'mvd_image_teacher': ('mae', 1, set()),
+    'smile_image_teacher': ('clip', 1, set()),
     'dmae': ('mae', 1, {'decoder of the pre-training', 'projections of DMAE'}),
 }
 PARTS = ('module.', 'model.', '_orig_mod.', '_fsdp_wrapped_module.', 'backbone.', 'encoder.')
@@ -52,7 +55,7 @@ def weights(method):
 
 def converted(method, state):
     source, frames, _ = FILES[method]
-    if source == 'mae':
+    if source in IMAGE_SOURCES:
         return convert(state, source, 'timm').conversion
     return convert(state, source, 'mmaction', Options(source_clip=ClipSize(frames, 32))).conversion
 
@@ -65,8 +68,8 @@ def test_every_method_is_read(method):
     assert {*result.renamed, *result.dropped} == state.keys()
     assert set(result.dropped.values()) == left_out
     for old, new in result.renamed.items():
-        assert torch.equal(result.state_dict[new], state[old])
-    if source == 'mae':
+        assert torch.equal(result.state_dict[new].flatten(), state[old].flatten())
+    if source in IMAGE_SOURCES:
         return
     kernel = result.state_dict['backbone.patch_embed.projection.weight']
     hidden = result.state_dict['backbone.blocks.0.mlp.layers.0.0.weight'].shape[0]
@@ -140,6 +143,68 @@ def test_recorded_weights_give_the_recorded_features(method, part, prefix, tmp_p
     if part == 'student.':
         features = teacher(golden['clip'], (), golden.view().visible).features
         close(features, golden['inter.student_encoder_normed'])
+
+
+@pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('method, part', [*RECORDED, ('smile', 'student.')])
+def test_recorded_weights_in_hugging_face(method, part, tmp_path):
+    golden = Golden(method)
+    size, state = golden.size, {k: v.float() for k, v in golden.part(part).items()}
+    clip = ClipSize(size['frames'], size['img'])
+    heads = (size['s'] if part == 'student.' else size.get('vt', size.get('t')))[2]
+    source = 'mvd' if (method, part) == ('mvd', 'student.') else 'videomae'
+    options = Options(source_clip=clip, num_heads=heads, custom_code=source == 'mvd')
+    result = convert(state, source, 'huggingface', options)
+    write_folder(result.folder, tmp_path, {})
+    frames = golden['clip'].transpose(1, 2)
+    found = huggingface_outputs(tmp_path, frames, trust_code=source == 'mvd')['tokens']
+    close(found, mmaction_outputs(result.common, clip, heads, frames)['tokens'])
+
+
+# ---------------------------------------------------------------------- whole pre-trainings
+
+# method: source, prefixes of what the result has beside the encoder
+WHOLE = {
+    'videomae': ('videomae', {'decoders.pixel'}),
+    'videomaev2': ('videomae', {'decoders.pixel'}),
+    'smile': ('videomae', {'decoders.img'}),
+    'amd': ('videomae', {'decoders.pixel', 'terms.align'}),
+    'mvd': ('mvd', {'decoders.img', 'decoders.vid'}),
+}
+
+
+def whole(method, state):
+    source, frames = WHOLE[method][0], FILES[method][1]
+    return convert(state, source, 'student', Options(source_clip=ClipSize(frames, 32))).conversion
+
+
+@pytest.mark.parametrize('method', WHOLE)
+def test_a_whole_pretraining_is_read(method):
+    """test_*_golden.py have the losses of the model with these weights."""
+    state = {f'module.{key}': value for key, value in weights(method).items()}
+    result = whole(method, state)
+    assert {*result.renamed, *result.dropped} == state.keys()
+    found = {'.'.join(key.split('.')[:2]) for key in result.state_dict if 'backbone' not in key}
+    assert found == WHOLE[method][1]
+    assert 'backbone.pos_embed' in result.state_dict
+
+
+@pytest.mark.parametrize('method', WHOLE)
+def test_a_decoder_that_is_not_whole_is_refused(method):
+    state = weights(method)
+    decoder = [key for key, new in whole(method, state).renamed.items() if 'decoders.' in new]
+    assert len(decoder) > 15
+    for lost in decoder:
+        if not (lost.startswith('down_') and lost.endswith('.bias')):  # VideoMAE's has none
+            with pytest.raises(ValueError, match='(lack|missing)'):
+                whole(method, {key: value for key, value in state.items() if key != lost})
+
+
+def test_an_encoder_alone_is_no_pretraining():
+    with pytest.raises(ValueError, match='it has no decoder: convert it --to mmaction'):
+        convert(weights('amd_teacher'), 'videomae', 'student', Options(ClipSize(4, 32)))
+    with pytest.raises(ValueError, match='no conversion from huggingface to student'):
+        convert({}, 'huggingface', 'student')
 
 
 @pytest.mark.parametrize('source', ['mmaction', 'huggingface'])

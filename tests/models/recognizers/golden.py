@@ -8,7 +8,6 @@ All sizes are read from the file, so any other recording of the same method can 
 
 import json
 import os
-import re
 from pathlib import Path
 
 import torch
@@ -16,24 +15,12 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from safetensors import safe_open
 
-from pmd_mmaction.convert.videomae import read_videomae
+from pmd_mmaction.convert.pretraining import read_pretraining
 from pmd_mmaction.functional import split_mask
 from pmd_mmaction.models.maskers import View
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(os.environ.get('GOLDEN_FILES', ROOT / 'tests' / 'data' / 'golden'))
-# Names in the public codes that the encoder's own do not cover, and where these weights are here.
-DECODER = [
-    (r'mask_token_(img|vid)', r'decoders.\1.mask_token'),
-    (r'down_(img|vid)\.', r'decoders.\1.embed.'),
-    (r'decoder_(img|vid)\.', r'decoders.\1.'),
-    (r'mask_token', 'decoders.pixel.mask_token'),
-    (r'encoder_to_decoder\.', 'decoders.pixel.embed.'),
-    (r'decoder\.', 'decoders.pixel.'),
-    (r'encoder\.projection_heads\.(\d+)\.', r'terms.align.projections.vid.\1.'),
-    (r'generators\.(\d+)\.', r'terms.align.generators.vid.\1.'),
-    (r'generator_mask_tokens\.(\d+)', r'terms.align.generators.vid.\1.mask_token'),
-]
 
 
 class Golden:
@@ -45,6 +32,8 @@ class Golden:
     Attributes:
         tensors: by name.
         notes: what the file says of itself; ``config`` has the sizes.
+        weights: of the student, under our names.
+        names: of its weights in the public code to ours; those that have no use are left out.
     """
 
     def __init__(self, method: str) -> None:
@@ -52,6 +41,11 @@ class Golden:
             self.tensors = {key: file.get_tensor(key) for key in file.keys()}
             self.notes = {key: json.loads(text) for key, text in file.metadata().items()}
         self.size = self.notes['config']
+        read = read_pretraining(self.part('student.') | self.part('student_unsaved.'))
+        self.weights = {key: value.float() for key, value in read.state_dict.items()}
+        # tables of positions are compared by the tests
+        self.weights.pop('backbone.pos_embed', None)
+        self.names = {key: name for key, name in read.renamed.items() if 'pos_embed' not in key}
 
     def __getitem__(self, key: str) -> torch.Tensor:
         return self.tensors[key]
@@ -91,7 +85,7 @@ class Golden:
         cfg.decoder.update(self.decoder(self.size['dec']))
         change(cfg)
         model = MODELS.build(cfg)
-        load(model, self.part('student.') | self.part('student_unsaved.'), self.size['patch'])
+        model.load_state_dict(self.weights | {'backbone.pos_embed': model.backbone.pos_embed})
         return model.eval()
 
     def view(self, mask: str = 'mask') -> View:
@@ -113,29 +107,6 @@ def channels_first(pixels: torch.Tensor, dim: int) -> torch.Tensor:
     return pixels.movedim(-1, dim)
 
 
-def ours(key: str) -> str | None:
-    """The name that a weight of a public code's student has here; None: it has no use."""
-    if key.startswith('pos_embed'):  # tables, which the tests compare
-        return None
-    for pattern, name in DECODER:
-        if re.match(pattern, key):
-            key = re.sub(f'^{pattern}', name, key)
-            key = key.replace('mlp.fc1.', 'mlp.layers.0.0.').replace('mlp.fc2.', 'mlp.layers.1.')
-            return None if '.generators.' in key and '.norm.' in key else key
-    return read_videomae({key: torch.zeros(())}).renamed[key]
-
-
-def load(model: torch.nn.Module, weights: dict[str, torch.Tensor], patch: int) -> None:
-    """Loads weights under the names of VideoMAE's code, or of those built on it."""
-    state = {'backbone.pos_embed': model.backbone.pos_embed}
-    for key, value in weights.items():
-        name = ours(key)
-        if name is not None:
-            head = name.startswith('decoders.pixel.head.')
-            state[name] = channels_first(value, 0) if head else value.float()
-    model.load_state_dict(state)
-
-
 # ---------------------------------------------------------------------- comparing
 
 
@@ -149,8 +120,9 @@ def check_gradients(golden: Golden, model: torch.nn.Module) -> None:
     """Compares recorded gradients, and the norm of every parameter's, after a backward."""
     found = {name: p.grad for name, p in model.named_parameters()}
     unused = set(golden.size.get('parameters_without_gradient', ()))
-    norms = {ours(key): norm for key, norm in golden.part('gradnorm.').items() if key not in unused}
-    trained = {ours(key): norm for key, norm in golden.part('grad.').items()}
+    norms = golden.part('gradnorm.')
+    norms = {golden.names[key]: norm for key, norm in norms.items() if key not in unused}
+    trained = {golden.names[key]: norm for key, norm in golden.part('grad.').items()}
     assert norms.keys() == found.keys()
     for name, norm in norms.items():
         close(found[name].norm(), norm, 1e-4)
@@ -172,7 +144,7 @@ def check_groups(golden: Golden, model: torch.nn.Module, config: str) -> None:
         own = {names[id(parameter)] for parameter in group['params']}
         found.setdefault(group['weight_decay'], set()).update(own)
     expected = {
-        group['weight_decay']: {ours(key) for key in group['names']} - {None}
+        group['weight_decay']: {golden.names.get(key) for key in group['names']} - {None}
         for group in golden.notes['param_groups']
     }
     assert found == expected

@@ -4,82 +4,44 @@ The file holds random weights, synthetic clips and what SMILE's training loop ma
 float32 on the CPU: data and figures only.
 """
 
-import json
-
 import pytest
 import torch
-from mmaction.registry import MODELS
-from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from safetensors import safe_open
 
-from pmd_mmaction.convert.videomae import read_videomae
+from pmd_mmaction.convert import convert
 from pmd_mmaction.functional import split_mask
 from pmd_mmaction.models.maskers import View
-from tests.models.recognizers.golden import FOLDER, ROOT, close
+from tests.models.recognizers.golden import Golden, check_gradients, check_groups, close
 
-GOLDEN = FOLDER / 'smile.safetensors'
-STAGE = ROOT / 'configs' / 'smile' / 'vit-b_k400_pretrain_600e_stage2.py'
+STAGE = 'smile/vit-b_k400_pretrain_600e_stage2.py'
 TERM = 'loss_base_img'
 
 
 @pytest.fixture(scope='module')
 def golden():
-    """Tensors by name."""
-    with safe_open(GOLDEN, 'pt') as file:
-        return {key: file.get_tensor(key) for key in file.keys()}
-
-
-@pytest.fixture(scope='module')
-def notes():
-    """What the file says of itself."""
-    with safe_open(GOLDEN, 'pt') as file:
-        return {key: json.loads(text) for key, text in file.metadata().items()}
-
-
-def part(golden, prefix):
-    """The tensors under a prefix, which is taken off."""
-    return {k.removeprefix(prefix): v for k, v in golden.items() if k.startswith(prefix)}
-
-
-def ours(key):
-    """The name that a student's parameter of SMILE has here."""
-    if key.startswith('encoder.'):
-        return read_videomae({key: torch.zeros(())}).renamed[key]
-    key = key.removeprefix('decoder.').replace('encoder_to_decoder.', 'embed.')
-    key = key.replace('mlp.fc1.', 'mlp.layers.0.0.').replace('mlp.fc2.', 'mlp.layers.1.')
-    return f'decoders.img.{key}'
+    return Golden('smile')
 
 
 @pytest.fixture
-def model(golden, notes, tmp_path, mmaction_scope):
+def model(golden, tmp_path, mmaction_scope):
     """The config's model in the sizes of the file, with its weights."""
-    cfg = Config.fromfile(STAGE).model
-    size = notes['config']
-    grid = dict(img_size=size['img'], patch_size=size['patch'])
-    mlp = dict(mlp_ratio=size['mlp_ratio'])
-    clip = part(golden, 'teacher_image.vision_encoder.')
-    clip = {f'visual.{key}': value for key, value in clip.items()}
-    clip['visual.conv1.weight'] = clip['visual.conv1.weight'].squeeze(2)  # one frame
-    torch.save(clip, tmp_path / 'clip.pth')
-    width, depth, heads = size['s']
-    cfg.backbone.update(embed_dims=width, depth=depth, num_heads=heads, **mlp, **grid)
+    teacher = convert(golden.part('teacher_image.'), 'clip', 'timm').conversion.state_dict
+    torch.save(teacher, tmp_path / 'clip.pth')
+    size = golden.size
     frames = dict(num_frames=size['frames'], tubelet_size=size['tubelet'])
-    cfg.backbone.update(frames)
     width, depth, heads = size['t']
-    cfg.teachers.img.update(
-        model_name='vit_base_patch16_clip_quickgelu_224',
-        checkpoint=str(tmp_path / 'clip.pth'),
-        model_kwargs=dict(embed_dim=width, depth=depth, num_heads=heads, **mlp, **grid),
-        **frames,
-    )
-    width, depth, heads = size['dec']
-    cfg.decoder.update(embed_dims=width, depth=depth, num_heads=heads, **mlp)
-    cfg.mask_ratio = size['ratio']
-    model = MODELS.build(cfg)
-    weights = {ours(key): value for key, value in part(golden, 'student.').items()}
-    model.load_state_dict(weights | {'backbone.pos_embed': model.backbone.pos_embed})
-    return model
+    sizes = dict(embed_dim=width, depth=depth, num_heads=heads, mlp_ratio=size['mlp_ratio'])
+
+    def change(cfg):
+        cfg.backbone.update(frames)
+        cfg.teachers.img.update(
+            model_name='vit_base_patch16_clip_quickgelu_224',
+            checkpoint=str(tmp_path / 'clip.pth'),
+            model_kwargs=dict(img_size=size['img'], patch_size=size['patch'], **sizes),
+            **frames,
+        )
+        cfg.mask_ratio = size['ratio']
+
+    return golden.build(STAGE, change)
 
 
 def view_of(*masks):
@@ -120,13 +82,7 @@ def test_losses_and_gradients(golden, model, views):
     assert set(losses) == {TERM}
     close(losses[TERM], golden['loss.total'])
     losses[TERM].backward()
-    found = {name: p.grad for name, p in model.named_parameters()}
-    for key, expected in part(golden, 'grad.').items():
-        close(found[ours(key)], expected, 1e-4)
-    norms = {ours(key): norm for key, norm in part(golden, 'gradnorm.').items()}
-    assert norms.keys() == found.keys()
-    for name, norm in norms.items():
-        assert found[name].norm().item() == pytest.approx(norm.item(), rel=1e-4), name
+    check_gradients(golden, model)
 
 
 @pytest.mark.parametrize('mask, loss', [('mask', 'loss.mask1'), ('mask2', 'loss.mask2')])
@@ -142,13 +98,13 @@ def test_other_options(golden, model, views):
     close(model.distill(golden['clip'], views)[0][TERM], golden['loss.alt_unnormalised_target'])
 
 
-def test_the_second_mask_is_that_of_another_clip(golden, notes, model):
+def test_the_second_mask_is_that_of_another_clip(golden, model):
     """The recorded permutation, and the masks that it hands round, drawn as SMILE draws it."""
-    mask, steps = golden['mask'], notes['config']['grid'][0]
+    mask, steps = golden['mask'], golden.size['grid'][0]
     order = mask.unflatten(1, (steps, -1)).int().argsort(dim=-1, stable=True)  # visible first
-    generator = torch.Generator().manual_seed(notes['config']['pseed'])
+    generator = torch.Generator().manual_seed(golden.size['pseed'])
     orders = model.masker.permuted_orders(order, 2, generator)
-    view = model.masker.view(orders, notes['config']['ratio'])
+    view = model.masker.view(orders, golden.size['ratio'])
     assert torch.equal(order[golden['permutation']], orders[1::2])
     assert all(torch.equal(*pair) for pair in zip(view, view_of(mask, golden['mask2'])))
 
@@ -160,15 +116,5 @@ def test_one_teacher_pass_for_the_two_masks(golden, model):
     assert seen == [len(golden['clip'])]
 
 
-def test_weight_decay(model, notes):
-    wrapper = build_optim_wrapper(model, Config.fromfile(STAGE).optim_wrapper)
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found = {}
-    for group in wrapper.optimizer.param_groups:
-        decay = found.setdefault(group['weight_decay'], set())
-        decay |= {names[id(parameter)] for parameter in group['params']}
-    expected = {
-        group['weight_decay']: {ours(name) for name in group['names']}
-        for group in notes['param_groups']
-    }
-    assert found == expected
+def test_weight_decay(golden, model):
+    check_groups(golden, model, STAGE)

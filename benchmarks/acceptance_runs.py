@@ -158,7 +158,8 @@ def table(settings: Settings) -> Iterator[Row]:
         for visit in ('first', 'later'):
             times = difficulty_table.iterate(made, iterations, batch, 1, 1)
             _, *cells, share = difficulty_table.summary(visit, times)
-            note = f'read {cells[0]}, pack {cells[1]}, write {cells[2]}; {share} % of 0.5 s'
+            of = f'{share} % of {difficulty_table.STEP_SECONDS} s'
+            note = f'read {cells[0]}, pack {cells[1]}, write {cells[2]}; {of}'
             yield Row(f'{visit} visit, ms', float(cells[3]), note=note)
         if shutil.disk_usage(settings.scratch).free < 3 * nbytes:
             yield holds('room to save the table', False, f'{settings.scratch} has too little')

@@ -51,7 +51,7 @@ class Diagnosis(NamedTuple):
     """How one iteration went, detached and on the device.
 
     Attributes:
-        features: ``(R, D)`` student features, mean over the visible tokens of each mask.
+        features: ``(B, D)`` student features, mean over the visible tokens and the masks of a clip.
         explained: log key to scalar.
     """
 

@@ -6,6 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+
+from tests.integration.tiny import CONFIGS
 
 TEXT = (Path(__file__).parents[1] / 'docs/scaling.md').read_text(encoding='utf-8')
 (SCRIPT,) = re.findall(r'```bash\n(#!/usr/bin/env bash\n.*?)```', TEXT, re.DOTALL)
@@ -37,3 +40,15 @@ def test_it_is_queued_again_unless_complete_or_broken(tmp_path, status, complete
 def test_slurm_is_asked_for_what_the_script_relies_on():
     options = ' '.join(re.findall(r'^#SBATCH (.*)$', SCRIPT, re.MULTILINE))
     assert '--signal=USR1@' in options and '--requeue' in options
+
+
+def test_the_config_of_the_flexible_runner_keeps_the_other_hooks(tmp_path):
+    (lines,) = re.findall(r"```python\n(runner_type = 'FlexibleRunner'\n.*?)```", TEXT, re.DOTALL)
+    base = CONFIGS / 'pmd' / 'vit-b_k400_pretrain.py'
+    (tmp_path / 'config.py').write_text(f"_base_ = '{base}'\n{lines}")
+    hooks = Config.fromfile(tmp_path / 'config.py').default_hooks
+    before = Config.fromfile(base).default_hooks
+    assert hooks.preemption is None and hooks.checkpoint.type == 'CheckpointHook'
+    assert hooks.keys() == before.keys()
+    same = hooks.keys() - {'preemption', 'checkpoint'}
+    assert all(hooks[name] == before[name] for name in same)

@@ -38,6 +38,7 @@ def _repairs() -> tuple[Repair, ...]:
         checkpoint,
         cpu_launch,
         data_loader,
+        default_hooks,
         download,
         imports,
         loss_scale,
@@ -119,6 +120,12 @@ def _repairs() -> tuple[Repair, ...]:
             'mmengine has no switch for TF32, and reads over what it does not know in env_cfg',
             tf32.switch_is_missing,
             tf32.repair_setup,
+        ),
+        Repair(
+            'default-hooks',
+            'default_hooks=dict(NAME=None) fails for hooks that mmengine does not know itself',
+            default_hooks.none_is_refused,
+            default_hooks.leave_out_none,
         ),
         Repair(
             'package-bases',

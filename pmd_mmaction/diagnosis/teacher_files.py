@@ -6,10 +6,19 @@ MAE = 'https://dl.fbaipublicfiles.com/mae/pretrain'
 CONVERT = 'python tools/convert_checkpoint.py'
 FETCH = 'curl --create-dirs -Lo'
 TO_TIMM = f'{CONVERT} --from mmaction --to timm'
+
+
+def _hub(name: str) -> str:
+    return f'{FETCH} {{path}} https://huggingface.co/timm/{name}/resolve/main/model.safetensors'
+
+
 # Ends of the paths in the shipped configs; {path} is the whole.
 COMMANDS = {
     'mae_pretrain_vit_base.pth': f'{FETCH} {{path}} {MAE}/mae_pretrain_vit_base.pth',
     'mae_pretrain_vit_large.pth': f'{FETCH} {{path}} {MAE}/mae_pretrain_vit_large.pth',
+    'clip_vit-b-16_openai.safetensors': _hub('vit_base_patch16_clip_224.openai'),
+    'dinov2_vit-b-14.safetensors': _hub('vit_base_patch14_dinov2.lvd142m'),
+    'dinov3_vit-b-16.safetensors': _hub('vit_base_patch16_dinov3.lvd1689m'),
     'demo/image_teacher.pth': 'python tools/demo.py',
     'demo/video_teacher/epoch_24.pth': 'python tools/demo.py',
 }

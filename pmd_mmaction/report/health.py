@@ -23,8 +23,9 @@ def check_log(scalars: Mapping[str, dict[int, float]], work_dir: Path) -> list[t
         finite = all(map(math.isfinite, loss))
         rows.append((finite, 'loss is finite', f'{len(loss)} logged values'))
         rows.append((loss[-1] < loss[0], 'loss has fallen', f'{loss[0]:.3f} to {loss[-1]:.3f}'))
-    skipped = len(list(work_dir.glob('nonfinite/*')))
-    rows.append((skipped == 0, 'no step was skipped', f'{skipped} records in nonfinite/'))
+    records = work_dir.glob('nonfinite/epoch_*_rank_*.json')
+    skipped = len({path.name.rpartition('_rank_')[0] for path in records})
+    rows.append((skipped == 0, 'no step was skipped', f'{skipped} recorded in nonfinite/'))
     times, waits = scalars.get('time', {}), scalars.get('data_time', {})
     if times:
         share = sum(waits.values()) / max(sum(times.values()), 1e-9)

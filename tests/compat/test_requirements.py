@@ -61,6 +61,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'bfloat16-scale',
         'optimizer-state',
         'tf32',
+        'default-hooks',
         'package-bases',
     ]
     assert all(item.repaired for item in before if item.present)

@@ -3,7 +3,9 @@
 import pytest
 
 from pmd_mmaction.diagnosis.run_health import judge_run
+from pmd_mmaction.evaluation import LinearProbeMetric
 
+PROBE = f'{LinearProbeMetric.default_prefix}/top1'
 STEPS = range(10, 1010, 10)
 
 
@@ -42,6 +44,7 @@ def _run(**changes):
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.3), 'overfit', '0.45, and 0.20 on'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.1), 'healthy', ''),
         ({'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', 'from 0.70 to 0.50'),
+        ({PROBE: lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', f'{PROBE} fell from 0.70'),
     ],
 )
 def test_each_curve_has_its_verdict(changes, verdict, words):

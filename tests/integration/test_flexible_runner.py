@@ -34,7 +34,7 @@ def _config(clips: Path, work_dir: Path) -> Config:
         optim_wrapper__accumulative_counts=2,
         default_hooks__checkpoint=dict(type='CheckpointHook', interval=1),
     )
-    del cfg.default_hooks['preemption']
+    cfg.default_hooks.preemption = None
     return cfg
 
 

@@ -31,6 +31,8 @@ def test_an_ill_run(tmp_path, changes, what):
 
 def test_skipped_steps(tmp_path):
     (tmp_path / 'nonfinite').mkdir()
-    (tmp_path / 'nonfinite' / 'step.pth').touch()
+    for name in ('epoch_1_iter_7_rank_0.json', 'epoch_1_iter_7_rank_1.json', 'rollbacks.json'):
+        (tmp_path / 'nonfinite' / name).touch()
+    (tmp_path / 'nonfinite' / 'epoch_1_iter_7.pth').touch()
     assert verdicts(tmp_path) == ['no step was skipped']
     assert 'loss is finite' in verdicts(tmp_path, loss={1: float('nan'), 2: 1.0})

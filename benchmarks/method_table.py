@@ -45,7 +45,7 @@ def row(model: dict) -> tuple[str, ...]:
     paper, path = meta.get('Paper', {}), Path(model['Config']).relative_to('configs')
     clips = cfg.train_dataloader.dataset.get('num_repeats', 1)
     return (
-        model['In Collection'],
+        ', '.join(filter(None, (model['In Collection'], meta.get('Variant')))),
         meta['Architecture'],
         f'[{meta["Training Data"]}]({path})',
         f'{meta["Epochs"]} x {clips}',

@@ -1,5 +1,5 @@
-# AMD's nested teacher with PMD's curriculum and DARE: mask ratios rise, and difficult patches weigh
-# more in the error of the pixels. Nobody has published it.
+# AMD with PMD's curriculum and DARE: mask ratios rise, and difficult patches weigh more in the
+# error of the pixels. Nobody has published it.
 #   tools/dist_train.sh configs/amd/vit-b_k400_pretrain_pmd.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, four times per step). Time and accuracy: not
 # yet run.

@@ -1,6 +1,6 @@
 # AMD on the embedded clips, with the video teacher of `make demo`.
 #   python tools/train.py configs/amd/vit-tiny_demo_pretrain.py
-# Hardware: 2 CPU cores. Not yet run to the end.
+# Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../videomae/vit-tiny_demo_pretrain.py'
 
 model = dict(

@@ -1,6 +1,6 @@
 # MVD on the embedded clips, with the two teachers of `make demo`.
 #   python tools/train.py configs/mvd/vit-tiny_demo_pretrain.py
-# Hardware: 2 CPU cores. Not yet run to the end.
+# Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../pmd/vit-tiny_demo_pretrain.py'
 
 model = dict(

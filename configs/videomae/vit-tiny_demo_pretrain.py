@@ -1,6 +1,6 @@
 # VideoMAE on the embedded clips.
 #   python tools/train.py configs/videomae/vit-tiny_demo_pretrain.py
-# Hardware: 2 CPU cores. Not yet run to the end.
+# Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = [
     '../_base_/models/videomae_vit-tiny.py',
     '../_base_/datasets/demo_pretrain.py',

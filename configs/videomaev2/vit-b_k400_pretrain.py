@@ -1,5 +1,6 @@
 # VideoMAE V2, ViT-B, Kinetics-400, 200 epochs of four clips per video ("800 epochs"): VideoMAE that
-# decodes half of the patches only (running cells). Steps of 1024 videos, 4096 clips.
+# decodes half of the patches only (running cells). Steps of 1024 videos, 4096 clips. Its README
+# gives no accuracy of it.
 #   tools/dist_train.sh configs/videomaev2/vit-b_k400_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, eight times per step). Time and accuracy: not
 # yet run.

@@ -2,8 +2,9 @@
 
 from collections import Counter
 
+from mmengine.dataset import ClassBalancedDataset, RepeatDataset
 from mmengine.dist import get_world_size
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
@@ -20,8 +21,10 @@ from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHo
 from pmd_mmaction.hooks.curriculum.optimizer_restart import check_coverage, check_restartable
 from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
-from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets
+from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets, with_wrappers
 from pmd_mmaction.hooks.unwrapped_model import plain_model
+
+REPEATING = (RepeatDataset, ClassBalancedDataset)
 
 
 @HOOKS.register_module()
@@ -105,7 +108,15 @@ def _check_seeds(runner) -> None:
             "add dict(type='StepSeedHook') to custom_hooks: without it all ranks draw the same "
             'masks, and a resumed run differs from an uninterrupted one'
         )
-    for dataset in plain_datasets(runner.train_dataloader.dataset):
+    data = runner.train_dataloader.dataset
+    repeating = next((d for d in with_wrappers(data) if isinstance(d, REPEATING)), None)
+    if repeating is not None:
+        raise ValueError(
+            f'{type(repeating).__name__} gives a video several times in an epoch, each time with '
+            'the same augmentation, which follows from seed, epoch and video: train more epochs, '
+            'or use RepeatAugPathListDataset for several clips of each video'
+        )
+    for dataset in plain_datasets(data):
         steps = dataset.pipeline.transforms
         seeded = [i for i, step in enumerate(steps) if hasattr(step, 'set_epoch')]
         if steps and (not seeded or seeded[0] > 0):
@@ -127,6 +138,13 @@ def _check_accumulation(runner) -> None:
             'gradients would be left over at the end of a phase; set train_dataloader.'
             f"batch_sampler=dict(type='WholeStepBatchSampler', accumulative_counts={steps}) and "
             'drop_last=False, or change the batch size or accumulative_counts'
+        )
+    saving = find_hook(runner, CheckpointHook)
+    if saving is not None and not saving.by_epoch and saving.interval % steps:
+        raise ValueError(
+            f'a checkpoint every {saving.interval} iterations would be saved between two steps of '
+            f'accumulative_counts={steps}, and lose the gradients: set '
+            f'default_hooks.checkpoint.interval to a multiple of {steps}'
         )
     scaling = _scaling(runner)
     counted = scaling.get('accumulative_counts', 1)
@@ -161,6 +179,8 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
                     f'{type(transform).__name__} in the train pipeline drops sample_idx, which '
                     "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
                 )
+        if hook.region == 'canonical':
+            _check_crop_boxes([type(step).__name__ for step in dataset.pipeline.transforms])
     if curriculum is None:
         return  # DAREHook reports what is missing
     phases = curriculum.phases.phases
@@ -178,6 +198,18 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
         runner.logger.warning(told)  # a trial with phases of one epoch has no smaller stage
 
 
+def _check_crop_boxes(steps: list[str]) -> None:
+    """Refuses what :class:`NoteCropBox` cannot see: a second flip, and crops after a flip."""
+    flips = [i for i, name in enumerate(steps) if name == 'Flip']
+    crops = [i for i, name in enumerate(steps) if 'Crop' in name and name != 'NoteCropBox']
+    if len(flips) > 1 or (flips and crops and flips[0] < crops[-1]):
+        raise ValueError(
+            "DAREHook(region='canonical') needs the place of each clip in its frame, and "
+            'MMAction2 notes one flip, after all crops: the train pipeline has '
+            f'{", ".join(steps[i] for i in sorted(flips + crops))}'
+        )
+
+
 def _log_batch(runner) -> None:
     """Logs the batch arithmetic."""
     loader, wrapper = runner.train_dataloader, runner.optim_wrapper
@@ -185,7 +217,9 @@ def _log_batch(runner) -> None:
     repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
     masks = getattr(plain_model(runner), 'num_masks', 1)
     accumulation = iterations_per_step(runner)
-    rate = max(group.get('initial_lr', group['lr']) for group in wrapper.param_groups)
+    # not those of the wrapper, whose base rate is not scaled
+    groups = getattr(wrapper, 'optimizer', wrapper).param_groups
+    rate = max(group.get('initial_lr', group['lr']) for group in groups)
     runner.logger.info(
         f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '
         f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '

@@ -1,9 +1,17 @@
 """Data sets inside wrappers."""
 
 
-def plain_datasets(dataset) -> list:
-    """The data sets that have a pipeline, inside wrappers and concatenations."""
+def with_wrappers(dataset) -> list:
+    """The data set, and all inside it if it is a wrapper or a concatenation, outside first."""
     if hasattr(dataset, 'pipeline'):
         return [dataset]
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    return [plain for part in inner if part is not None for plain in plain_datasets(part)]
+    return [
+        dataset,
+        *(found for part in inner if part is not None for found in with_wrappers(part)),
+    ]
+
+
+def plain_datasets(dataset) -> list:
+    """The data sets that have a pipeline, inside wrappers and concatenations."""
+    return [found for found in with_wrappers(dataset) if hasattr(found, 'pipeline')]

@@ -97,7 +97,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         loader = self.dataloader
         if len(loader) == 0:
             batch = loader.batch_size or loader.batch_sampler.batch_size
-            found, remedy = few_videos(len(loader.dataset), batch, get_world_size())
+            steps = getattr(loader.batch_sampler, 'accumulative_counts', 1)
+            found, remedy = few_videos(len(loader.dataset), batch, get_world_size(), steps)
             raise ValueError(f'{found}: {remedy}')
 
     def run_epoch(self) -> None:

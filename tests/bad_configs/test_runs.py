@@ -48,6 +48,27 @@ def without_mean(cfg):
     cfg.model.data_preprocessor = dict(type='ActionDataPreprocessor', format_shape='NCTHW')
 
 
+def whole_steps(cfg):
+    """Fewer batches than make a step."""
+    cfg.train_dataloader.update(batch_size=2, drop_last=False)
+    cfg.train_dataloader.batch_sampler = dict(type='WholeStepBatchSampler', accumulative_counts=8)
+    cfg.optim_wrapper.accumulative_counts = 8
+
+
+def flips(count, *crops):
+    """Flips after the first crop, and crops after them, where DARE wants to know the place."""
+
+    def change(cfg):
+        cfg.custom_hooks[2].region = 'canonical'
+        steps = cfg.train_dataloader.dataset.pipeline
+        first = [step.type for step in steps].index('RandomResizedCrop') + 1
+        new = [dict(type='Flip') for _ in range(count)] + [dict(type=c, size=24) for c in crops]
+        steps[first:first] = [*new, dict(type='NoteCropBox')]
+        steps[-1].meta_keys = ('img_shape', 'sample_idx', 'crop_box')
+
+    return change
+
+
 RUNS = [
     (drop(0), "add dict\\(type='StepSeedHook'\\) to custom_hooks"),
     (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
@@ -78,6 +99,9 @@ RUNS = [
         put('train_dataloader.batch_size', 13),
         '12 videos are not one batch: .*batch_size is 13 per GPU, 1 GPU.*to 12 or less',
     ),
+    (whole_steps, 'not one step of 8 batches .accumulative_counts.: .*1 GPU.*want 16;?.*smaller'),
+    (flips(2), 'notes one flip, after all crops: .*has RandomResizedCrop, Flip, Flip'),
+    (flips(1, 'RandomCrop'), 'the train pipeline has RandomResizedCrop, Flip, RandomCrop'),
     (put('train_dataloader.dataset.ann_file', 'nowhere.txt'), 'no list file nowhere.txt'),
 ]
 

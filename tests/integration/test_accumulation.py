@@ -40,3 +40,12 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(clips, tmp_path):
         tiny.train(_config(clips, tmp_path / 'parts', dict(type='StopAfter', epoch=2)))
     last = tiny.train(tiny.resumed(_config(clips, tmp_path / 'parts')))
     assert tiny.same(tiny.snapshot(whole.model), tiny.snapshot(last.model))
+
+
+def test_the_log_has_the_scaled_rate(clips, tmp_path):
+    short = dict(ratios=(0.5,), epochs=1, dare=dict(stage_epochs=1), param_scheduler=None)
+    cfg = tiny.tiny_config(clips, tmp_path, log_level='INFO', **short)
+    cfg.auto_scale_lr = dict(enable=True, base_batch_size=16 * cfg.train_dataloader.batch_size)
+    tiny.train(cfg)
+    log = ''.join(path.read_text() for path in tmp_path.glob('*/*.log'))
+    assert f'learning rate {cfg.optim_wrapper.optimizer.lr / 16:.3g}, ' in log

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 # These say where and how a run is started, not what it does.
 PLACE = {'work_dir', 'load_from', 'resume', 'launcher', 'experiment_name', 'log_level'}
+# These lie in the groups of the optimiser.
+RESTORED = ('optim_wrapper.optimizer.', 'optim_wrapper.paramwise_cfg')
 SHOWN = 40  # changes that are listed
 
 
@@ -14,13 +16,24 @@ def warn_of_changes(checkpoint: dict, runner) -> None:
     if not isinstance(before, str):  # written by another tool
         return
     changes = config_changes(before, runner.cfg.pretty_text)
-    if len(changes) > SHOWN:
-        changes[SHOWN:] = [f'and {len(changes) - SHOWN} more']
-    if changes:
+    kept = [line for line in changes if line.startswith(RESTORED)]
+    used = [line for line in changes if line not in kept]
+    if used:
         runner.logger.warning(
             'The config differs from that in the checkpoint; the run uses the current one:'
-            + ''.join(f'\n  {line}' for line in changes)
+            + _listed(used)
         )
+    if kept:
+        runner.logger.warning(
+            'The run keeps these from the checkpoint, whose optimiser it goes on with; to change '
+            'them start afresh from its weights, with load_from and resume=False, or with '
+            'prev_student of ProgressivePhaseHook:' + _listed(kept)
+        )
+
+
+def _listed(changes: list[str]) -> str:
+    more = [f'and {len(changes) - SHOWN} more'] if len(changes) > SHOWN else []
+    return ''.join(f'\n  {line}' for line in changes[:SHOWN] + more)
 
 
 def config_changes(before: str, now: str) -> list[str]:

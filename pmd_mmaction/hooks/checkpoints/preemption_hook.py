@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.dist import all_reduce, barrier, get_world_size
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.arguments import Whole, checked
@@ -103,6 +103,9 @@ class PreemptionHook(Hook):
         """Stops during validation, too; a resumed run skips the rest of it."""
         if self._previous and self._agree((batch_idx + 1) % self.agree_every == 0):
             if runner.iter < runner.max_iters:
+                for hook in runner.hooks:
+                    if isinstance(hook, EMAHook):  # the model has the average while it validates
+                        hook.after_val_epoch(runner)
                 self._stop(runner, runner.iter)
 
     def _note(self, number: int, frame) -> None:

@@ -19,6 +19,7 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     remove_unfinished,
 )
 from pmd_mmaction.hooks.checkpoints.config_change import warn_of_changes
+from pmd_mmaction.hooks.checkpoints.schedule_change import adapt_schedulers
 from pmd_mmaction.hooks.checkpoints.shared_work_dir import require_shared_directory
 from pmd_mmaction.hooks.difficulty.table_names import prune_tables
 from pmd_mmaction.hooks.main_process import from_main_process
@@ -148,6 +149,7 @@ class SafeCheckpointHook(CheckpointHook):
         if runner._resume:
             regroup_schedulers(checkpoint, runner)
             batch_change.adapt_checkpoint(checkpoint, runner)
+            adapt_schedulers(checkpoint, runner)
             warn_of_changes(checkpoint, runner)
 
     def before_train(self, runner) -> None:
@@ -165,9 +167,22 @@ class SafeCheckpointHook(CheckpointHook):
             remove_unfinished(Path(self.out_dir))
         ids = getattr(self, 'keep_ckpt_ids', ())  # from a run that began with CheckpointHook
         names = [self.filename_tmpl.format(step) for step in ids]
+        self._forget_best_elsewhere()
         info = runner.message_hub.runtime_info
         self._kept = list(info.get(KEPT, names))
         self._saved_at = None
+
+    def _forget_best_elsewhere(self) -> None:
+        """The best checkpoint of a run that this one goes on from stays where it is."""
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = self._own(self.best_ckpt_path)
+        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[key] = path and self._own(path)
+
+    def _own(self, path: str) -> str | None:
+        """A file of this name in the run's own directory, which may have been moved."""
+        own = self.file_backend.join_path(self.out_dir, Path(path).name)
+        return own if self.file_backend.isfile(own) else None
 
     # ------------------------------------------------------------------ saving
 

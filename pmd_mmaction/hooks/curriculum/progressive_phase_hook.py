@@ -14,6 +14,7 @@ from pmd_mmaction.hooks.curriculum.optimizer_restart import restart_optimizer
 from pmd_mmaction.hooks.curriculum.phase_file import PhaseFile, read_phase_file, write_phase_file
 from pmd_mmaction.hooks.curriculum.phase_schedulers import KEYS, phase_schedulers
 from pmd_mmaction.hooks.unwrapped_model import plain_model
+from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.storage.disk_full import remedy_if_disk_full
 
 RESULT = 'student.pth'
@@ -102,6 +103,7 @@ class ProgressivePhaseHook(Hook):
         if begun and phase.index > 0 and model.needs_auxiliary_teacher:
             path = self._existing_path(runner, phase.index)
             self._promote_from_file(model, path, self._expected_sha256)
+            self._adopt(runner, path, self._path(runner, phase.index))
         self._log_plan(runner)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -201,6 +203,14 @@ class ProgressivePhaseHook(Hook):
         if self.prev_student is None or path != Path(self.prev_student):
             self._auxiliary_path = path  # beside the checkpoints, which name it
         return content
+
+    def _adopt(self, runner, path: Path, own: Path) -> None:
+        """Copies a student from another work directory, for checkpoints of this one name it."""
+        if path.resolve() != own.resolve():
+            with remedy_if_disk_full():
+                if is_main_process():
+                    write_file(own, path.read_bytes())
+            self._auxiliary_path = own
 
     def _start_from_previous(self, runner, model) -> None:
         """Continues the curriculum of another run."""

@@ -156,9 +156,9 @@ class NonFiniteHook(Hook):
         """Stops the run or asks for a rollback; every rank comes here together."""
         what = f'{self._row} steps in a row had a {reason} that was not finite'
         advice = (
-            f'look at the records in {self._recorder.directory} with tools/replay_batch.py, lower '
-            'optim_wrapper.optimizer.lr, set optim_wrapper.clip_grad, or resume from an earlier '
-            'checkpoint'
+            f'look at the records in {self._recorder.directory} with tools/replay_batch.py, then '
+            'resume from an earlier checkpoint with optim_wrapper.clip_grad, or start afresh with '
+            'a lower optim_wrapper.optimizer.lr'
         )
         if self.on_nonfinite == 'stop':
             raise FloatingPointError(f'{what}: {advice}')

@@ -59,4 +59,6 @@ class ObjectTubeMasker(Masker):
         visible = tube.argsort(1).argsort(1) < visible_count(places, mask_ratio)
         noise = torch.rand(batch, t * places, generator=generator, device=device)
         objects = object_tokens(object_boxes, self.token_grid, self.frame_size)
+        # the background follows the tubes, so that further masks of this ranking are tubes too
+        noise = torch.where(objects, noise, tube.repeat(1, t))
         return object_ranks(objects, visible.repeat(1, t), noise, self.kept)[:, None]

@@ -107,6 +107,23 @@ class MaskedDistillation(CurriculumRecognizer):
         for teacher in self.teachers.values():
             teacher.compute_in(teacher_dtype)
 
+    def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
+        """As :meth:`CurriculumRecognizer.check_phase`, and every layer has to learn in it.
+
+        Raises:
+            ValueError: also if the terms of this phase read inner layers alone.
+        """
+        super().check_phase(phase, previous_ratio)
+        first = previous_ratio is None
+        active = [term for term in self.terms.values() if not (first and term.needs_auxiliary)]
+        if all(term.student_layers and not term.decodes for term in active):
+            names = ', '.join(type(term).__name__ for term in active) or 'no term'
+            raise ValueError(
+                f'{names} in phase {phase.index + 1}: no loss reaches the last layers of the '
+                'student, which would stay as they are drawn. Add a term that reads predictions '
+                'in every phase, such as BaseTerm'
+            )
+
     @staticmethod
     def step_gflops(
         cfg: Mapping, phases: Sequence[Phase], previous_ratio: float | None = None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pmd_mmaction.datasets import PathListDataset
 from pmd_mmaction.hooks import DAREHook
 from tests.integration import tiny
 from tests.integration.refusals import refused
@@ -47,13 +48,19 @@ def test_concatenated_data_sets_are_refused(clips, tmp_path):
     refused(cfg, 'ConcatDataset, in which indices.*merge the list files')
 
 
-def test_a_repeated_data_set_is_accepted(clips, tmp_path):
+@pytest.mark.parametrize(
+    'wrapper', [dict(type='RepeatDataset', times=2), dict(type='ClassBalancedDataset')]
+)
+def test_a_repeated_data_set_is_refused(clips, tmp_path, monkeypatch, wrapper):
+    monkeypatch.setattr(
+        PathListDataset, 'get_cat_ids', lambda self, index: [index % 2], raising=False
+    )
     cfg = tiny.tiny_config(clips, tmp_path, epochs=1, param_scheduler=None)
     dataset = cfg.train_dataloader.pop('dataset').to_dict()
-    cfg.train_dataloader.dataset = dict(type='RepeatDataset', dataset=dataset, times=2)
-    cfg.custom_hooks[2].reset_per_phase = False
-    table = tiny.table_of(tiny.train(cfg))
-    assert table[0, : tiny.CLIPS].any((1, 2)).all() and not table[0, tiny.CLIPS :].any()
+    if 'times' not in wrapper:
+        wrapper = wrapper | dict(oversample_thr=0.9)
+    cfg.train_dataloader.dataset = dict(wrapper, dataset=dataset)
+    refused(cfg, f'{wrapper["type"]} gives a video several times.*RepeatAugPathListDataset')
 
 
 def test_a_phase_hook_is_needed(clips, tmp_path):

@@ -40,6 +40,22 @@ def test_without_objects_it_is_a_tube_mask():
     assert len(mask[:, 0].unique(dim=0)) > 1
 
 
+def test_further_masks_of_a_ranking_are_tubes_too():
+    """Beside objects: a place is visible in all time steps where no object is, or in none."""
+    grid, clip, ratio = (4, 7, 7), (3, 8, 112, 112), 0.9
+    masker, boxes = (
+        ObjectTubeMasker(grid, clip),
+        still(0, 0, 32, 32, frames=8).expand(3, -1, -1, -1),
+    )
+    generator = torch.Generator().manual_seed(0)
+    order = masker.order(3, generator, mask_ratio=ratio, object_boxes=boxes)
+    for part in (masker.disjoint_orders(order, 3, ratio), order):
+        visible = masker.view(part, ratio).visible
+        shown = torch.zeros(len(part), 4 * 49).scatter(1, visible, 1.0).unflatten(1, (4, 49)).any(1)
+        places = masker.num_visible(ratio) // 4
+        assert shown.sum(1).max() <= places + 9 + 2  # of the objects, and begun tubes
+
+
 def test_objects_are_masked_where_the_tubes_allow_it():
     boxes = still(16, 0, 27, 27, frames=16)
     grid, clip = (8, 14, 14), (3, 16, 224, 224)

@@ -317,6 +317,24 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
         make(teachers=dict(a=narrow))
 
 
+@pytest.mark.parametrize(
+    'terms, index, before, refused',
+    [
+        ([dict(type='CLFATerm')], 0, None, 'CLFATerm in phase 1: no loss reaches the last layers'),
+        ([dict(type='CLFATerm'), dict(type='PSDTerm')], 0, None, 'CLFATerm in phase 1'),
+        ([dict(type='CLFATerm'), dict(type='PSDTerm')], 1, 0.5, None),
+        ([dict(type='CLFATerm'), dict(type='BaseTerm')], 0, None, None),
+    ],
+)
+def test_a_phase_in_which_layers_would_not_learn_is_refused(make, terms, index, before, refused):
+    model, phase = make(terms=terms), Phase(index, 0.75, 0, 1)
+    if refused is None:
+        model.check_phase(phase, before)
+    else:
+        with pytest.raises(ValueError, match=refused):
+            model.check_phase(phase, before)
+
+
 # --- the diagnosis ---
 
 

@@ -41,7 +41,11 @@ PANELS = {
     'knn/top1': 'kNN top-1',
 }
 LIMITS = dict(
-    explained_pixel=(-0.5, 0.6), feature_rank=(0.9, 6.5), feature_spread=(0, 0.9), loss=(0.2, 1)
+    explained_pixel=(-0.5, 0.6),
+    held_out_explained_pixel=(-0.5, 0.6),
+    feature_rank=(0.9, 6.5),
+    feature_spread=(0, 0.9),
+    loss=(0.2, 1),
 )
 
 
@@ -107,16 +111,24 @@ def run(name: str, args: argparse.Namespace) -> dict[str, dict[int, float]]:
     return read_scalars(sorted((args.work_dir / name).glob('*/vis_data/scalars.json')))
 
 
+def style(number: int, label: str) -> dict:
+    """How the line of a run looks."""
+    return dict(color=f'C{number}', label=label, lw=1)
+
+
 def plot(runs: dict[str, dict[str, dict[int, float]]]) -> plt.Figure:
-    """A panel per number that is logged by step, a line per run; what is off the scale is cut."""
-    figure, axes = plt.subplots(1, len(LIMITS), figsize=(14, 3.4), layout='constrained')
+    """A panel per number, a line per run; what is off the scale is cut."""
+    figure, axes = plt.subplots(1, len(LIMITS), figsize=(15, 3.4), layout='constrained')
     for axis, (key, limits) in zip(axes, LIMITS.items()):
         for i, (name, scalars) in enumerate(runs.items()):
             points = sorted(scalars.get(key, {}).items())
-            if points:
-                axis.plot(*zip(*points), color=f'C{i}', label=name, lw=1)
+            steps, values = zip(*points) if points else ((), ())
+            if 'held_out' in key:  # logged by epoch, whose lengths differ
+                steps = np.linspace(0, 1, len(values) + 1)[1:]
+            off = '' if any(limits[0] <= v <= limits[1] for v in values) else ' (off the scale)'
+            axis.plot(steps, values, '.-' if 'held_out' in key else '-', **style(i, name + off))
         axis.set_title(PANELS[key])
-        axis.set_xlabel('iteration')
+        axis.set_xlabel('share of the run' if 'held_out' in key else 'iteration')
         axis.set_ylim(*limits)
     axes[0].legend(fontsize=7)
     return figure

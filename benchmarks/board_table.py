@@ -111,7 +111,7 @@ def as_markdown(rows: Sequence[Row], metric: str = 'linear') -> str:
         gained = ('', '')
         if row.gain is not None:
             mean, half, p = row.gain
-            gained = f'{100 * mean:+.1f} ± {100 * half:.1f} (p {p:.2f})', row.seeds_for_2_points
+            gained = f'{100 * mean:+.1f} ± {100 * half:.1f} (p {p:.2g})', row.seeds_for_2_points
         lines.append([*line, *gained])
     header = (
         *('method', 'epochs', 'GFLOPs per video', 'seeds'),

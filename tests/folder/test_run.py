@@ -82,6 +82,7 @@ def test_classes_are_evaluated(phone, tmp_path):
     bank, query = cfg.val_dataloader.dataset.datasets
     assert (Path(bank.ann_file).name, Path(query.ann_file).name) == ('train.txt', 'held_out.txt')
     assert 'report' not in cfg
+    assert cfg.model.clfa is None and cfg.model.psd is not None
 
 
 # ---------------------------------------------------------------------- plans

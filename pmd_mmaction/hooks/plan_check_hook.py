@@ -140,7 +140,8 @@ def _check_accumulation(runner) -> None:
             'drop_last=False, or change the batch size or accumulative_counts'
         )
     saving = find_hook(runner, CheckpointHook)
-    if saving is not None and not saving.by_epoch and saving.interval % steps:
+    by_iteration = saving is not None and not saving.by_epoch and saving.interval > 0
+    if by_iteration and saving.interval % steps:
         raise ValueError(
             f'a checkpoint every {saving.interval} iterations would be saved between two steps of '
             f'accumulative_counts={steps}, and lose the gradients: set '

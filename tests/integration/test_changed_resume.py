@@ -160,7 +160,7 @@ def _weights(runner):
     return tuple(model.state_dict()[key].clone() for model in (runner.model, average))
 
 
-@pytest.mark.parametrize('interval, refused', [(4, True), (3, False)])
+@pytest.mark.parametrize('interval, refused', [(4, True), (3, False), (-1, False)])
 def test_checkpoints_between_two_steps_are_refused(clips, tmp_path, interval, refused):
     cfg = tiny.tiny_config(clips, tmp_path, ratios=(0.5,), epochs=2)
     cfg.train_dataloader.batch_size = 2
@@ -173,4 +173,4 @@ def test_checkpoints_between_two_steps_are_refused(clips, tmp_path, interval, re
             tiny.train(cfg)
     else:
         tiny.train(cfg)
-        assert (tmp_path / 'iter_12.pth').is_file()
+        assert (tmp_path / 'iter_9.pth').is_file() == (interval == 3)

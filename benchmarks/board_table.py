@@ -65,7 +65,8 @@ class Row(NamedTuple):
         seeds: how many.
         top1: metric to its estimate.
         gain: over the first method, in the metric asked for; None for that method.
-        seeds_for_2_points: how many would tell a gain of 2 points from none, as the pairs scatter.
+        seeds_for_2_points: how many give a 95 % interval of 2 points on each side, as the pairs
+            scatter (a true gain of 2 points is then found about every second time).
     """
 
     method: str

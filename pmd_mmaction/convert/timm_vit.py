@@ -105,6 +105,10 @@ def read_clip(state_dict: Mapping[str, Tensor]) -> Conversion:
     state['cls_token'] = state['cls_token'].view(1, 1, -1)
     state['pos_embed'] = state['pos_embed'][None]
     kernel = state['patch_embed.proj.weight']
+    if kernel.ndim == 5 and kernel.shape[2] > 1:
+        raise ValueError(
+            f'its patches span {kernel.shape[2]} frames; an image teacher has patches of one'
+        )
     state['patch_embed.proj.weight'] = kernel.squeeze(2) if kernel.ndim == 5 else kernel
     return conversion
 

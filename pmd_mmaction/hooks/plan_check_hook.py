@@ -141,11 +141,11 @@ def _check_accumulation(runner) -> None:
         )
     saving = find_hook(runner, CheckpointHook)
     by_iteration = saving is not None and not saving.by_epoch and saving.interval > 0
-    if by_iteration and saving.interval % steps:
+    if by_iteration and (saving.interval % steps or saving.save_begin % steps):
         raise ValueError(
             f'a checkpoint every {saving.interval} iterations would be saved between two steps of '
             f'accumulative_counts={steps}, and lose the gradients: set '
-            f'default_hooks.checkpoint.interval to a multiple of {steps}'
+            f'default_hooks.checkpoint.interval and save_begin to multiples of {steps}'
         )
     scaling = _scaling(runner)
     counted = scaling.get('accumulative_counts', 1)
@@ -200,14 +200,16 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
 
 
 def _check_crop_boxes(steps: list[str]) -> None:
-    """Refuses what :class:`NoteCropBox` cannot see: a second flip, and crops after a flip."""
+    """Refuses what :class:`NoteCropBox` cannot see: a second flip, what follows it or the box."""
     flips = [i for i, name in enumerate(steps) if name == 'Flip']
     crops = [i for i, name in enumerate(steps) if 'Crop' in name and name != 'NoteCropBox']
-    if len(flips) > 1 or (flips and crops and flips[0] < crops[-1]):
+    noted = steps.index('NoteCropBox') if 'NoteCropBox' in steps else len(steps)
+    late = any(i > noted for i in flips + crops)
+    if late or len(flips) > 1 or (flips and crops and flips[0] < crops[-1]):
         raise ValueError(
-            "DAREHook(region='canonical') needs the place of each clip in its frame, and "
-            'MMAction2 notes one flip, after all crops: the train pipeline has '
-            f'{", ".join(steps[i] for i in sorted(flips + crops))}'
+            "DAREHook(region='canonical') needs the place of each clip in its frame, which is "
+            'known after crops, then one flip, then NoteCropBox: the train pipeline has '
+            + ', '.join(name for name in steps if 'Crop' in name or name == 'Flip')
         )
 
 

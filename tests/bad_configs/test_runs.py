@@ -69,6 +69,14 @@ def flips(count, *crops):
     return change
 
 
+def late_flip(cfg):
+    """A flip behind the box."""
+    flips(0)(cfg)
+    steps = cfg.train_dataloader.dataset.pipeline
+    place = [step['type'] for step in steps].index('NoteCropBox')
+    steps.insert(place + 1, dict(type='Flip'))
+
+
 RUNS = [
     (drop(0), "add dict\\(type='StepSeedHook'\\) to custom_hooks"),
     (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
@@ -100,8 +108,9 @@ RUNS = [
         '12 videos are not one batch: .*batch_size is 13 per GPU, 1 GPU.*to 12 or less',
     ),
     (whole_steps, 'not one step of 8 batches .accumulative_counts.: .*1 GPU.*want 16;?.*smaller'),
-    (flips(2), 'notes one flip, after all crops: .*has RandomResizedCrop, Flip, Flip'),
+    (flips(2), 'then one flip, .*has RandomResizedCrop, Flip, Flip, NoteCropBox'),
     (flips(1, 'RandomCrop'), 'the train pipeline has RandomResizedCrop, Flip, RandomCrop'),
+    (late_flip, 'the train pipeline has RandomResizedCrop, NoteCropBox, Flip'),
     (put('train_dataloader.dataset.ann_file', 'nowhere.txt'), 'no list file nowhere.txt'),
 ]
 

@@ -242,6 +242,14 @@ def test_what_is_unknown_or_missing_is_named(method, wrapper):
             converted(method, {name: value for name, value in state.items() if name != lost})
 
 
+def test_a_video_encoder_of_clip_is_no_image_teacher():
+    state = weights('smile_image_teacher')
+    kernel = 'vision_encoder.conv1.weight'
+    state[kernel] = state[kernel].repeat(1, 1, 2, 1, 1)
+    with pytest.raises(ValueError, match='its patches span 2 frames'):
+        converted('smile_image_teacher', state)
+
+
 def test_an_unknown_prefix_is_named_with_the_remedy():
     state = {f'student.{name}': value for name, value in weights('amd').items()}
     with pytest.raises(ValueError, match=r"All keys start with 'student\.'.*save them without it"):

@@ -3,9 +3,12 @@
 import ast
 from collections.abc import Iterator
 
+from pmd_mmaction.hooks.checkpoints.batch_change import KEY, measure
+
 # These say where and how a run is started, not what it does.
 PLACE = {'work_dir', 'load_from', 'resume', 'launcher', 'experiment_name', 'log_level'}
 # These lie in the groups of the optimiser.
+TYPE = 'optim_wrapper.optimizer.type'
 RESTORED = ('optim_wrapper.optimizer.', 'optim_wrapper.paramwise_cfg')
 SHOWN = 40  # changes that are listed
 
@@ -16,7 +19,10 @@ def warn_of_changes(checkpoint: dict, runner) -> None:
     if not isinstance(before, str):  # written by another tool
         return
     changes = config_changes(before, runner.cfg.pretty_text)
-    kept = [line for line in changes if line.startswith(RESTORED)]
+    restored = RESTORED
+    if checkpoint.get(KEY, {}).get('total_batch') == measure(runner)['total_batch']:
+        restored += ('auto_scale_lr.',)  # only another batch makes it scale again
+    kept = [line for line in changes if line.startswith(restored) and TYPE not in line]
     used = [line for line in changes if line not in kept]
     if used:
         runner.logger.warning(

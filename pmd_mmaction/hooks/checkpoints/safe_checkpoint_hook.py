@@ -179,6 +179,12 @@ class SafeCheckpointHook(CheckpointHook):
         for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
             self.best_ckpt_path_dict[key] = path and self._own(path)
 
+    def after_train(self, runner) -> None:
+        """Publishes what there is, which may be no better one than in the run before."""
+        best = getattr(self, 'best_ckpt_path_dict', {})
+        self.best_ckpt_path_dict = {key: path for key, path in best.items() if path}
+        super().after_train(runner)
+
     def _own(self, path: str) -> str | None:
         """A file of this name in the run's own directory, which may have been moved."""
         own = self.file_backend.join_path(self.out_dir, Path(path).name)

@@ -111,12 +111,16 @@ class MaskedDistillation(CurriculumRecognizer):
         """As :meth:`CurriculumRecognizer.check_phase`, and every layer has to learn in it.
 
         Raises:
-            ValueError: also if the terms of this phase read inner layers alone.
+            ValueError: also if the terms of this phase read inner layers alone, or there is none.
         """
         super().check_phase(phase, previous_ratio)
         first = previous_ratio is None
         active = [term for term in self.terms.values() if not (first and term.needs_auxiliary)]
-        if all(term.student_layers and not term.decodes for term in active):
+        last = self.backbone.depth - 1  # a term on it trains all but the last norm
+        if all(
+            term.student_layers and max(term.student_layers) < last and not term.decodes
+            for term in active
+        ):
             names = ', '.join(type(term).__name__ for term in active) or 'no term'
             raise ValueError(
                 f'{names} in phase {phase.index + 1}: no loss reaches the last layers of the '

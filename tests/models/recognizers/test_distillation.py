@@ -324,6 +324,8 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
         ([dict(type='CLFATerm'), dict(type='PSDTerm')], 0, None, 'CLFATerm in phase 1'),
         ([dict(type='CLFATerm'), dict(type='PSDTerm')], 1, 0.5, None),
         ([dict(type='CLFATerm'), dict(type='BaseTerm')], 0, None, None),
+        ([dict(type='LayerPairTerm', pairs=[(5, 2)])], 0, None, None),
+        ([dict(type='LayerPairTerm', pairs=[(4, 2)])], 0, None, 'LayerPairTerm in phase 1'),
     ],
 )
 def test_a_phase_in_which_layers_would_not_learn_is_refused(make, terms, index, before, refused):

@@ -254,10 +254,11 @@ COMPONENTS = {
     ('models/terms/layer_pairs.py', 'models/terms/test_layer_pairs.py'): [
         ('pairs: one projection', 'self.projections[name][index]', 'self.projections[name][0]'),
         ('pairs: one generator', 'self.generators[name][index]', 'self.generators[name][0]'),
-        ('pairs: direct at the other patches', 'projected, group.mean, known', 'projected, group.mean, known.flip(1)'),
-        ('pairs: generation at the student\'s patches', 'made, group.mean, beyond', 'made, group.mean, known[:, : beyond.shape[1]]'),
+        ('pairs: direct at the other patches', 'gather_tokens(taught, known)', 'gather_tokens(taught, known.flip(1))'),
+        ('pairs: generation at the student\'s patches', 'gather_tokens(taught, beyond)', 'gather_tokens(taught, known[:, : beyond.shape[1]])'),
         ('pairs: places for patches', 'else seen.gather(1, beyond)', 'else beyond'),
-        ('pairs: sum of the pairs', 'torch.stack(direct).mean()', 'torch.stack(direct).sum()'),
+        ('pairs: sum of the pairs', 'torch.stack(errors).mean()', 'torch.stack(errors).sum()'),
+        ('pairs: the first pair diagnosed', '[1][-1] for name', '[1][0] for name'),
         ('pairs: no lambda', 'weight = self.weight(name)', 'weight = 1.0'),
         ('pairs: no weight of the generation', 'weight * self.generation_weight', 'weight'),
     ],
@@ -271,6 +272,13 @@ COMPONENTS = {
     ],
     ('hooks/curriculum/phase_schedulers.py', 'hooks/curriculum/test_phase_schedulers.py'): [
         ('schedule: the cosine ends with the phase', 'T_max=end - top + extra_epochs', 'T_max=end - top'),
+    ],
+    ('hooks/checkpoints/schedule_change.py', 'hooks/checkpoints/test_schedule_change.py'): [
+        ('change: what begins here is to come', '_until(new)) > 0', '_until(new)) >= 0'),
+        ('change: nothing may change here', "(begins and set(changed) <= {*LATER, 'begin'})", 'False'),
+        ('change: the old count of steps', "(*changed, '_global_step')", 'changed'),
+        ('change: added ones that have begun', '_until(item) <= 0', '_until(item) < -99'),
+        ('change: those that are over', 'if same_kind and (not changed or over):', 'if same_kind and not changed:'),
     ],
     ('models/terms/base.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_base', 'self.weight(name)\n            * masked_mean', 'masked_mean'),

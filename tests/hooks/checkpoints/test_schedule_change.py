@@ -17,14 +17,14 @@ TWO = (10, 10)
 class Run:
     """Optimiser and schedulers of phases that restart, without a model."""
 
-    def __init__(self, epochs, length=4, warmup=0.2):
+    def __init__(self, epochs, length=4, warmup=0.2, start=1e-3):
         init_default_scope('mmaction')
         self.length, self.step = length, 0
         phases = PhaseSchedule([(0.5 + 0.1 * i, n) for i, n in enumerate(epochs)])
         self.ends = [phase.end * length for phase in phases.phases]
         self.optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=1.0)
         known = dict(optimizer=self.optimizer, epoch_length=length)
-        configs = phase_schedulers(phases, True, warmup, 1e-3, 0.01)
+        configs = phase_schedulers(phases, True, warmup, start, 0.01)
         self.param_schedulers = [PARAM_SCHEDULERS.build(c, default_args=known) for c in configs]
         self.auto_scale_lr = None
 
@@ -72,6 +72,13 @@ def test_a_phase_to_come_may_have_another_length(epochs, stop, length):
     assert found[-(epochs[1] * length) :] == pytest.approx(expected[10 * length :])
 
 
+def test_what_is_over_is_not_compared():
+    first, fresh, other = Run(TWO), Run(TWO, start=0.5), Run(TWO, start=0.5)
+    first.until(3)
+    other.resume(first)
+    assert other.until(20) == pytest.approx(fresh.until(20)[12:])
+
+
 @pytest.mark.parametrize('epochs', [(10, 5), (10, 20)])
 def test_at_its_beginning_a_phase_may_still_be_changed(epochs):
     first, fresh, other = Run(TWO), Run(epochs), Run(epochs)
@@ -93,6 +100,7 @@ def test_phases_to_come_may_be_added_and_left_out(epochs):
     [
         (3, Run((12, 10)), 'has begun and is changed: .*T_max'),
         (13, Run((10, 12)), 'has begun and is changed: .*T_max'),
+        (10, Run(TWO, start=0.5), 'LinearLR has begun and is changed: start_factor'),
         (10, Run(TWO, warmup=0.0), 'has 4 schedulers, the config makes 2'),
         (20, Run((10, 10, 10)), 'has 4 schedulers, the config makes 6'),
     ],

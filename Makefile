@@ -27,7 +27,7 @@ quick: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) tests/test_arguments.py tests/test_import_rules.py tests/functional \
 	  tests/dare tests/models $(PYTEST_ARGS)
 
-# The same tests, but those of benchmarks, against the installed wheel, without the source.
+# Against the installed wheel, without the source: all but benchmarks, and runs that are killed or resumed.
 test-wheel: $(STAMP)
 	bash tests/run_on_wheel.sh $(RUN) -n $(JOBS) $(PYTEST_ARGS)
 

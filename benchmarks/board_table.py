@@ -49,10 +49,15 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, student_t.ppf(0.975, n - 1) * error, float(p))
 
 
-def gain(cells: Sequence[Mapping], base: Sequence[Mapping], metric: str) -> Estimate:
-    """Difference of two methods, paired by seed."""
-    other = {cell['seed']: cell['top1'][metric] for cell in base}
-    return estimate([c['top1'][metric] - other[c['seed']] for c in cells if c['seed'] in other])
+Pairs = Sequence[tuple[Sequence[Mapping], Sequence[Mapping]]]
+
+
+def effect(pairs: Pairs, metric: str) -> Estimate:
+    """Difference within pairs of methods, paired by seed: of each seed the mean over the pairs."""
+    columns = [{cell['seed']: cell['top1'][metric] for cell in cells} for p in pairs for cells in p]
+    seeds = sorted(set.intersection(*map(set, columns)))
+    gains = [[column[seed] for column in columns] for seed in seeds]
+    return estimate([statistics.mean(g[::2]) - statistics.mean(g[1::2]) for g in gains])
 
 
 class Row(NamedTuple):
@@ -85,7 +90,7 @@ def summarize(results: Results, metric: str = 'linear') -> list[Row]:
     for method, cells in results.items():
         columns = {m: [cell['top1'][m] for cell in cells if m in cell['top1']] for m in METRICS}
         top1 = {name: estimate(values) for name, values in columns.items() if values}
-        better = None if cells is base else gain(cells, base, metric)
+        better = None if cells is base else effect([(cells, base)], metric)
         needed = better and seeds_for(0.02, better.half, len(cells))
         epochs, gflops = cells[0]['epochs'], cells[0]['gflops_per_video']
         rows.append(Row(method, epochs, gflops, len(cells), top1, better, needed))
@@ -111,8 +116,7 @@ def as_markdown(rows: Sequence[Row], metric: str = 'linear') -> str:
         line += [_in_percent(row.top1[name]) if name in row.top1 else '' for name in metrics]
         gained = ('', '')
         if row.gain is not None:
-            mean, half, p = row.gain
-            gained = f'{100 * mean:+.1f} ± {100 * half:.1f} (p {p:.2g})', row.seeds_for_2_points
+            gained = _gained(row.gain), row.seeds_for_2_points
         lines.append([*line, *gained])
     header = (
         *('method', 'epochs', 'GFLOPs per video', 'seeds'),
@@ -120,6 +124,18 @@ def as_markdown(rows: Sequence[Row], metric: str = 'linear') -> str:
         *(f'{METRICS[metric]}, gain', 'seeds for ± 2'),
     )
     return markdown(header, lines)
+
+
+def effects_as_markdown(results: Results, effects: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """Effects by name, in points, in every metric that all cells have."""
+    cells = [cell for method in results.values() for cell in method]
+    metrics = [name for name in METRICS if all(name in cell['top1'] for cell in cells)]
+    rows = []
+    for name, pairs in effects.items():
+        compared = [(results[one], results[other]) for one, other in pairs]
+        found = [effect(compared, metric) for metric in metrics]
+        rows.append([name, *(_gained(estimate) for estimate in found)])
+    return markdown(('effect', *(METRICS[name] for name in metrics)), rows)
 
 
 def as_json(rows: Sequence[Row]) -> str:
@@ -137,6 +153,10 @@ def as_json(rows: Sequence[Row]) -> str:
 
 def _in_percent(found: Estimate) -> str:
     return f'{100 * found.mean:.1f} ± {100 * found.half:.1f}'
+
+
+def _gained(found: Estimate) -> str:
+    return f'{100 * found.mean:+.1f} ± {100 * found.half:.1f} (p {found.p:.2g})'
 
 
 def plot(results: Results, path: Path, metric: str = 'linear') -> None:

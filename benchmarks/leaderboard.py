@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import torch
 from board_cell import read_clips
-from board_table import METRICS, as_json, as_markdown, plot, summarize
+from board_table import METRICS, as_json, as_markdown, effects_as_markdown, plot, summarize
 from harness import add_device
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
@@ -67,6 +67,15 @@ def _parse_change(text: str) -> tuple[str, object]:
     return key, DictAction._parse_iterable(value)
 
 
+def parse_effect(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Reads NAME=A/B[,C/D ...]."""
+    name, _, rest = text.partition('=')
+    pairs = [tuple(pair.split('/')) for pair in rest.split(',')]
+    if not name or any(len(pair) != 2 for pair in pairs):
+        raise argparse.ArgumentTypeError(f'{text!r} is not NAME=A/B[,C/D ...]')
+    return name, pairs
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
@@ -96,12 +105,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--metric', choices=METRICS, default='linear', help='what gain and plot are about'
     )
+    parser.add_argument(
+        '--effects',
+        nargs='+',
+        type=parse_effect,
+        default=[],
+        metavar='NAME=A/B[,C/D ...]',
+        help='mean difference of A from B, C from D ..., paired by seed',
+    )
     parser.add_argument('--plot', type=Path, help='write accuracy against compute as a picture')
     parser.add_argument('--json', type=Path, help='write the table as JSON')
     add_device(parser)
     args = parser.parse_args(argv)
     if args.metric not in args.evaluate:
         parser.error(f'--metric {args.metric} is not among --evaluate {" ".join(args.evaluate)}')
+    known = {method.name for method in args.methods}
+    unknown = {name for _, pairs in args.effects for pair in pairs for name in pair} - known
+    if unknown:
+        parser.error(f'--effects has {sorted(unknown)}, which are not among the methods')
     return args
 
 
@@ -233,6 +254,8 @@ def main(argv: list[str] | None = None) -> None:
     }
     rows = summarize(results, args.metric)
     print(as_markdown(rows, args.metric))
+    if args.effects:
+        print(f'\n{effects_as_markdown(results, dict(args.effects))}')
     if args.json:
         args.json.write_text(as_json(rows))
     if args.plot:

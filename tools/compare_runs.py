@@ -6,6 +6,7 @@ from pathlib import Path
 runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 
 import argparse
+import os
 
 import matplotlib
 from rich.console import Console
@@ -33,7 +34,7 @@ def read_runs(paths: list[str]) -> dict[str, dict[str, dict[int, float]]]:
     Raises:
         SystemExit: for a directory without a log.
     """
-    names = [Path(path).resolve().name for path in paths]
+    names = [Path(os.path.abspath(path)).name for path in paths]  # of a link, its own
     names = names if len(set(names)) == len(names) else paths
     runs = {}
     for name, path in zip(names, paths):

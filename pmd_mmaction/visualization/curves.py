@@ -143,12 +143,17 @@ def plot_health(runs: dict[str, Scalars]) -> Figure:
         labels = axis.get_legend_handles_labels()
         if not axis.lines:
             axis.remove()
-        elif labels[0] and (len(runs) == 1 or title == PULL):
+            axes.pop(title)
+        elif labels[0] and len(runs) == 1:
             axis.legend(fontsize=8)
         elif title == EXPLAINED:  # the same colours and styles in the other panels
             figure.legend(*labels, loc='outside lower center', ncols=5, fontsize=8)
-    if axes[PULL].lines:
+    if PULL in axes:
         axes[PULL].set_yscale('log')
+        if len(runs) > 1:
+            # beside the panel, where nothing else is drawn
+            beside = {} if HELD_OUT in axes else dict(loc='upper left', bbox_to_anchor=(1.02, 1))
+            axes[PULL].legend(fontsize=8, **beside).set_in_layout(False)
     return figure
 
 

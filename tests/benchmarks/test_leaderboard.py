@@ -48,9 +48,32 @@ def test_one_value_has_no_interval(table):
 def test_seeds_are_paired(table):
     base = cells(0.5, 0.9, 0.1)
     better = cells(0.91, 0.11, 0.52, seeds=[1, 2, 0])
-    found = table.gain(better, base, 'linear')
+    found = table.effect([(better, base)], 'linear')
     assert found.mean == pytest.approx(0.04 / 3)
     assert found.p == pytest.approx(stats.ttest_rel([0.52, 0.91, 0.11], [0.5, 0.9, 0.1]).pvalue)
+
+
+def test_an_effect_is_the_mean_over_its_pairs_of_a_seed(table):
+    a, b, c, d = cells(0.5, 0.7), cells(0.4, 0.5), cells(0.9, 0.6, 0.1), cells(0.6, 0.8, 0.1)
+    found = table.effect([(a, b), (c, d)], 'linear')
+    assert found.mean == pytest.approx((0.1 + 0.3 + 0.2 - 0.2) / 4)
+    assert found.half == pytest.approx(table.estimate([0.2, 0.0]).half)
+    results = dict(a=a, b=b, c=c, d=d)
+    _, _, row = table.effects_as_markdown(results, dict(E=[('a', 'b'), ('c', 'd')])).splitlines()
+    assert row.startswith('| E | +10.0 ± ')
+
+
+@pytest.mark.parametrize('text', ['E', 'E=', 'E=a', 'E=a/b/c', '=a/b'])
+def test_an_effect_that_is_none_is_refused(board, text, capsys):
+    with pytest.raises(SystemExit):
+        board.parse_args(['a=configs/pmd/vit-tiny_demo_pretrain.py', '--effects', text])
+    assert 'is not NAME=A/B' in capsys.readouterr().err
+
+
+def test_an_effect_of_other_methods_is_refused(board, capsys):
+    with pytest.raises(SystemExit):
+        board.parse_args(['a=configs/pmd/vit-tiny_demo_pretrain.py', '--effects', 'E=a/b'])
+    assert "--effects has ['b'], which are not among the methods" in capsys.readouterr().err
 
 
 @pytest.fixture

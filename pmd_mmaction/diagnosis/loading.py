@@ -26,11 +26,13 @@ def examine_loading(loader: Mapping, videos: int, gpus: int, table: int = 0) -> 
     videos *= count(loader['dataset'].get('times'), 1)  # RepeatDataset
     share = math.ceil(videos / gpus)
     rounding = math.floor if loader.get('drop_last') else math.ceil
+    sampler = loader.get('batch_sampler') or {}
+    steps = count(sampler.get('accumulative_counts'), 1)  # WholeStepBatchSampler drops the rest
     found = f'{videos} videos, {batch} per GPU, {gpus} GPU(s)'
-    if iterations := rounding(share / batch):
+    if iterations := rounding(share / batch) // steps * steps:
         yield Finding('batches', 'ok', f'{found}: {iterations} iterations per epoch')
     else:
-        yield Finding('batches', 'error', *few_videos(videos, batch, gpus))
+        yield Finding('batches', 'error', *few_videos(videos, batch, gpus, steps))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of SeedAugmentation, which has no epoch here

@@ -15,6 +15,7 @@ from pmd_mmaction.models.operations import build_without_weights, iteration_gflo
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.recognizers.part_building import build_part, build_teachers, build_terms
+from pmd_mmaction.models.recognizers.part_checks import check_reach, check_views
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step, add_losses
 from pmd_mmaction.models.terms.psd import TeacherDtype
@@ -76,23 +77,7 @@ class MaskedDistillation(CurriculumRecognizer):
         self.teachers = build_teachers(self, teachers)
         self.decoders = ModuleDict()
         self.terms = build_terms(self, terms)
-        if self._nested and self.views.decode is not None:
-            raise ValueError(
-                "aux_mask='nested' needs predictions at all masked patches: leave out "
-                "views.decode, or use aux_mask='same'"
-            )
-        if self.dare is not None and self.views.whole_clip:
-            raise ValueError(
-                'views.decode.whole_clip=True decodes visible patches, whose losses are no '
-                'difficulties: leave it out, or the term of DARE'
-            )
-        for term in self.terms.values():
-            if term.reads_masked and self.views.whole_clip:
-                raise ValueError(
-                    f'{type(term).__name__} looks at masked patches, and with '
-                    'views.decode.whole_clip=True some of those decoded are visible: leave it '
-                    "out, or use align_tokens='visible'"
-                )
+        check_views(self.terms.values(), self.views, self._nested)
         for name in self._taught(term for term in self.terms.values() if term.decodes):
             self.decoders[name] = build_part(
                 self,
@@ -114,19 +99,8 @@ class MaskedDistillation(CurriculumRecognizer):
             ValueError: also if the terms of this phase read inner layers alone, or there is none.
         """
         super().check_phase(phase, previous_ratio)
-        first = previous_ratio is None
-        active = [term for term in self.terms.values() if not (first and term.needs_auxiliary)]
-        last = self.backbone.depth - 1  # a term on it trains all but the last norm
-        if all(
-            term.student_layers and max(term.student_layers) < last and not term.decodes
-            for term in active
-        ):
-            names = ', '.join(type(term).__name__ for term in active) or 'no term'
-            raise ValueError(
-                f'{names} in phase {phase.index + 1}: no loss reaches the last layers of the '
-                'student, which would stay as they are drawn. Add a term that reads predictions '
-                'in every phase, such as BaseTerm'
-            )
+        terms = [t for t in self.terms.values() if previous_ratio or not t.needs_auxiliary]
+        check_reach(terms, self.backbone.depth, phase)
 
     @staticmethod
     def step_gflops(

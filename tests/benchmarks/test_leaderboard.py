@@ -76,6 +76,24 @@ def test_an_effect_of_other_methods_is_refused(board, capsys):
     assert "--effects has ['b'], which are not among the methods" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('device, hidden', [('cpu', ''), ('cuda', None)])
+@pytest.mark.parametrize('interrupted', [False, True])
+def test_a_training_in_parts_has_no_seconds(
+    benchmark_module, monkeypatch, tmp_path, device, hidden, interrupted
+):
+    cell, seen = benchmark_module('board_cell'), {}
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.setattr(
+        cell.subprocess,
+        'run',
+        lambda *a, env, **k: seen.update(env) or SimpleNamespace(returncode=0),
+    )
+    if interrupted:
+        (tmp_path / 'last_checkpoint').touch()
+    assert cell.train('a.py', 0, tmp_path, device) == (None if interrupted else 0)
+    assert seen.get('CUDA_VISIBLE_DEVICES') == hidden
+
+
 @pytest.fixture
 def two_methods():
     cell = dict(epochs=2, gflops_per_video=0.5)

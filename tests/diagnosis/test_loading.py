@@ -48,12 +48,12 @@ def test_fewer_videos_than_a_batch(clips, tmp_path, gpus, batch, most):
 
 @pytest.mark.parametrize(
     'steps, level, told',
-    [(2, 'ok', '2 iterations per epoch'), (4, 'error', 'not one step of 4 batches')],
+    [(2, 'ok', '2 iterations per epoch'), (4, 'error', 'set train_dataloader.batch_size to 3 or')],
 )
 def test_whole_steps(clips, tmp_path, steps, level, told):
     sampler = dict(type='WholeStepBatchSampler', accumulative_counts=steps)
     finding = examine(clips, tmp_path, drop_last=False, batch_sampler=sampler)['batches']
-    assert finding.level == level and told in finding.found
+    assert finding.level == level and told in f'{finding.found}: {finding.remedy}'
 
 
 @pytest.mark.parametrize(

@@ -163,16 +163,18 @@ def _weights(runner):
     return tuple(model.state_dict()[key].clone() for model in (runner.model, average))
 
 
-@pytest.mark.parametrize('interval, refused', [(4, True), (3, False), (-1, False)])
-def test_checkpoints_between_two_steps_are_refused(clips, tmp_path, interval, refused):
+@pytest.mark.parametrize(
+    'interval, begin, refused', [(4, 0, True), (3, 1, True), (3, 3, False), (-1, 0, False)]
+)
+def test_checkpoints_between_two_steps_are_refused(clips, tmp_path, interval, begin, refused):
     cfg = tiny.tiny_config(clips, tmp_path, ratios=(0.5,), epochs=2)
     cfg.train_dataloader.batch_size = 2
     cfg.optim_wrapper.accumulative_counts = 3
     cfg.default_hooks.checkpoint.update(
-        by_epoch=False, interval=interval, filename_tmpl='iter_{}.pth'
+        by_epoch=False, interval=interval, save_begin=begin, filename_tmpl='iter_{}.pth'
     )
     if refused:
-        with pytest.raises(ValueError, match='every 4 iterations.*to multiples of 3'):
+        with pytest.raises(ValueError, match=f'every {interval} iterations.*to multiples of 3'):
             tiny.train(cfg)
     else:
         tiny.train(cfg)

@@ -35,4 +35,6 @@ def test_skipped_steps(tmp_path):
         (tmp_path / 'nonfinite' / name).touch()
     (tmp_path / 'nonfinite' / 'epoch_1_iter_7.pth').touch()
     assert verdicts(tmp_path) == ['no step was skipped']
+    (told,) = (found for _, what, found in check_log(GOOD, tmp_path) if 'skipped' in what)
+    assert told == '1 recorded in nonfinite/'
     assert 'loss is finite' in verdicts(tmp_path, loss={1: float('nan'), 2: 1.0})

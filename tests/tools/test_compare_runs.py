@@ -8,6 +8,7 @@ import matplotlib
 
 from pmd_mmaction.visualization import plot_health
 from tests.integration.tiny import ROOT
+from tools import compare_runs
 
 matplotlib.use('Agg')
 
@@ -37,6 +38,12 @@ def test_verdicts_and_a_picture(tmp_path):
     (tmp_path / 'empty').mkdir()
     result = subprocess.run([*tool, str(tmp_path / 'empty')], capture_output=True, text=True)
     assert result.returncode == 1 and 'has no */vis_data/scalars.json' in result.stderr
+
+
+def test_a_link_is_named_as_it_is(tmp_path):
+    _write(tmp_path / 'long_name', explained_vid=0.02)
+    (tmp_path / 'short').symlink_to(tmp_path / 'long_name')
+    assert list(compare_runs.read_runs([str(tmp_path / 'short')])) == ['short']
 
 
 def test_terms_are_drawn_over_base():

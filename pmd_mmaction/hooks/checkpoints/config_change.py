@@ -19,10 +19,8 @@ def warn_of_changes(checkpoint: dict, runner) -> None:
     if not isinstance(before, str):  # written by another tool
         return
     changes = config_changes(before, runner.cfg.pretty_text)
-    restored = RESTORED
-    if checkpoint.get(KEY, {}).get('total_batch') == measure(runner)['total_batch']:
-        restored += ('auto_scale_lr.',)  # only another batch makes it scale again
-    kept = [line for line in changes if line.startswith(restored) and TYPE not in line]
+    same_batch = checkpoint.get(KEY, {}).get('total_batch') == measure(runner)['total_batch']
+    kept = [line for line in changes if is_restored(line, same_batch)]
     used = [line for line in changes if line not in kept]
     if used:
         runner.logger.warning(
@@ -35,6 +33,17 @@ def warn_of_changes(checkpoint: dict, runner) -> None:
             'them start afresh from its weights, with load_from and resume=False, or with '
             'prev_student of ProgressivePhaseHook:' + _listed(kept)
         )
+
+
+def is_restored(change: str, same_batch: bool) -> bool:
+    """Whether a setting stays that of the checkpoint, since MMEngine restores the optimiser.
+
+    Args:
+        change: of :func:`config_changes`.
+        same_batch: whether the total batch is as before; only another one scales the rate again.
+    """
+    restored = RESTORED + (('auto_scale_lr.',) if same_batch else ())
+    return change.startswith(restored) and not change.startswith(TYPE)
 
 
 def _listed(changes: list[str]) -> str:

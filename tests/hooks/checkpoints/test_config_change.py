@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from pmd_mmaction.hooks.checkpoints.config_change import config_changes
+from pmd_mmaction.hooks.checkpoints.config_change import config_changes, is_restored
 from tests.integration import tiny
 
 
@@ -35,6 +35,22 @@ def test_where_a_run_is_started_is_no_change():
 @pytest.mark.parametrize('text', ['', 'x = (', '\0', '(' * 10**5, '1', 'import os'])
 def test_a_text_that_is_no_config_is_passed_over(text):
     assert config_changes(text, _text(lr=1)) == ['lr: not there -> 1']
+
+
+@pytest.mark.parametrize(
+    'change, same_batch, restored',
+    [
+        ('optim_wrapper.optimizer.lr: 1 -> 2', True, True),
+        ('optim_wrapper.optimizer.lr: 1 -> 2', False, True),
+        ("optim_wrapper.optimizer.type: 'SGD' -> 'AdamW'", True, False),
+        ('optim_wrapper.paramwise_cfg.bias_decay_mult: 0 -> 1', True, True),
+        ('optim_wrapper.clip_grad.max_norm: 1 -> 2', True, False),
+        ('auto_scale_lr.enable: False -> True', True, True),
+        ('auto_scale_lr.enable: False -> True', False, False),
+    ],
+)
+def test_what_lies_in_the_optimiser_stays(change, same_batch, restored):
+    assert is_restored(change, same_batch) == restored
 
 
 def test_a_resumed_run_tells_the_changes(clips, tmp_path):

@@ -156,6 +156,15 @@ def test_a_path_below_home_is_where_its_files_are_looked_for(tmp_path, monkeypat
     assert SafeCheckpointHook._choose(gone) == (None, told)
 
 
+def test_a_best_checkpoint_that_stayed_elsewhere_is_not_published(monkeypatch):
+    hook, published = SafeCheckpointHook(published_keys=['meta'], save_best=['a', 'b']), []
+    monkeypatch.setattr(hook, '_publish_model', lambda runner, path: published.append(path))
+    hook.last_ckpt = None
+    hook.best_ckpt_path_dict = dict(a=None, b='b.pth')
+    hook.after_train(None)
+    assert published == ['b.pth']
+
+
 def test_typos_are_refused():
     with pytest.raises(TypeError, match='max_keep'):
         SafeCheckpointHook(interval=1, max_keep=3)

@@ -157,7 +157,10 @@ def test_a_path_below_home_is_where_its_files_are_looked_for(tmp_path, monkeypat
 
 
 def test_a_best_checkpoint_that_stayed_elsewhere_is_not_published(monkeypatch):
-    hook, published = SafeCheckpointHook(published_keys=['meta'], save_best=['a', 'b']), []
+    hook, published = (
+        SafeCheckpointHook(published_keys=['meta'], save_best=['a', 'b'], rule='less'),
+        [],
+    )
     monkeypatch.setattr(hook, '_publish_model', lambda runner, path: published.append(path))
     hook.last_ckpt = None
     hook.best_ckpt_path_dict = dict(a=None, b='b.pth')

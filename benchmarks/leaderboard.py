@@ -135,9 +135,9 @@ def configure(method: Method, epochs: int, args: argparse.Namespace) -> Config:
     cfg.train_dataloader.dataset.ann_file = str(args.data / 'train.txt')
     cfg.train_dataloader.dataset.data_prefix = dict(video=str(args.data))
     for _, teacher in find_teachers(cfg.model).values():
-        if teacher.get('checkpoint'):  # below the folder where `make demo` puts it
-            name = Path(teacher.checkpoint).relative_to('work_dirs/demo')
-            teacher.checkpoint = str(args.teachers / name)
+        path = Path(teacher.get('checkpoint') or '')
+        if path.is_relative_to('work_dirs/demo'):  # where `make demo` puts it
+            teacher.checkpoint = str(args.teachers / path.relative_to('work_dirs/demo'))
     return cfg
 
 

@@ -1,5 +1,5 @@
 # AMD, ViT-B with a ViT-L teacher, Kinetics-400, 200 epochs of four clips per video ("800 epochs").
-# Steps of 512 videos, 2048 clips. Its README: Kinetics-400 82.2, Something-Something V2 73.3.
+# Steps of 512 videos, 2048 clips. Its model zoo: Kinetics-400 82.2.
 #   tools/dist_train.sh configs/amd/vit-b_k400_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, four times per step). Time and accuracy: not
 # yet run.

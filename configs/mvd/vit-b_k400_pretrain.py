@@ -1,6 +1,6 @@
 # MVD, ViT-B with ViT-B teachers, as its scripts have it (docs/interpretation.md, point by point):
 # base loss alone, SmoothL1 on raw features, one phase at 90 %, steps of 1024 clips.
-# Its README: Kinetics-400 82.7, Something-Something V2 72.5.
+# Its model zoo: Kinetics-400 82.7, Something-Something V2 72.5.
 #   tools/dist_train.sh configs/mvd/vit-b_k400_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, twice per step). Time and accuracy: not yet run.
 _base_ = [

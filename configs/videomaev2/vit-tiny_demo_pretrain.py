@@ -11,7 +11,7 @@ model = dict(
 train_dataloader = dict(
     batch_size=4,
     collate_fn=dict(type='repeat_pseudo_collate'),
-    dataset=dict(type='RepeatAugPathListDataset', num_repeats=4),
+    dataset=dict(type='RepeatAugPathListDataset', num_repeats=4, sample_once=True),
 )
 default_hooks = dict(curriculum=dict(phases=[(0.90, 4)], schedule=dict(warmup=0.25)))
 work_dir = 'work_dirs/demo/videomaev2'

@@ -46,6 +46,8 @@ TABLE = {
     ),
     'amd/vit-s_k400_pretrain': (512, 1.2e-3, 1e-5, 200, 10, 0.9, 4, 0.02, S, DECODER_S),
     'amd/vit-b_k400_pretrain': (512, 1.2e-3, 1e-5, 200, 10, 0.9, 4, 0.02, B, DECODER_B),
+    'amd/vit-s_ssv2_pretrain': (512, 1.2e-3, 1e-5, 200, 10, 0.9, 4, 0.02, S, DECODER_S),
+    'amd/vit-b_ssv2_pretrain': (512, 1.2e-3, 1e-5, 200, 10, 0.9, 4, 0.02, B, DECODER_B),
 }
 RECORDED = ['mvd', 'videomae', 'videomaev2', 'amd', 'smile']
 LONGER = {'mvd': 1, 'videomae': 1, 'videomaev2': 0, 'amd': 0}  # epochs of the cosine after the run
@@ -152,7 +154,8 @@ def test_model_and_data(name):
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.betas, optimizer.weight_decay) == ('AdamW', (0.9, 0.95), 0.05)
     dataset = cfg.train_dataloader.dataset
-    assert dataset.get('num_repeats', 1) == clips
+    # one decoding, from which each clip is cropped and masked anew
+    assert (dataset.get('num_repeats', 1), dataset.get('sample_once', False)) == (clips, clips > 1)
     steps = {step.type: step for step in dataset.pipeline}
     assert steps['AntialiasedResize'].backend == 'pillow'
     assert steps['SampleFrames'].frame_interval == (2 if 'ssv2' in name else 4)

@@ -1,9 +1,10 @@
-# The same with four clips of each decoded video, each with its own frames, crop and masks.
+# The same with four clips of each decoded video: the same frames, each clip with its own crop and
+# masks, as in the codes of VideoMAE V2 and AMD.
 # batch_size counts videos, as does auto_scale_lr. An epoch sees each video four times.
 _base_ = './k400_pretrain_pillow.py'
 
 train_dataloader = dict(
     batch_size=16,
     collate_fn=dict(type='repeat_pseudo_collate'),
-    dataset=dict(type='RepeatAugPathListDataset', num_repeats=4),
+    dataset=dict(type='RepeatAugPathListDataset', num_repeats=4, sample_once=True),
 )

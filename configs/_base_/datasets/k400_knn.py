@@ -1,0 +1,43 @@
+# Validation of a pre-training on Kinetics-400: k nearest neighbours. Four fifths of the validation
+# videos are the labelled neighbours of the rest; the middle clip and crop of each. To watch a run,
+# no published protocol.
+knn_root = 'data/kinetics400/videos_val'
+knn_list = 'data/kinetics400/kinetics400_val_list_videos.txt'
+knn_videos = 19000  # of some 19,900; lists differ in what could be downloaded
+knn_steps = [
+    dict(type='VideoInit'),
+    dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1, test_mode=True),
+    dict(type='VideoDecode'),
+    dict(type='Resize', scale=(-1, 224)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs', meta_keys=('img_shape', 'split')),
+]
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='ConcatDataset',
+        datasets=[
+            dict(
+                type='PathListDataset',
+                ann_file=knn_list,
+                data_prefix=dict(video=knn_root),
+                indices=[i for i in range(knn_videos) if i % 5],
+                pipeline=[dict(type='MarkSplit', split='bank'), *knn_steps],
+                test_mode=True,
+            ),
+            dict(
+                type='PathListDataset',
+                ann_file=knn_list,
+                data_prefix=dict(video=knn_root),
+                indices=[i for i in range(knn_videos) if i % 5 == 0],
+                pipeline=[dict(type='MarkSplit', split='query'), *knn_steps],
+                test_mode=True,
+            ),
+        ],
+    ),
+)
+val_evaluator = dict(type='KNNMetric', k=20)
+val_cfg = dict(type='ValLoop')

@@ -1,7 +1,7 @@
 """Pre-trains on a folder of videos: copies, lists, teachers, curriculum, report.
 
 Sizes follow from the videos and the machine; what is chosen, and why, is told. Sub-folders are
-classes for a kNN evaluation. The same command goes on after an interruption.
+classes for a kNN evaluation and a fine-tuning. The same command goes on after an interruption.
 """
 
 import runpy
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
             print('\n'.join(f'# {reason}' for reason in (*plan.reasons, f'config: {path}')))
         else:
             print(f'report: {pretrain(args.videos, args.out, options)}')
-    except FolderError as error:
+    except (FolderError, OSError) as error:
         sys.exit(f'pretrain_folder: {error}')
     except KeyboardInterrupt:
         sys.exit('pretrain_folder: interrupted; the same command goes on')

@@ -27,6 +27,8 @@ Pipeline = Annotated[
 def find_videos(folder: str | Path) -> list[Path]:
     """All videos under a folder, by suffix, in alphabetical order; links are followed.
 
+    Names that begin with a dot are left out, as those of a trash or of thumbnails.
+
     Raises:
         ValueError: if it is no folder or holds none.
         OSError: if a folder below it cannot be read.
@@ -45,11 +47,13 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
         raise ValueError(f'{folder} is no folder')
     found, entered = [], set()
     for place, subfolders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        if os.path.realpath(place) in entered:  # a link may lead to where we were
+            subfolders.clear()
+            continue
         entered.add(os.path.realpath(place))
-        subfolders[:] = [  # a link may lead back to where we were
-            name for name in subfolders if os.path.realpath(Path(place, name)) not in entered
-        ]
-        found += [Path(place, name) for name in names]
+        subfolders[:] = [name for name in subfolders if name[0] != '.']
+        subfolders.sort(key=lambda name: (os.path.islink(Path(place, name)), name))
+        found += [Path(place, name) for name in names if name[0] != '.']
     videos = sorted(path for path in found if is_named_as_video(path.name))
     others = sorted(path for path in found if not is_named_as_video(path.name))
     if not videos:

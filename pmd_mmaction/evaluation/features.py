@@ -24,15 +24,17 @@ def choose_pipeline(cfg: Config) -> list[dict]:
             return dataset.pipeline
     backbone = cfg.model.backbone
     steps = cfg.train_dataloader.dataset.pipeline
-    intervals = [step.frame_interval for step in steps if 'frame_interval' in step]
+    sampling = next((step for step in steps if step['type'] == 'SampleFrames'), {})
+    ends = {name: sampling[name] for name in ('out_of_bound_opt',) if name in sampling}
     return [
         dict(type='VideoInit'),
         dict(
             type='SampleFrames',
             clip_len=backbone.num_frames,
-            frame_interval=intervals[0] if intervals else 4,
+            frame_interval=sampling.get('frame_interval', 4),
             num_clips=1,
             test_mode=True,
+            **ends,
         ),
         dict(type='VideoDecode'),
         dict(type='Resize', scale=(-1, backbone.img_size)),

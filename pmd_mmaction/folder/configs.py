@@ -11,6 +11,15 @@ from pmd_mmaction.storage.atomic_file import write_file
 
 RATIOS = (0.75, 0.80, 0.85, 0.90)
 TEACHER_SHARE = dict(image=0.5, video=0.75)  # of the epochs of two phases
+FINETUNE_STEPS = 300  # at the least
+CLASSES = 'classes.txt'
+NAMES = ('utf-8', 'surrogateescape')
+WHAT = dict(
+    pretrain='The curriculum',
+    finetune='A classifier of the sub-folders, from the student',
+    image_teacher='The image teacher',
+    video_teacher='The video teacher',
+)
 HEAD = """# {what}, written by tools/pretrain_folder.py; train it with
 #   python tools/train.py {path}
 """
@@ -20,17 +29,19 @@ def write_configs(plan: Plan) -> dict[str, Path]:
     """Writes the config of each training.
 
     Returns:
-        ``'image'`` and ``'video'`` (own teachers), and ``'pretrain'``, to their files.
+        ``'image_teacher'`` and ``'video_teacher'`` (own teachers), ``'pretrain'``, and with
+        classes ``'finetune'``, to their files.
     """
-    made = {} if plan.public else {name: teacher_config(plan, name) for name in TEACHER_SHARE}
+    made = {} if plan.public else {f'{k}_teacher': teacher_config(plan, k) for k in TEACHER_SHARE}
     made['pretrain'] = pretrain_config(plan)
+    if plan.classes:
+        made['finetune'] = finetune_config(plan)
     paths = {}
     plan.out.mkdir(parents=True, exist_ok=True)
     for name, cfg in made.items():
-        paths[name] = path = plan.out / f'{name}{"" if name == "pretrain" else "_teacher"}.py'
-        what = 'The curriculum' if name == 'pretrain' else f'The {name} teacher'
-        text = HEAD.format(what=what, path=path) + cfg.pretty_text
-        write_file(path, text.encode('utf-8', 'surrogateescape'))
+        paths[name] = path = plan.out / f'{name}.py'
+        text = HEAD.format(what=WHAT[name], path=path) + cfg.pretty_text
+        write_file(path, text.encode(*NAMES))
     return paths
 
 
@@ -91,6 +102,38 @@ def teacher_config(plan: Plan, name: str) -> Config:
     cfg.param_scheduler = _schedule(epochs)
     frames = one.get('num_frames', plan.preset.num_frames)
     cfg.train_dataloader = _loader(plan, _train_pipeline(plan, frames))
+    return cfg
+
+
+def finetune_config(plan: Plan) -> Config:
+    """A classifier of the sub-folders, from the demo's fine-tuning."""
+    cfg, preset = Config.fromfile(CONFIGS / 'pmd' / 'vit-tiny_demo_finetune.py'), plan.preset
+    loader = _loader(plan, _train_pipeline(plan, preset.num_frames)[1:])
+    loader['batch_size'] = min(plan.batch_size, cfg.train_dataloader.batch_size)
+    steps = max(1, plan.videos // loader['batch_size'])
+    epochs = max(cfg.train_cfg.max_epochs, -(-FINETUNE_STEPS // steps))
+    cfg.merge_from_dict(
+        dict(
+            model=dict(
+                backbone=_vit(plan),
+                cls_head=dict(num_classes=plan.classes, in_channels=preset.embed_dims),
+            ),
+            optim_wrapper=dict(paramwise_cfg=dict(num_layers=preset.depth)),
+            train_cfg=dict(max_epochs=epochs, val_interval=max(1, epochs // 5)),
+            load_from=str(plan.out / 'pmd' / 'student.pth'),
+            work_dir=str(plan.out / 'finetune'),
+        )
+    )
+    if preset.scaled:
+        cfg.optim_wrapper.optimizer.lr = 1e-3
+        cfg.auto_scale_lr = dict(enable=True, base_batch_size=256)
+    for name in ('data_root', 'epochs'):  # the demo's, resolved
+        cfg.pop(name, None)
+    repeats = {name: cfg.train_dataloader.dataset[name] for name in ('type', 'num_repeats')}
+    loader['dataset'] |= repeats
+    cfg.train_dataloader = loader | dict(collate_fn=cfg.train_dataloader.collate_fn)
+    for kind in ('val', 'test'):
+        cfg[f'{kind}_dataloader'].dataset = _held_out(plan, 'held_out')
     return cfg
 
 
@@ -155,7 +198,16 @@ def _dataset(plan: Plan, name: str, pipeline: list[dict]) -> dict:
         ann_file=str(plan.out / f'{name}.txt'),
         data_prefix=dict(video=str(plan.out / 'videos')),
         pipeline=pipeline,
+        **_class_names(plan),
     )
+
+
+def _class_names(plan: Plan) -> dict:
+    """The names of the classes, as MMEngine's data sets have them."""
+    path = plan.out / CLASSES
+    if not plan.classes or not path.is_file():
+        return {}
+    return dict(metainfo=dict(classes=path.read_text(*NAMES).splitlines()))
 
 
 def _held_out(plan: Plan, name: str) -> dict:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from pmd_mmaction.folder.begun import Choices, read_begun, require_same
 from pmd_mmaction.folder.preset import (
     PRESETS,
     Machine,
@@ -15,7 +16,6 @@ from pmd_mmaction.folder.preset import (
 from pmd_mmaction.folder.videos import FolderError, find_videos, read_lists
 
 PUBLIC = ('mae_pretrain_vit_base.pth', 'videomae_vit-b_k400_pretrain.pth')
-ROOM = 500e6  # bytes that copies and checkpoints of the smallest training need
 
 
 class Options(NamedTuple):
@@ -52,6 +52,7 @@ class Plan(NamedTuple):
         epochs: of a phase.
         public: folder of the public teachers; None: own ones are trained.
         reasons: why, in a line each.
+        choices: what a later call goes on with.
     """
 
     source: Path
@@ -64,6 +65,7 @@ class Plan(NamedTuple):
     epochs: int
     public: Path | None
     reasons: tuple[str, ...]
+    choices: Choices
 
     @property
     def steps_per_epoch(self) -> int:
@@ -82,48 +84,80 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     Raises:
         FolderError: if nothing can be run.
     """
-    if out.resolve().is_relative_to(source.resolve()):
-        raise FolderError(f'{out} lies in {source}: choose an --out outside')
+    _keep_apart(source, out)
     out = out.resolve()  # so that the configs work from anywhere
+    options = options._replace(teachers=options.teachers and options.teachers.resolve())
+    begun = read_begun(out)
+    if begun is not None:
+        require_same(out, begun, _choices(source, options))
+        options = Options(**{name: begun[name] for name in Options._fields})
     lists = read_lists(out)
-    found = find_videos(source) if lists is None else []
+    found = find_videos(source).videos if lists is None else []
     videos = len(found) - max(1, len(found) // 10) if lists is None else len(lists.train)
     classes = 0 if lists is None else lists.classes
     _make_folder(out)
-    _check_disk(out, sum(path.stat().st_size for path in found))
     machine = this_machine(options.gpus)
     if machine.gpus < (options.gpus or 0):
-        raise FolderError(
-            f'--gpus is {options.gpus}, but {machine.gpus} were found: leave it out to use all'
-        )
+        remedy = 'choose another --out' if begun else 'leave it out to use all'
+        raise FolderError(f'--gpus is {options.gpus}, but {machine.gpus} were found: {remedy}')
     name, why = choose_preset(videos, machine)
-    name, why = (name, why) if options.model is None else (options.model, 'as you said')
-    preset = PRESETS[name]
-    teachers = options.teachers or Path('data/teachers')
-    missing = [file for file in PUBLIC if not (teachers / file).is_file()]
-    if options.teachers and missing:
-        raise FolderError(f'{teachers} has no {" and no ".join(missing)}: see docs/model_zoo.md')
-    public = not missing and name != 'tiny'
-    size = options.size or (224 if public else preset.img_size)
-    if size % preset.patch_size or (public and size != 224):
-        wanted = '224, that of the public teachers' if public else f'{preset.patch_size} times n'
-        raise FolderError(f'--size is {size}; it must be {wanted}')
-    preset = preset._replace(img_size=size, short_side=max(preset.short_side, size * 8 // 7))
+    if options.model is not None:
+        name, why = options.model, 'as before' if begun else 'as you said'
+    public = _public_teachers(options.teachers, name, begun is not None)
+    preset = _sized(PRESETS[name], options.size, public)
+    _check_disk(out, preset, sum(path.stat().st_size for path in found))
     share = max(1, videos // max(1, machine.gpus))
     batch = options.batch_size or batch_of(share, preset.batch_size)
     if batch > share:
         raise FolderError(f'--batch-size is {batch}, but there are {share} videos for each device')
     epochs = options.epochs or max(preset.epochs, -(-preset.steps // max(1, share // batch)))
-    taught = f'public ones of {teachers}' if public else 'trained on these videos'
     reasons = (
         f'{videos} training videos' + (f' in {classes} classes' if classes else ''),
         f'ViT-{name}: {why}',
-        f'teachers: {taught}',
-        f'clips of {preset.num_frames} frames of {size} px, {batch} on each device',
+        f'teachers: {f"public ones of {public}" if public else "trained on these videos"}',
+        f'clips of {preset.num_frames} frames of {preset.img_size} px, {batch} on each device',
         f'4 phases of {epochs} epochs',
     )
-    folder = teachers.resolve() if public else None
-    return Plan(source, out, videos, classes, machine, preset, batch, epochs, folder, reasons)
+    decided = dict(model=name, size=preset.img_size, gpus=machine.gpus)
+    decided['teachers'] = options.teachers or public
+    choices = _choices(source, options._replace(**decided))
+    return Plan(
+        source, out, videos, classes, machine, preset, batch, epochs, public, reasons, choices
+    )
+
+
+def _choices(source: Path, options: Options) -> Choices:
+    return dict(videos=source.resolve(), **options._asdict())
+
+
+def _keep_apart(source: Path, out: Path) -> None:
+    """Refuses results among the videos, and copies in their folder."""
+    source, out = source.resolve(), out.resolve()
+    copies = out / 'videos'
+    if out.is_relative_to(source):
+        raise FolderError(f'{out} lies in {source}: choose an --out outside')
+    if source.is_relative_to(copies) or copies.resolve().is_relative_to(source):
+        raise FolderError(f'the copies would go to {copies}, where your videos are: another --out')
+
+
+def _public_teachers(given: Path | None, model: str, decided: bool) -> Path | None:
+    """The folder of the public teachers; None: own ones are trained."""
+    if given is None and decided:
+        return None
+    folder = Path(given or 'data/teachers')
+    missing = [file for file in PUBLIC if not (folder / file).is_file()]
+    if given and missing:
+        raise FolderError(f'{folder} has no {" and no ".join(missing)}: see docs/model_zoo.md')
+    return None if missing or model == 'tiny' else folder.resolve()
+
+
+def _sized(preset: Preset, size: int | None, public: Path | None) -> Preset:
+    """The preset with the clips' side in pixels."""
+    size = size or (224 if public else preset.img_size)
+    if size % preset.patch_size or (public and size != 224):
+        wanted = '224, that of the public teachers' if public else f'{preset.patch_size} times n'
+        raise FolderError(f'--size is {size}; it must be {wanted}')
+    return preset._replace(img_size=size, short_side=max(preset.short_side, size * 8 // 7))
 
 
 def _make_folder(out: Path) -> None:
@@ -136,9 +170,19 @@ def _make_folder(out: Path) -> None:
         ) from None
 
 
-def _check_disk(out: Path, size: int) -> None:
-    """Refuses a disk without room for copies and checkpoints."""
-    free, need = shutil.disk_usage(out).free, max(ROOM, size / 10)
+def _check_disk(out: Path, preset: Preset, videos: int) -> None:
+    """Refuses a disk without room for copies and checkpoints.
+
+    Three checkpoints of the student (weights and two moments, with decoders and table), two of
+    each teacher and the students of the phases are some 30 times the student's weights.
+
+    Args:
+        out: folder on the disk.
+        preset: sizes.
+        videos: bytes of the videos that are to be copied.
+    """
+    weights = 12 * preset.embed_dims**2 * preset.depth * 4  # bytes
+    free, need = shutil.disk_usage(out).free, 300e6 + 30 * weights + videos / 10
     if free < need:
         raise FolderError(
             f'{free / 1e9:.2f} GB are free on the disk of {out}, some {need / 1e9:.2f} GB are '

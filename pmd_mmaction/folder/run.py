@@ -7,11 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-from pmd_mmaction.folder.configs import checkpoint_of, teacher_epochs, write_configs
+from pmd_mmaction.folder.begun import write_begun
+from pmd_mmaction.folder.configs import CLASSES, NAMES, checkpoint_of, teacher_epochs, write_configs
 from pmd_mmaction.folder.plan import Options, Plan, make_plan
 from pmd_mmaction.folder.preset import PHASES, this_machine
 from pmd_mmaction.folder.videos import (
     FolderError,
+    class_names,
+    copy_name,
     copy_videos,
     divide,
     find_videos,
@@ -20,8 +23,9 @@ from pmd_mmaction.folder.videos import (
     write_list,
 )
 from pmd_mmaction.shipped import TOOLS
-from pmd_mmaction.storage.atomic_file import write_table
+from pmd_mmaction.storage.atomic_file import write_file, write_table
 
+LEFT_OUT = 'left_out.csv'
 COSTS = dict(image=0.3, video=0.5, pretrain=1.0)  # of a step, that of the curriculum being 1
 
 
@@ -40,19 +44,22 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
         FolderError: if something cannot be run.
     """
     plan = make_plan(source, out, options)
+    write_begun(plan.out, plan.choices)
     if read_lists(out) is None:
         prepare(plan)
         plan = make_plan(source, out, options)  # now of the videos that can be read
+    else:
+        tell_late(plan)
     print('\n'.join(plan.reasons), flush=True)
     configs, clock = write_configs(plan), Clock(plan)
     if not plan.public:
         epochs = teacher_epochs(plan, 'image')
         image = out / 'image_teacher' / f'epoch_{epochs}.pth'
-        clock.train('image', configs['image'], image)
+        clock.train('image', configs['image_teacher'], image)
         teacher = checkpoint_of(plan, 'image')
         convert = ('--from', 'mmaction', '--to', 'timm', str(image), str(teacher))
         call(teacher, 'convert_checkpoint.py', *convert)
-        clock.train('video', configs['video'], checkpoint_of(plan, 'video'))
+        clock.train('video', configs['video_teacher'], checkpoint_of(plan, 'video'))
     clock.train('pretrain', configs['pretrain'], out / 'pmd' / 'student.pth')
     report = out / 'report.html'
     call(None, 'report.py', str(out / 'pmd'), '--out', str(report))
@@ -65,16 +72,38 @@ def prepare(plan: Plan) -> None:
     Raises:
         FolderError: if too few videos can be read, or the disk is full.
     """
-    videos = find_videos(plan.source)
+    videos, left_out = find_videos(plan.source)
     jobs, side = plan.machine.cores, plan.preset.short_side
     good, failed = copy_videos(plan.source, videos, plan.out / 'videos', side, jobs)
-    if failed:
-        write_table(plan.out / 'left_out.csv', [('path', 'error'), *failed.items()])
-        print(f'{len(failed)} videos cannot be read and are left out: {plan.out / "left_out.csv"}')
-    require_enough(plan.source, good, f'beside {len(failed)} that cannot be read' if failed else '')
+    left_out = {**left_out, **failed}
+    if left_out:
+        write_table(plan.out / LEFT_OUT, [('path', 'error'), *left_out.items()])
+        print(f'{len(left_out)} videos are left out: {plan.out / LEFT_OUT} tells why')
+    require_enough(plan.source, good, f'beside {len(left_out)} left out' if left_out else '')
+    names, reason = class_names(plan.source, good)
+    if names:
+        write_file(plan.out / CLASSES, ''.join(f'{name}\n' for name in names).encode(*NAMES))
+    else:
+        print(f'sub-folders are no classes: {reason}')
     lists = divide(plan.source, good)
     write_list(plan.out / 'held_out.txt', lists.held_out)
     write_list(plan.out / 'train.txt', lists.train)
+
+
+def tell_late(plan: Plan) -> None:
+    """Tells how many videos of the folder are in no list of an earlier call."""
+    try:
+        found = find_videos(plan.source)
+    except FolderError:  # the copies are enough to go on
+        return
+    lists = read_lists(plan.out)
+    known = {name for name, _ in [*lists.train, *lists.held_out]}
+    table = plan.out / LEFT_OUT
+    bad = table.read_text(errors='surrogateescape') if table.is_file() else ''
+    late = [path for path in found.videos if copy_name(plan.source, path) not in known]
+    late = [path for path in late if str(path) not in bad]
+    if late:
+        print(f'{len(late)} videos came later and are not used: choose another --out for all')
 
 
 class Clock:
@@ -117,14 +146,14 @@ def call(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> None
         gpus: that it may use.
 
     Raises:
-        FolderError: if it fails.
+        FolderError: if it fails, or ends before its result is there.
     """
     if result is not None and result.is_file():
         return
     command = [str(TOOLS / tool), *arguments]
     launcher = []
     if gpus > 1:
-        launcher = ['-m', 'torch.distributed.run', f'--nproc_per_node={gpus}', '--master_port=0']
+        launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={gpus}']
         command += ['--launcher', 'pytorch']
     text = shlex.join(('python', *launcher, *command))
     print(text, flush=True)
@@ -136,3 +165,5 @@ def call(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> None
     status = subprocess.run([sys.executable, *launcher, *command], env=environment).returncode
     if status:
         raise FolderError(f'this ended with exit code {status}, for the reason above: {text}')
+    if result is not None and not result.is_file():  # a signal ends a training with status 0
+        raise FolderError(f'this was stopped before its end; the same command goes on: {text}')

@@ -14,10 +14,13 @@ from pmd_mmaction.curation.process_per_file import map_isolated
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
 from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
 from pmd_mmaction.storage.atomic_file import write_file
+from pmd_mmaction.storage.digest import sha256_of
 
 FEWEST = 10
+FRAMES = 2  # of a video at the least
 HELD_OUT = 10  # one of so many
-TIMEOUT = 1800
+TIMEOUT = 1800  # seconds for a copy, and so many more for each MB of the largest video
+TIMEOUT_PER_MB = 2
 
 
 class FolderError(Exception):
@@ -36,11 +39,18 @@ class Lists(NamedTuple):
         return len({label for _, label in [*self.train, *self.held_out]} - {None})
 
 
-def find_videos(source: Path) -> list[Path]:
-    """All videos of a folder and its sub-folders, in order.
+class Found(NamedTuple):
+    """Videos of a folder, and why some are not taken."""
+
+    videos: list[Path]
+    left_out: dict[Path, str]
+
+
+def find_videos(source: Path) -> Found:
+    """All videos of a folder and its sub-folders, in order, each once.
 
     Raises:
-        FolderError: if it is no folder, or holds too few.
+        FolderError: if it is no folder, cannot be read, or holds too few.
     """
     if not source.is_dir():
         raise FolderError(f'{source} is no folder: name the one that holds your videos')
@@ -48,42 +58,81 @@ def find_videos(source: Path) -> list[Path]:
         videos, others = scan_folder(source)
     except ValueError:  # none; the message below is shorter
         videos, others = [], [path for path in source.rglob('*') if path.is_file()]
-    return require_enough(source, videos, f'beside {len(others)} other files' if others else '')
+    except OSError as error:
+        raise FolderError(
+            f'{error.filename} cannot be read ({error.strerror}): allow it, or name a folder that '
+            'does not hold it'
+        ) from None
+    there = [path for path in videos if path.is_file()]
+    left_out = dict.fromkeys(sorted({*videos} - {*there}), 'a link to nowhere')
+    left_out |= {path: f'the same as {first}' for path, first in _copies(there).items()}
+    videos = [path for path in there if path not in left_out]
+    beside = len(others) + len(left_out)
+    require_enough(source, videos, f'beside {beside} other files' if beside else '')
+    return Found(videos, left_out)
 
 
-def require_enough(source: Path, videos: list, beside: str = '') -> list:
-    """The videos, if there are enough to learn from.
+def _copies(videos: Sequence[Path]) -> dict[Path, Path]:
+    """Videos whose bytes are those of an earlier one, which is named; held-out ones must be new."""
+    sizes: dict[int, list[Path]] = {}
+    for path in videos:
+        sizes.setdefault(path.stat().st_size, []).append(path)
+    same: dict[Path, Path] = {}
+    for size, group in sizes.items():
+        first: dict[str, Path] = {}
+        for path in group if size and len(group) > 1 else ():
+            original = first.setdefault(sha256_of(path), path)
+            if original != path:
+                same[path] = original
+    return same
+
+
+def require_enough(source: Path, videos: list, beside: str = '') -> None:
+    """Refuses too few videos to learn from.
 
     Raises:
-        FolderError: if not.
+        FolderError: naming their number.
     """
     if len(videos) < FEWEST:
         count = f'{len(videos) or "no"} videos that can be used'
         text = f'{source} holds {" ".join(filter(None, (count, beside)))}'
         raise FolderError(f'{text}: a pre-training needs {FEWEST} at the least, better hundreds')
-    return videos
+
+
+def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
+    """The sub-folders that are classes, in order, and why they are none.
+
+    They are if all videos lie in some, in several, in each two of them at the least.
+    """
+    folders: dict[str, int] = {}
+    for path in videos:
+        place = path.relative_to(source).parts
+        if len(place) == 1:
+            return [], f'{path.name} lies in none'
+        folders[place[0]] = folders.get(place[0], 0) + 1
+    lonely = [name for name, count in folders.items() if count < 2]
+    if lonely:
+        return [], f'{lonely[0]} has a single video'
+    return (sorted(folders), '') if len(folders) > 1 else ([], 'there is one')
 
 
 def divide(source: Path, videos: Sequence[Path]) -> Lists:
-    """Holds out a tenth; sub-folders are classes if there are several, of two videos at the least.
+    """Holds out a tenth, of each class where there are some (:func:`class_names`).
 
     The hash of its name decides about a video, so that the same folder is always divided alike.
     """
-    names = {path: copy_name(source, path) for path in videos}
-    folders: dict[str, list[Path]] = {}
+    classes, _ = class_names(source, videos)
+    groups: dict[str | None, list[Path]] = {}
     for path in videos:
-        folders.setdefault(path.relative_to(source).parts[0], []).append(path)
-    named = all(len(path.relative_to(source).parts) > 1 for path in videos)
-    classes = sorted(folders) if named and len(folders) > 1 else []
-    if any(len(group) < 2 for group in folders.values()):
-        classes = []
+        folder = path.relative_to(source).parts[0]
+        groups.setdefault(str(classes.index(folder)) if classes else None, []).append(path)
     lists = Lists([], [])
-    groups = [(str(i), folders[name]) for i, name in enumerate(classes)] or [(None, list(videos))]
-    for label, group in groups:
-        ordered = sorted(group, key=lambda path: sha256(names[path].encode()).digest())
-        out = max(1, len(group) // HELD_OUT)
-        lists.held_out.extend((names[path], label) for path in sorted(ordered[:out]))
-        lists.train.extend((names[path], label) for path in sorted(ordered[out:]))
+    for label, group in sorted(groups.items(), key=lambda item: int(item[0] or 0)):
+        named = sorted(copy_name(source, path) for path in group)
+        ordered = sorted(named, key=lambda name: sha256(name.encode()).digest())
+        held_out = set(ordered[: max(1, len(group) // HELD_OUT)])
+        lists.held_out.extend((name, label) for name in named if name in held_out)
+        lists.train.extend((name, label) for name in named if name not in held_out)
     return lists
 
 
@@ -116,17 +165,24 @@ def copy_videos(
     pairs = {(str(path), str(target / copy_name(source, path))): path for path in videos}
     rest = [pair for pair in pairs if not Path(pair[1]).is_file()]
     settings = ResizeSettings(short_side=short_side, preset='veryfast')
-    copies = map_isolated(partial(resize_video, settings=settings), rest, jobs, TIMEOUT)
+    largest = max((Path(pair[0]).stat().st_size for pair in rest), default=0)
+    timeout = TIMEOUT + TIMEOUT_PER_MB * largest / 1e6
+    copies = map_isolated(partial(resize_video, settings=settings), rest, jobs, timeout)
     failed = {}
     done = len(pairs) - len(rest)
     for outcome in tqdm(copies, total=len(pairs), initial=done, unit='video', desc='copies'):
+        if outcome.error is None and outcome.value >= FRAMES:
+            continue
         if outcome.error is None:
+            Path(outcome.item[1]).unlink()
+            failed[pairs[outcome.item]] = 'a single frame'
             continue
         Path(f'{outcome.item[1]}.tmp').unlink(missing_ok=True)
         if 'No space left' in outcome.error or 'quota' in outcome.error:
             free = shutil.disk_usage(target).free / 1e9
             raise FolderError(f'the disk of {target} is full ({free:.2f} GB free): make room there')
-        failed[pairs[outcome.item]] = outcome.error
+        late = f'copying it took longer than {timeout / 60:.0f} minutes: cut it into parts'
+        failed[pairs[outcome.item]] = late if outcome.error == 'timeout' else outcome.error
     return [path for path in videos if path not in failed], failed
 
 

@@ -7,6 +7,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
+from pmd_mmaction.diagnosis.finding import first_line
 from pmd_mmaction.evaluation import compute_features, load_frozen
 from pmd_mmaction.models.recognizers.part_building import build_teachers
 from pmd_mmaction.report.run import Run, sample_of, spread
@@ -42,7 +43,7 @@ def open_teachers(run: Run, student: nn.Module) -> tuple[dict[str, nn.Module], d
         try:
             found[name] = build_teachers(student, {name: teacher.config})[name]
         except Exception as error:  # a teacher may be any code, and its file anywhere
-            missing[name] = f'{type(error).__name__}: {str(error).strip().splitlines()[0]}'
+            missing[name] = f'{type(error).__name__}: {first_line(error)}'
     return found, missing
 
 

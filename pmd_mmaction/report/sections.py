@@ -171,9 +171,8 @@ def neighbours(run: Run) -> list[tuple]:
         strip += [_middle(run.held_out[0], bank.samples[place]) for place in chosen]
         scores = ', '.join(f'{score:.2f}' for score in nearest.values[query])
         labels = [queries.labels[query], *(bank.labels[place] for place in chosen)]
-        classes = (
-            '' if min(labels) < 0 else f'; classes {labels[0]} | {", ".join(map(str, labels[1:]))}'
-        )
+        first, *others = (_class_name(run.held_out[0], label) for label in labels)
+        classes = '' if min(labels) < 0 else f'; classes {first} | {", ".join(others)}'
         blocks.append(('picture', (pictures.embed_strip(strip), f'cosine {scores}{classes}')))
     return [*blocks, ('picture', (_map(bank, queries), 'Embedding map: two principal components'))]
 
@@ -230,6 +229,12 @@ def make_sections(run: Run) -> list[Section]:
         plt.close('all')
         made.append(Section(name, title, blocks))
     return made
+
+
+def _class_name(dataset, label: int) -> str:
+    """The name that the data set has for a class, else its number."""
+    names = getattr(dataset, 'metainfo', {}).get('classes', ())
+    return names[label] if label < len(names) else str(label)
 
 
 def _middle(dataset, index: int) -> np.ndarray:

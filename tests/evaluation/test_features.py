@@ -79,6 +79,7 @@ def test_a_pretraining_config_gets_the_middle_of_its_clips():
     steps = {step['type']: step for step in choose_pipeline(cfg)}
     sample = steps['SampleFrames']
     assert (sample['clip_len'], sample['frame_interval'], sample['test_mode']) == (16, 4, True)
+    assert sample['out_of_bound_opt'] == 'repeat_last'  # as it was trained
     assert steps['CenterCrop']['crop_size'] == 224
     assert {'VideoInit', 'VideoDecode'} <= steps.keys()  # decord is not on every machine
 

@@ -7,11 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 
 from pmd_mmaction.folder import FolderError, Options, make_plan, plan, pretrain, run
+from pmd_mmaction.folder.begun import write_begun
 from pmd_mmaction.folder.configs import write_configs
 from pmd_mmaction.folder.preset import Machine
+from pmd_mmaction.functional.weights import compare_backbone
+from pmd_mmaction.report.run import Run
+from pmd_mmaction.teacher_configs import leave_out_files
 from tests.integration.tiny import ROOT
 from tools import convert_checkpoint, pretrain_folder, report, train
 
@@ -77,12 +83,30 @@ def test_classes_are_evaluated(phone, tmp_path):
     run.prepare(made)
     made = make_plan(source, tmp_path / 'out', TINY)
     assert (made.videos, made.classes) == (10, 2)
-    cfg = Config.fromfile(write_configs(made)['pretrain'])
+    paths = write_configs(made)
+    cfg = Config.fromfile(paths['pretrain'])
     assert cfg.val_evaluator.type == 'KNNMetric' and cfg.val_evaluator.k == 5
     bank, query = cfg.val_dataloader.dataset.datasets
     assert (Path(bank.ann_file).name, Path(query.ann_file).name) == ('train.txt', 'held_out.txt')
     assert 'report' not in cfg
     assert cfg.model.clfa is None and cfg.model.psd is not None
+    assert Run(cfg, tmp_path).held_out[0].metainfo['classes'] == ['a', 'b']
+    student = MODELS.build(leave_out_files(cfg.model) or cfg.model).state_dict()
+    check_finetuning(Config.fromfile(paths['finetune']), student, made)
+
+
+def check_finetuning(cfg, student, made):
+    """The student fills its backbone, and a batch of the training list gives a loss."""
+    assert cfg.load_from == str(made.out / 'pmd' / 'student.pth')
+    assert cfg.train_cfg.max_epochs * (made.videos // cfg.train_dataloader.batch_size) >= 300
+    assert cfg.model.cls_head.num_classes == 2
+    model = MODELS.build(cfg.model)
+    differences, _, _ = compare_backbone(model.state_dict(), dict(state_dict=student))
+    assert not differences
+    clips = [clip for i in (0, 5) for clip in DATASETS.build(cfg.train_dataloader.dataset)[i]]
+    data = model.data_preprocessor(pseudo_collate(clips), training=True)
+    assert model(**data, mode='loss')['loss_cls'] > 0
+    assert len(DATASETS.build(cfg.val_dataloader.dataset)) == 2
 
 
 # ---------------------------------------------------------------------- plans
@@ -122,9 +146,93 @@ def test_a_result_that_is_a_file(phone, tmp_path):
         make_plan(phone, tmp_path / 'out', Options())
 
 
-def test_results_among_the_videos(phone):
+def test_results_among_the_videos(phone, tmp_path):
     with pytest.raises(FolderError, match='choose an --out outside'):
         make_plan(phone, phone / 'out', TINY)
+    for out in (phone.parent / 'is parent', tmp_path):
+        out.mkdir(exist_ok=True)
+        (out / 'videos').symlink_to(phone)
+        with pytest.raises(FolderError, match='the copies would go to .*videos, where your'):
+            make_plan(phone, out, TINY)
+
+
+# ---------------------------------------------------------------------- a later call
+
+
+@pytest.fixture
+def begun(phone, tmp_path):
+    """A folder in which an earlier call has made its lists, and that call's videos."""
+    source = tmp_path / 'in'
+    shutil.copytree(phone, source)
+    made = make_plan(source, tmp_path / 'out', TINY)
+    write_begun(made.out, made.choices)
+    run.prepare(made)
+    return source, made.out
+
+
+def test_a_later_call_goes_on_with_the_earlier_ones_choices(begun, tmp_path, monkeypatch):
+    source, out = begun
+    monkeypatch.setattr(plan, 'choose_preset', lambda videos, machine: ('base', 'more memory'))
+    (tmp_path / 'data' / 'teachers').mkdir(parents=True)
+    for name in plan.PUBLIC:  # downloaded in the meantime
+        (tmp_path / 'data' / 'teachers' / name).touch()
+    monkeypatch.chdir(tmp_path)
+    made = make_plan(source, out, Options())
+    assert (made.preset.name, made.preset.img_size, made.epochs) == ('tiny', 16, 1)
+    assert made.public is None and made.machine.gpus == 0
+    assert make_plan(source, out, TINY) == made
+    shutil.rmtree(source)  # the copies are enough
+    assert make_plan(source, out, Options()) == made
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(size=32), '--size was 16, now it is 32'),
+        (dict(model='small'), '--model was tiny, now it is small'),
+        (dict(batch_size=3), '--batch-size was chosen, now it is 3'),
+        (dict(teachers=Path('there')), '--teachers was chosen, now it is /.*there'),
+        (dict(size=32, epochs=9), '--size was 16, now it is 32; --epochs was 1, now it is 9'),
+    ],
+)
+def test_other_settings_need_another_folder(begun, changes, message):
+    source, out = begun
+    with pytest.raises(FolderError, match=message):
+        make_plan(source, out, TINY._replace(**changes))
+    with pytest.raises(FolderError, match='the folder was .*in, now it is .*other'):
+        make_plan(source.with_name('other'), out, TINY)
+
+
+def test_videos_that_came_later_are_told(begun, capsys):
+    source, out = begun
+    made = make_plan(source, out, TINY)
+    capsys.readouterr()
+    run.tell_late(made)
+    assert not capsys.readouterr().out
+    first = next(source.glob('*.mov'))
+    (source / 'late.mov').write_bytes(first.read_bytes() + b'more')
+    run.tell_late(made)
+    assert capsys.readouterr().out.startswith('1 videos came later and are not used')
+
+
+def test_a_training_that_was_stopped_is_not_taken_for_finished(monkeypatch, tmp_path):
+    """SIGTERM ends a training with status 0."""
+    monkeypatch.setattr(subprocess, 'run', lambda command, env: subprocess.CompletedProcess([], 0))
+    with pytest.raises(FolderError, match='stopped before its end; the same command goes on'):
+        run.call(tmp_path / 'student.pth', 'train.py', 'config.py')
+
+
+def test_several_devices_find_each_other(monkeypatch, tmp_path):
+    """With the launcher's own options, on CPU ranks."""
+    tool = tmp_path / 'meet.py'
+    tool.write_text(
+        'import sys, torch.distributed as d\n'
+        "d.init_process_group('gloo')\n"
+        "open(f'{sys.argv[1]}{d.get_rank()}', 'w').write(str(d.get_world_size()))\n"
+    )
+    monkeypatch.setattr(run, 'TOOLS', tmp_path)
+    run.call(tmp_path / 'rank1', 'meet.py', str(tmp_path / 'rank'), gpus=2)
+    assert (tmp_path / 'rank0').read_text() == (tmp_path / 'rank1').read_text() == '2'
 
 
 def test_a_disk_that_is_nearly_full(phone, tmp_path, monkeypatch):

@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks.phone_videos import make_videos
+from pmd_mmaction.curation.process_per_file import Outcome
 from pmd_mmaction.folder import videos
 from pmd_mmaction.folder.videos import (
     FolderError,
     Lists,
+    class_names,
     copy_name,
     copy_videos,
     divide,
@@ -40,14 +43,15 @@ def test_sub_folders_are_classes_and_each_is_held_out():
 
 
 @pytest.mark.parametrize(
-    'names',
+    'names, reason',
     [
-        ('a/1.mp4', 'a/2.mp4', 'b/1.mp4'),  # one of b is not enough
-        ('a/1.mp4', 'a/2.mp4', 'b/1.mp4', 'b/2.mp4', '3.mp4'),  # one of no class
-        ('a/1.mp4', 'a/2.mp4'),
+        (('a/1.mp4', 'a/2.mp4', 'b/1.mp4'), 'b has a single video'),
+        (('a/1.mp4', 'a/2.mp4', 'b/1.mp4', 'b/2.mp4', '3.mp4'), '3.mp4 lies in none'),
+        (('a/1.mp4', 'a/2.mp4'), 'there is one'),
     ],
 )
-def test_what_are_no_classes(names):
+def test_why_there_are_no_classes(names, reason):
+    assert class_names(SOURCE, paths(*names)) == ([], reason)
     assert divide(SOURCE, paths(*names)).classes == 0
 
 
@@ -78,29 +82,67 @@ def test_copies_are_made_once_and_broken_videos_told(tmp_path):
     make_videos(tmp_path / 'in', mov=1, webm=1, width=64, seconds=(0.2, 0.2))
     broken = tmp_path / 'in' / 'broken.mp4'
     broken.write_bytes(b'x' * 1000)
+    still = tmp_path / 'in' / 'still.gif'
+    Image.new('RGB', (64, 48)).save(still)
     found = videos.scan_folder(tmp_path / 'in')[0]
     good, failed = copy_videos(tmp_path / 'in', found, tmp_path / 'out', 32, 1)
-    assert len(good) == 2 and list(failed) == [broken]
+    assert len(good) == 2 and {*failed} == {broken, still}
+    assert failed[still] == 'a single frame'
     copies = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').glob('*.mp4')}
     assert {path.name for path in copies} == {copy_name(tmp_path / 'in', path) for path in good}
     copy_videos(tmp_path / 'in', found, tmp_path / 'out', 32, 1)
     assert copies == {path: path.stat().st_mtime_ns for path in copies}
 
 
+def test_each_video_is_taken_once(tmp_path):
+    """Backups, links and what file managers hide."""
+    for i in range(10):
+        (tmp_path / f'{i}.mp4').write_bytes(b'%d' % i)
+    for name in ('backup/3 (1).mp4', '.trash/a.mp4', '.b.mp4'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b'3')
+    (tmp_path / 'latest').symlink_to(tmp_path / 'backup')
+    (tmp_path / 'gone.mp4').symlink_to(tmp_path / 'nowhere.mp4')
+    found, left_out = find_videos(tmp_path)
+    assert [path.name for path in found] == [f'{i}.mp4' for i in range(10)]
+    first = tmp_path / '3.mp4'
+    assert left_out == {
+        tmp_path / 'gone.mp4': 'a link to nowhere',
+        tmp_path / 'backup' / '3 (1).mp4': f'the same as {first}',
+    }
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, 'Permission denied', f'{folder}/lost+found')
+
+    monkeypatch.setattr(videos, 'scan_folder', refuse)
+    with pytest.raises(FolderError, match=r'lost\+found cannot be read .Permission denied.: allow'):
+        find_videos(tmp_path)
+
+
+def test_a_copy_that_takes_too_long(tmp_path, monkeypatch):
+    (tmp_path / 'long.mp4').write_bytes(bytes(3_000_000))
+    given = []
+
+    def hang(function, items, jobs, timeout):
+        given.append(timeout)
+        return (Outcome(item, None, 'timeout') for item in items)
+
+    monkeypatch.setattr(videos, 'map_isolated', hang)
+    _, failed = copy_videos(tmp_path, [tmp_path / 'long.mp4'], tmp_path / 'out', 32, 1)
+    assert given == [1806]  # half an hour, and two seconds for each MB
+    assert [*failed.values()] == ['copying it took longer than 30 minutes: cut it into parts']
+
+
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
-    full = videos.map_isolated
-
     def no_room(function, items, jobs, timeout):
-        return (videos_outcome(item) for item in items)
-
-    def videos_outcome(item):
-        return full.__globals__['Outcome'](
-            item, None, 'OSError: [Errno 28] No space left on device'
-        )
+        return (Outcome(item, None, 'OSError: [Errno 28] No space left') for item in items)
 
     monkeypatch.setattr(videos, 'map_isolated', no_room)
+    (tmp_path / 'a.mp4').touch()
     with pytest.raises(FolderError, match=r'the disk of .* is full') as error:
-        copy_videos(SOURCE, paths('a.mp4'), tmp_path, 32, 1)
+        copy_videos(tmp_path, [tmp_path / 'a.mp4'], tmp_path / 'out', 32, 1)
     assert '\n' not in str(error.value)
 
 
@@ -118,7 +160,7 @@ def test_bad_folders(tmp_path, files, message):
     if files is not None:
         source.mkdir()
         for name in files:
-            (source / name).write_bytes(b'x')
+            (source / name).write_text(name)
     with pytest.raises(FolderError, match=message) as error:
         find_videos(source)
     assert '\n' not in str(error.value)

@@ -1,0 +1,44 @@
+"""What an earlier call was asked for: a later one with the same --out goes on with that."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pmd_mmaction.folder.videos import FolderError
+from pmd_mmaction.storage.atomic_file import write_file
+
+FILE = 'begun.json'
+Choices = dict[str, Any]
+
+
+def read_begun(out: Path) -> Choices | None:
+    """The folder of videos and the options of an earlier call; None: there was none."""
+    path = out / FILE
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def write_begun(out: Path, choices: Choices) -> None:
+    """Writes what :func:`read_begun` reads."""
+    write_file(out / FILE, (json.dumps(choices, indent=1, default=str) + '\n').encode())
+
+
+def require_same(out: Path, begun: Choices, now: Choices) -> None:
+    """Refuses what differs from an earlier call; None: not said now.
+
+    Raises:
+        FolderError: naming each difference.
+    """
+    differences = [
+        f'{_said(name)} was {begun[name] or "chosen"}, now it is {value}'
+        for name, value in now.items()
+        if value is not None and str(value) != str(begun[name])
+    ]
+    if differences:
+        raise FolderError(
+            f'{out} was begun with other settings ({"; ".join(differences)}): repeat the command '
+            'that began it, or choose another --out'
+        )
+
+
+def _said(name: str) -> str:
+    return 'the folder' if name == 'videos' else f'--{name.replace("_", "-")}'

@@ -85,9 +85,15 @@ def test_the_term(folder, sizes, random_clips):
             type='MaskedDistillation',
             backbone=dict(type='MaskedVisionTransformer', use_mean_pooling=False, **sizes.student),
             masker=dict(type='TubeMasker'),
-            teachers=dict(vid=dict(type='VideoMAETeacher', **sizes.video_teacher)),
+            teachers=dict(
+                vid=dict(type='VideoMAETeacher', **sizes.video_teacher),
+                pixel=dict(type='PixelTeacher'),
+            ),
             decoder=dict(type='FeatureDecoder', embed_dims=28, num_heads=2, depth=1),
-            terms=[dict(type='CosineTerm', loss_weight=2.0)],
+            terms=[
+                dict(type='CosineTerm', loss_weight=dict(vid=2.0), teachers=['vid']),
+                dict(type='PixelTerm'),
+            ],
             mask_ratio=0.75,
         )
     )

@@ -19,7 +19,8 @@ TEXT = (Path(__file__).parents[1] / 'docs/scaling.md').read_text(encoding='utf-8
 )
 def test_it_is_queued_again_unless_complete_or_broken(tmp_path, status, complete, queued):
     """srun notes its command, writes the student of a complete run and ends with a status."""
-    result = 'mkdir -p work_dirs/pmd && touch work_dirs/pmd/student.pth' if complete else ':'
+    folder = 'work_dirs/vit-b_k400_pretrain'  # as the config is called
+    result = f'mkdir -p {folder} && touch {folder}/student.pth' if complete else ':'
     tools = dict(
         srun=f'echo "$@" > srun_called; {result}; exit {status}', scontrol='echo "$@" > queued'
     )
@@ -28,10 +29,12 @@ def test_it_is_queued_again_unless_complete_or_broken(tmp_path, status, complete
         (tmp_path / name).chmod(0o755)
     (tmp_path / 'job.sh').write_text(SCRIPT)
     env = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', SLURM_JOB_ID='77')
+    env['SLURM_CPUS_PER_TASK'] = '9'
     done = subprocess.run(['bash', 'job.sh'], cwd=tmp_path, env=env)
     assert done.returncode == status
     command = (tmp_path / 'srun_called').read_text()
     assert '--launcher slurm' in command and '--resume' in command
+    assert '--cpus-per-task=9' in command
     assert (tmp_path / 'queued').exists() == queued
     if queued:
         assert (tmp_path / 'queued').read_text() == 'requeue 77\n'

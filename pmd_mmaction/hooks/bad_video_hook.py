@@ -107,9 +107,9 @@ class BadVideoHook(Hook):
         raise RuntimeError(
             f'{len(bad)} of {total} videos could not be read in epoch {runner.epoch + 1}, more '
             f'than max_bad_fraction={self.max_bad_fraction} allows:{listed}\n'
-            f'{Path(runner.work_dir) / FILE} lists all of them. tools/data/check_videos.py writes '
-            'a list without bad videos; or repair the files and resume, or set a larger '
-            'max_bad_fraction in BadVideoHook'
+            f'{Path(runner.work_dir) / FILE} lists all of them. Repair the files and resume, or '
+            'set a larger max_bad_fraction in BadVideoHook. tools/data/check_videos.py writes a '
+            'list without bad videos, for a run from scratch: checkpoints belong to their list'
         )
 
 

@@ -47,7 +47,7 @@ class CompileHook(Hook):
         model = plain_model(runner)
         if not hasattr(model, 'distill'):
             raise TypeError(
-                'CompileHook compiles the distill() of a PMDRecognizer, but the model is a '
+                'CompileHook compiles distill(), as PMDRecognizer has it, but the model is a '
                 f'{type(model).__name__}: remove the hook'
             )
         model.distill = torch.compile(model.distill, **self.options)

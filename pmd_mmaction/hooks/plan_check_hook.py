@@ -61,7 +61,7 @@ def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
     """Refuses phases that the model, the loop or the schedulers do not have."""
     if not isinstance(model, PhasedModel):
         raise ValueError(
-            'ProgressivePhaseHook leads a PMDRecognizer through its phases; the model is a '
+            'ProgressivePhaseHook leads a model with phases, such as PMDRecognizer; the model is a '
             f'{type(model).__name__}, so remove the hook'
         )
     total = curriculum.phases.total_epochs
@@ -171,7 +171,7 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
     if hook is None:
         raise ValueError(
             "dare is on in the model, but there is no difficulty table: add dict(type='DAREHook') "
-            'to custom_hooks, or set dare=None'
+            'to custom_hooks, or leave DARE out'
         )
     for dataset in plain_datasets(runner.train_dataloader.dataset):
         for transform in dataset.pipeline.transforms:

@@ -80,7 +80,10 @@ def late_flip(cfg):
 RUNS = [
     (drop(0), "add dict\\(type='StepSeedHook'\\) to custom_hooks"),
     (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
-    (drop(2), "there is no difficulty table: add dict\\(type='DAREHook'\\).* or set dare=None"),
+    (
+        drop(2),
+        "there is no difficulty table: add dict\\(type='DAREHook'\\).* or leave DARE out",
+    ),
     (put('custom_hooks.2.stage_epochs', 4), 'stage_epochs is 4, but the longest phase has 3'),
     (put('train_cfg.max_epochs', 10), 'the phases have 9 epochs in total, but .*max_epochs is 10'),
     (put('train_cfg.max_epochs', 8), 'the phases have 9 epochs in total, but .*max_epochs is 8'),
@@ -101,7 +104,7 @@ RUNS = [
     (drop_seed, "make dict\\(type='SeedAugmentation'\\) the first step"),
     (add(dict(type='DAREHook')), 'DAREHook is given 2 times: keep one'),
     (add(dict(type='NonFiniteHook')), 'NonFiniteHook is given 2 times'),
-    (other_model, 'ProgressivePhaseHook leads a PMDRecognizer.*the model is a Recognizer3D'),
+    (other_model, 'ProgressivePhaseHook leads a model with phases.*the model is a Recognizer3D'),
     (without_mean, 'the clips would not be normalised: set model.data_preprocessor'),
     (
         put('train_dataloader.batch_size', 13),

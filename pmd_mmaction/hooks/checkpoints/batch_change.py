@@ -58,7 +58,7 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
             f'the checkpoint was saved inside epoch {meta["epoch"] + 1} with a total batch of '
             f'{old["total_batch"]}, now it is {new["total_batch"]} ({ranks}): the rest of the '
             'epoch would have other clips. Resume from a checkpoint at the end of an epoch, or '
-            'with the old total batch and accumulation'
+            'with the old total batch (train_dataloader.batch_size) and accumulation'
         )
     meta['iter'] = meta['epoch'] * new['epoch_length']
     ratio = new['total_batch'] / old['total_batch']

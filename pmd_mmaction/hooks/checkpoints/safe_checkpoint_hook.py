@@ -236,9 +236,14 @@ class SafeCheckpointHook(CheckpointHook):
         self._prune()
 
     def _prune(self) -> None:
-        """Removes the oldest checkpoints, now that the new one is complete."""
+        """Removes the oldest checkpoints, now that the new one is complete.
+
+        Any number of ranks can go on from the end of an epoch, so the newest such one stays.
+        """
         surplus = len(self._kept) - self.max_keep_ckpts if self.max_keep_ckpts > 0 else 0
-        gone, self._kept = self._kept[: max(surplus, 0)], self._kept[max(surplus, 0) :]
+        whole = [name for name in self._kept if '_iter_' not in name][-1:]
+        gone = [name for name in self._kept[: max(surplus, 0)] if name not in whole]
+        self._kept = [name for name in self._kept if name not in gone]
         self._remove([self.file_backend.join_path(self.out_dir, name) for name in gone])
         if gone and '://' not in str(self.out_dir) and is_main_process():
             prune_tables(Path(self.out_dir))

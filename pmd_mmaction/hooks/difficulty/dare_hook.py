@@ -140,8 +140,8 @@ class DAREHook(Hook):
         if self._record is None:
             raise ValueError(
                 'the checkpoint to resume from has no difficulty table, so it was not trained with '
-                'DARE: resume with dare=None, or start afresh from its weights with load_from and '
-                'resume=False'
+                'DARE: leave it out of the model, or start afresh from its weights with load_from '
+                'and resume=False'
             )
         if self._share.owner:
             # next to the checkpoint, in this run's directory, or where it was first written

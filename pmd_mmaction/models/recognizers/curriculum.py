@@ -221,7 +221,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         if self._difficulty is None:
             raise RuntimeError(
                 'dare is on but no difficulty table is attached: add '
-                "dict(type='DAREHook') to custom_hooks, or set dare=None"
+                "dict(type='DAREHook') to custom_hooks, or leave DARE out"
             )
         missing = [i for i, sample in enumerate(data_samples) if 'sample_idx' not in sample]
         if missing:

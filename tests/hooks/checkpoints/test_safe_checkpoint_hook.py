@@ -131,6 +131,17 @@ def test_the_best_checkpoint_stays_if_the_better_one_cannot_be_written(runner, t
     assert torch.load(tmp_path / _best(1), weights_only=False)['meta']['epoch'] == 1
 
 
+def test_the_newest_end_of_an_epoch_outlives_preemptions(runner, tmp_path):
+    """From there another total batch can go on."""
+    runner.train()
+    (hook,) = (hook for hook in runner.hooks if isinstance(hook, SafeCheckpointHook))
+    hook.max_keep_ckpts = 2
+    for iteration in (4, 5, 6):
+        hook.save_now(runner, iteration)
+    kept = {path.name for path in tmp_path.glob('epoch_*.pth')}
+    assert kept == {'epoch_3.pth', 'epoch_3_iter_5.pth', 'epoch_3_iter_6.pth'}
+
+
 @pytest.mark.parametrize(
     'file, told', [('epoch_7.pth', True), ('phase_1_student.pth', True), ('teacher.pth', False)]
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 
 import argparse
-import hashlib
 import pickle
 import sys
 import tempfile
@@ -39,6 +38,7 @@ from pmd_mmaction.functional.positions import POSITIONS
 from pmd_mmaction.models.teachers.weights import read_state_dict
 from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.storage.atomic_folder import atomic_folder
+from pmd_mmaction.storage.digest import sha256_of
 
 WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
 ERRORS = (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError)
@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> tuple[Conversion, dict[str, float] | None]:
     result = convert(state, args.source, args.target, options)
     meta = dict(
         source=file.name,
-        source_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        source_sha256=sha256_of(file),
         converted_from=args.source,
         converted_to=args.target,
         pmd_mmaction_version=pmd_mmaction.__version__,

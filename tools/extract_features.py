@@ -42,6 +42,7 @@ from pmd_mmaction.evaluation.feature_files import (
     write_windows,
 )
 from pmd_mmaction.shipped import read_config
+from pmd_mmaction.storage.digest import sha256_of
 
 SUFFIXES = ('.npz', '.safetensors')
 RANKS = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0')  # set by torchrun
@@ -134,7 +135,7 @@ def describe(args: argparse.Namespace, cfg: Config) -> dict:
     return dict(
         model=digest(repr(cfg.model).encode()),
         pipeline=digest(repr(choose_pipeline(cfg)).encode()),
-        checkpoint=digest(Path(args.checkpoint).read_bytes()),
+        checkpoint=sha256_of(Path(args.checkpoint)),
         per_patch=args.per_patch,
         layer=args.layer,
     )

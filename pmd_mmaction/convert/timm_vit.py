@@ -1,4 +1,4 @@
-"""Image teachers: timm's ViT from files of MAE, of timm and of our frame encoders."""
+"""Image teachers: timm's ViT from files of MAE, CLIP, timm and our frame encoders."""
 
 from typing import Mapping
 

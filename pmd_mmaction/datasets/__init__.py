@@ -4,7 +4,6 @@ from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.path_list import (
     PathListDataset,
     find_videos,
-    parse_path_list,
     read_path_list,
 )
 from pmd_mmaction.datasets.readable_clips import ReadableClips
@@ -21,6 +20,5 @@ __all__ = [
     'WholeStepBatchSampler',
     'Windows',
     'find_videos',
-    'parse_path_list',
     'read_path_list',
 ]

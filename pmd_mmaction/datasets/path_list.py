@@ -3,7 +3,7 @@
 import codecs
 import os
 from pathlib import Path
-from typing import Annotated, Any, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Callable, Iterator, Mapping, Sequence
 
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
@@ -66,22 +66,6 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def parse_path_list(lines: Iterable[str], folder: str | Path = '') -> list[tuple[str, int | None]]:
-    """Videos of a list file and their labels, see :func:`read_columns`.
-
-    Args:
-        lines: the lines of the file.
-        folder: folder of the videos. A line that exists there as a file is always a path.
-
-    Returns:
-        Pairs (path, label); the label is None in a list without labels.
-
-    Raises:
-        ValueError: naming the first line with wrong columns.
-    """
-    return [(line.path, line.label) for line in read_columns(lines, _existing(folder))]
-
-
 def _existing(folder: str | Path) -> Callable[[str], bool]:
     return lambda name: os.path.exists(os.path.join(folder, name))
 
@@ -89,7 +73,9 @@ def _existing(folder: str | Path) -> Callable[[str], bool]:
 def read_path_list(
     path: str | Path, folder: str | Path = '', allow_outside: bool = True
 ) -> CompactList:
-    """The videos of a list file and their labels; see :func:`parse_path_list`.
+    """The videos of a list file and their labels; see :func:`read_columns`.
+
+    A line that exists in ``folder`` as a file is always a path.
 
     Names that are not UTF-8 keep their bytes (``surrogateescape``), so they can be opened.
 

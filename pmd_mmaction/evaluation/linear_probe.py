@@ -1,5 +1,7 @@
 """A linear classifier on frozen features, fitted by a solver instead of SGD."""
 
+from collections import Counter
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -50,5 +52,9 @@ def first_of_each_class(labels: Tensor, count: int) -> Tensor:
     """
     if count < 1:
         raise ValueError(f'{count} clips per class: give 1 or more')
-    rank = torch.stack([(labels[:i] == label).sum() for i, label in enumerate(labels)])
-    return torch.nonzero(rank < count).flatten()
+    seen, positions = Counter(), []
+    for position, label in enumerate(labels.tolist()):
+        seen[label] += 1
+        if seen[label] <= count:
+            positions.append(position)
+    return torch.tensor(positions, dtype=torch.int64)

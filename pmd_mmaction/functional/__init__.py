@@ -1,4 +1,4 @@
-"""The equations of PMD as pure tensor functions: no state, no registry, no I/O.
+"""The equations of PMD and its rivals as pure tensor functions: no registry, no I/O.
 
 "The PMD paper" is *Progressive Mask Distillation for Self-supervised Video Representation*:
 https://openaccess.thecvf.com/content/CVPR2026/html/Wu_Progressive_Mask_Distillation_for_Self-supervised_Video_Representation_CVPR_2026_paper.html

@@ -85,7 +85,7 @@ class PhaseSchedule:
 
     @classmethod
     def of_hook(cls, hook: Mapping) -> 'PhaseSchedule':
-        """Builds the schedule from the config of a ``ProgressivePhaseHook``; raises as above."""
+        """Builds the schedule from a ``ProgressivePhaseHook``'s config, as :meth:`of_config`."""
         return cls.of_config(hook.get('phases'), hook.get('allow_decreasing', False))
 
     @property

@@ -5,7 +5,8 @@ import os
 import pytest
 from mmaction.registry import DATASETS
 
-from pmd_mmaction.datasets import parse_path_list, read_path_list
+from pmd_mmaction.datasets import read_path_list
+from pmd_mmaction.datasets.list_columns import read_columns
 from pmd_mmaction.datasets.path_list import (
     find_videos,
     lies_inside,
@@ -25,7 +26,7 @@ from pmd_mmaction.datasets.path_list import (
     ],
 )
 def test_lines(lines, expected):
-    assert parse_path_list(lines) == expected
+    assert [line[1:] for line in read_columns(lines, os.path.exists)] == expected
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_exists_as_written_is_a_path(tmp_path, names):
 def test_names_with_spaces_need_not_exist():
     """A wrong folder is told by the missing videos, not by their names."""
     lines = ['day 1.mp4', 'day 2, noon.MOV', 'My.mp4 collection/3.MTS']
-    assert parse_path_list(lines) == [(line, None) for line in lines]
+    assert read_columns(lines, os.path.exists) == [(i + 1, x, None) for i, x in enumerate(lines)]
 
 
 def test_names_that_are_no_utf8_can_be_opened(tmp_path):

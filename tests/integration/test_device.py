@@ -206,7 +206,7 @@ def test_features_stay_on_the_device(dtype):
         model = _move(model.eval())
         clips = torch.empty(2, 3, 3, 4, 32, 32, device='cuda')
         features, _ = model.extract_feat(clips)
-        layers = model.extract_layers(clips)
+        layers = model.backbone.encode(clips.flatten(0, 1), layers=range(2)).layers
     assert features.shape == (2, 48)
     assert {x.device.type for x in (features, *layers)} == {'cuda'}
 

@@ -390,6 +390,6 @@ COMPONENTS = {
         ('probe: sign of the folded mean', 'bias - weight @ mean', 'bias + weight @ mean'),
         ('probe: standardisation not folded', 'weight = weight / std', 'weight = weight * std'),
         ('probe: classes swapped', '[-weight, weight]', '[weight, -weight]'),
-        ('first of each class: one more', 'rank < count', 'rank <= count'),
+        ('first of each class: one more', 'seen[label] <= count', 'seen[label] <= count + 1'),
     ],
 }  # fmt: skip

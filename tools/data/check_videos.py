@@ -21,8 +21,6 @@ from pathlib import Path
 runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
 
 import argparse
-import csv
-import io
 import os
 import sys
 from collections import Counter
@@ -34,7 +32,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.curation.process_per_file import Outcome, map_isolated
 from pmd_mmaction.curation.finished_files import Journal
 from pmd_mmaction.curation.other_files import describe_other_files
@@ -170,18 +168,16 @@ def result_of(finding: dict) -> str:
 def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) -> None:
     """Writes the clean list in the old order and the report."""
     good = [line for line, _, finding in judged if finding['problem'] is None]
-    table = io.StringIO(newline='')
-    rows = csv.writer(table)
-    rows.writerow(['path', 'problem', 'detail', 'kept'])
+    rows = [('path', 'problem', 'detail', 'kept')]
     for _, path, finding in judged:
         if finding['problem'] is not None:
-            rows.writerow([path, finding['problem'], finding['detail'], 'no'])
+            rows.append((path, finding['problem'], finding['detail'], 'no'))
         elif finding['detail']:
-            rows.writerow([path, NOTED, finding['detail'], 'yes'])
-    for path, text in ((report, table.getvalue()), (out, ''.join(f'{line}\n' for line in good))):
+            rows.append((path, NOTED, finding['detail'], 'yes'))
+    for path in (report, out):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(path) as file:
-            file.write(text.encode('utf-8', 'surrogateescape'))
+    write_table(report, rows)
+    write_file(out, ''.join(f'{line}\n' for line in good).encode('utf-8', 'surrogateescape'))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -17,8 +17,6 @@ from pathlib import Path
 runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
 
 import argparse
-import csv
-import io
 import json
 import os
 import sys
@@ -27,7 +25,7 @@ from functools import partial
 from tqdm import tqdm
 
 from pmd_mmaction.compat.terminal import accept_any_name
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.curation.process_per_file import map_isolated
 from pmd_mmaction.curation.other_files import describe_other_files
 from pmd_mmaction.datasets.path_list import scan_folder
@@ -100,8 +98,7 @@ def check_settings(target: Path, settings: ResizeSettings) -> None:
             'same settings'
         )
     target.mkdir(parents=True, exist_ok=True)
-    with atomic_writer(note) as file:
-        file.write(text.encode())
+    write_file(note, text.encode())
 
 
 def run(args: argparse.Namespace, pairs: dict[str, str]) -> tuple[int, dict[str, str]]:
@@ -123,12 +120,7 @@ def run(args: argparse.Namespace, pairs: dict[str, str]) -> tuple[int, dict[str,
 
 def write_failures(path: Path, failures: dict[str, str]) -> None:
     """Writes what could not be copied and why."""
-    table = io.StringIO(newline='')
-    rows = csv.writer(table)
-    rows.writerow(['path', 'error'])
-    rows.writerows(sorted(failures.items()))
-    with atomic_writer(path) as file:
-        file.write(table.getvalue().encode('utf-8', 'surrogateescape'))
+    write_table(path, [('path', 'error'), *sorted(failures.items())])
 
 
 def main(argv: list[str] | None = None) -> int:

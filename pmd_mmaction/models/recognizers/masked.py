@@ -77,20 +77,8 @@ class MaskedRecognizer(BaseRecognizer):
         tokens = self.backbone.encode(inputs.flatten(0, 1)).tokens
         return tokens.mean(1).unflatten(0, inputs.shape[:2]).mean(1), {}
 
-    def extract_layers(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """``(B * clips, N, D)`` tokens after each layer of the encoder."""
-        return tuple(self.backbone.iter_layers(inputs.flatten(0, 1)))
-
     def _forward(self, inputs: Tensor, stage: str = 'backbone') -> Tensor:
-        """The result of ``mode='tensor'``.
-
-        Args:
-            inputs: ``(B, clips, C, T, H, W)`` normalised clips.
-            stage: ``'backbone'``: the ``(B, D)`` features of :meth:`extract_feat`;
-                ``'layers'``: ``(layers, B * clips, N, D)`` tokens after each layer.
-        """
-        if stage == 'layers':
-            return torch.stack(self.extract_layers(inputs))
+        """The result of ``mode='tensor'``: the features of :meth:`extract_feat`."""
         return self.extract_feat(inputs, stage)[0]
 
     def predict(self, inputs: Tensor, data_samples: list) -> list:

@@ -60,11 +60,15 @@ class DARETerm(PatchTerm):
 
     def smoothed(self, step: Step) -> Tensor:
         """``(R, K, M)`` new smoothed losses of K teachers, for the difficulty table."""
-        masked, smoothed = step.student.masked, []
-        for k, loss in enumerate(self.patch_losses(step).values()):
-            last = gather_values(step.history.last[:, k], masked)
-            smoothed.append(smooth_difficulty(loss, last, self.alpha))
-        return torch.stack(smoothed, 1)
+
+        def compute() -> Tensor:
+            masked, smoothed = step.student.masked, []
+            for k, loss in enumerate(self.patch_losses(step).values()):
+                last = gather_values(step.history.last[:, k], masked)
+                smoothed.append(smooth_difficulty(loss, last, self.alpha))
+            return torch.stack(smoothed, 1)
+
+        return step.once((self.name, 'smoothed'), compute)
 
     def _weights(self, step: Step, k: int, like: Tensor) -> Tensor:
         """``(R, M)`` weights of teacher ``k``: uniform in a phase's first stage."""

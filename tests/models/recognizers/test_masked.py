@@ -38,19 +38,6 @@ def test_predict_mode_puts_a_feature_into_each_sample(make_recognizer, batch):
         assert torch.equal(sample.feature, feature)
 
 
-@torch.no_grad()
-def test_layers_of_the_full_clip(make_recognizer, random_clips):
-    layers = make_recognizer().extract_layers(random_clips(6).unflatten(0, (2, 3)))
-    assert [tuple(x.shape) for x in layers] == [(6, 32, 24)] * 6
-
-
-@torch.no_grad()
-def test_tensor_mode_can_give_the_layers(make_recognizer, batch):
-    model = make_recognizer()
-    layers = model(batch[0], mode='tensor', stage='layers')
-    assert torch.equal(layers, torch.stack(model.extract_layers(batch[0])))
-
-
 def test_only_the_backbone_has_features(make_recognizer, batch):
     with pytest.raises(ValueError, match="stage is 'head'"):
         make_recognizer()(batch[0], mode='tensor', stage='head')

@@ -29,7 +29,7 @@ def require_same(out: Path, begun: Choices, now: Choices) -> None:
         FolderError: naming each difference.
     """
     differences = [
-        f'{_said(name)} was {begun[name] or "chosen"}, now it is {value}'
+        f'{_said(name)} was {"chosen" if begun[name] is None else begun[name]}, now it is {value}'
         for name, value in now.items()
         if value is not None and str(value) != str(begun[name])
     ]

@@ -207,7 +207,7 @@ def _class_names(plan: Plan) -> dict:
     path = plan.out / CLASSES
     if not plan.classes or not path.is_file():
         return {}
-    return dict(metainfo=dict(classes=path.read_text(*NAMES).splitlines()))
+    return dict(metainfo=dict(classes=path.read_text(*NAMES).split('\n')[:-1]))
 
 
 def _held_out(plan: Plan, name: str) -> dict:

@@ -1,5 +1,6 @@
 """Runs a plan; the same call goes on where an earlier one ended."""
 
+import csv
 import os
 import shlex
 import subprocess
@@ -83,7 +84,7 @@ def prepare(plan: Plan) -> None:
     names, reason = class_names(plan.source, good)
     if names:
         write_file(plan.out / CLASSES, ''.join(f'{name}\n' for name in names).encode(*NAMES))
-    else:
+    elif reason:
         print(f'sub-folders are no classes: {reason}')
     lists = divide(plan.source, good)
     write_list(plan.out / 'held_out.txt', lists.held_out)
@@ -98,12 +99,12 @@ def tell_late(plan: Plan) -> None:
         return
     lists = read_lists(plan.out)
     known = {name for name, _ in [*lists.train, *lists.held_out]}
-    table = plan.out / LEFT_OUT
-    bad = table.read_text(errors='surrogateescape') if table.is_file() else ''
-    late = [path for path in found.videos if copy_name(plan.source, path) not in known]
-    late = [path for path in late if str(path) not in bad]
+    if (plan.out / LEFT_OUT).is_file():
+        with open(plan.out / LEFT_OUT, newline='', encoding=NAMES[0], errors=NAMES[1]) as file:
+            known |= {copy_name(plan.source, Path(path)) for path, _ in [*csv.reader(file)][1:]}
+    late = sum(copy_name(plan.source, path) not in known for path in found.videos)
     if late:
-        print(f'{len(late)} videos came later and are not used: choose another --out for all')
+        print(f'{late} videos came later and are not used: choose another --out for all')
 
 
 class Clock:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections import Counter
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -102,15 +103,17 @@ def require_enough(source: Path, videos: list, beside: str = '') -> None:
 def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
     """The sub-folders that are classes, in order, and why they are none.
 
-    They are if all videos lie in some, in several, in each two of them at the least.
+    They are if all videos lie in some, in several, in each two of them at the least. Without any
+    there is no reason to tell.
     """
-    folders: dict[str, int] = {}
-    for path in videos:
-        place = path.relative_to(source).parts
-        if len(place) == 1:
-            return [], f'{path.name} lies in none'
-        folders[place[0]] = folders.get(place[0], 0) + 1
+    places = [path.relative_to(source).parts for path in videos]
+    folders = Counter(place[0] for place in places if len(place) > 1)
+    outside = [place[0] for place in places if len(place) == 1]
     lonely = [name for name, count in folders.items() if count < 2]
+    if not folders:
+        return [], ''
+    if outside:
+        return [], f'{outside[0]} lies in none'
     if lonely:
         return [], f'{lonely[0]} has a single video'
     return (sorted(folders), '') if len(folders) > 1 else ([], 'there is one')

@@ -1,5 +1,6 @@
 """From a folder to a report, with real trainings of a few steps."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -190,6 +191,7 @@ def test_a_later_call_goes_on_with_the_earlier_ones_choices(begun, tmp_path, mon
     [
         (dict(size=32), '--size was 16, now it is 32'),
         (dict(model='small'), '--model was tiny, now it is small'),
+        (dict(gpus=1), '--gpus was 0, now it is 1'),
         (dict(batch_size=3), '--batch-size was chosen, now it is 3'),
         (dict(teachers=Path('there')), '--teachers was chosen, now it is /.*there'),
         (dict(size=32, epochs=9), '--size was 16, now it is 32; --epochs was 1, now it is 9'),
@@ -207,6 +209,9 @@ def test_videos_that_came_later_are_told(begun, capsys):
     source, out = begun
     made = make_plan(source, out, TINY)
     capsys.readouterr()
+    with (out / 'left_out.csv').open('w') as file:
+        csv.writer(file).writerows([('path', 'error'), (source / 'a "b", c.mov', 'broken')])
+    (source / 'a "b", c.mov').write_bytes(b'broken')
     run.tell_late(made)
     assert not capsys.readouterr().out
     first = next(source.glob('*.mov'))

@@ -48,6 +48,7 @@ def test_sub_folders_are_classes_and_each_is_held_out():
         (('a/1.mp4', 'a/2.mp4', 'b/1.mp4'), 'b has a single video'),
         (('a/1.mp4', 'a/2.mp4', 'b/1.mp4', 'b/2.mp4', '3.mp4'), '3.mp4 lies in none'),
         (('a/1.mp4', 'a/2.mp4'), 'there is one'),
+        (('1.mp4', '2.mp4'), ''),
     ],
 )
 def test_why_there_are_no_classes(names, reason):

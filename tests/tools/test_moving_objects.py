@@ -37,3 +37,10 @@ def test_the_picture_of_a_clip(objects, tmp_path):
     arguments = [str(video), '--objects', str(objects), '--out', str(out)]
     assert show_moving_objects.main(arguments) == 0
     assert Image.open(out).size[0] > 500
+
+
+def test_what_is_missing_is_one_line(objects, tmp_path, capsys):
+    assert show_moving_objects.main(['gone.mp4', '--objects', str(objects)]) == 1
+    assert show_moving_objects.main(['gone.mp4', '--objects', str(tmp_path)]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert 'gone.mp4: No such file' in first and 'there is no .png file in' in second

@@ -22,6 +22,7 @@ from mmengine.registry import init_default_scope
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.models import ObjectTubeMasker
+from pmd_mmaction.readers.video_stream import VideoError
 from pmd_mmaction.visualization import plot_masks
 
 matplotlib.use('Agg')
@@ -52,7 +53,11 @@ def main(argv: list[str] | None = None) -> int:
     ]
     np.random.seed(args.seed)
     info = dict(filename=args.video, start_index=0, modality='RGB')
-    results = Compose([TRANSFORMS.build(step) for step in steps])(info)
+    try:
+        results = Compose([TRANSFORMS.build(step) for step in steps])(info)
+    except (OSError, ValueError, VideoError) as error:
+        print(f'show_moving_objects: {error}', file=sys.stderr)
+        return 1
     boxes = torch.from_numpy(results['object_boxes'])
     masker = ObjectTubeMasker(GRID, (3, FRAMES, SIDE, SIDE))
     generator = torch.Generator().manual_seed(args.seed)

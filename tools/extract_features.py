@@ -26,6 +26,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
+from safetensors import SafetensorError
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -33,6 +34,7 @@ from tqdm import tqdm
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.datasets import ReadableClips, VideoWindows, Windows, find_videos, read_path_list
+from pmd_mmaction.datasets.path_list import join_path
 from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
 from pmd_mmaction.evaluation.feature_files import (
     ExtractionError,
@@ -46,7 +48,7 @@ from pmd_mmaction.storage.digest import sha256_of
 
 SUFFIXES = ('.npz', '.safetensors')
 RANKS = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0')  # set by torchrun
-ERRORS = (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)
+ERRORS = (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -166,6 +168,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ExtractionError: for options that make no sense, or a video that cannot be read.
     """
+    if args.window is None and int(os.environ.get('WORLD_SIZE', '1')) > 1:
+        raise ExtractionError(
+            'several processes would write the same file: share the work with --window alone, or '
+            'run one process'
+        )
     if args.window is None and args.out.suffix not in SUFFIXES:
         raise ExtractionError(f'--out {args.out}: the name must end in one of {SUFFIXES}')
     cfg = read_config(args.config)
@@ -196,7 +203,7 @@ def run_videos(args: argparse.Namespace, cfg: Config) -> int:
     start = done[-1]['end'] if done else 0
     if start < len(names):
         model = load_frozen(cfg, args.checkpoint, args.device)
-        paths = [str(Path(args.prefix, name)) for name in names]
+        paths = [join_path(args.prefix, name) for name in names]
         videos = ReadableClips(paths, choose_pipeline(cfg))
         with tqdm(total=len(names), initial=start, unit='video', disable=None) as bar:
             for end, index, features, broken in extract(model, videos, args, start):
@@ -251,7 +258,7 @@ def run_windows(args: argparse.Namespace, cfg: Config) -> int:
         if not windows_are_finished(out, settings)
     ]
     model = load_frozen(cfg, args.checkpoint, device) if todo else None
-    paths = [str(Path(args.prefix, name)) for name, _ in todo]
+    paths = [join_path(args.prefix, name) for name, _ in todo]
     videos = VideoWindows(
         paths, choose_pipeline(cfg), stride, args.batch_size, args.window, args.interval
     )

@@ -47,6 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.random == bool(args.checkpoint):
         parser.error('give either a checkpoint or --random')
+    if args.labels_per_class is not None and args.labels_per_class < 1:
+        parser.error('--labels-per-class must be 1 or more; leave it out for all')
     return args
 
 
@@ -83,7 +85,8 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
     ):
         batch = model.data_preprocessor(batch, training=False)
         feature, _ = model.extract_feat(batch['inputs'], test_mode=True)
-        features.append(feature.float().cpu())
+        count = len(batch['data_samples'])  # of videos, each of one or several clips
+        features.append(feature.float().view(count, -1, feature.shape[-1]).mean(1).cpu())
         labels += [int(sample.gt_label) for sample in batch['data_samples']]
     return torch.cat(features), torch.tensor(labels)
 

@@ -125,6 +125,18 @@ def _without_wrapper(state: Mapping) -> dict[str, Tensor]:
     return {name.removeprefix(WRAPPER_PREFIX): value for name, value in state.items()}
 
 
+def keep_part(weights: Mapping[str, Tensor], keep: str) -> dict[str, Tensor]:
+    """The weights of a key of ``PARTS``.
+
+    Raises:
+        ValueError: if a part of them is missing.
+    """
+    absent = [p for p in PARTS[keep] if not any(name.startswith(p) for name in weights)]
+    if absent:
+        raise ValueError(f'--keep {keep}: it has no weights {", ".join(f"{p}*" for p in absent)}')
+    return {name: value for name, value in weights.items() if name.startswith(PARTS[keep])}
+
+
 def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]:
     """The content to publish, and the number of weights left out of each other part.
 
@@ -137,10 +149,7 @@ def strip(content: Mapping, keep: str, raw: bool) -> tuple[dict, dict[str, int]]
         ValueError: if a part to keep is missing.
     """
     weights, kind = choose_weights(content, raw)
-    absent = [p for p in PARTS[keep] if not any(name.startswith(p) for name in weights)]
-    if absent:
-        raise ValueError(f'--keep {keep}: it has no weights {", ".join(f"{p}*" for p in absent)}')
-    kept = {name: value for name, value in weights.items() if name.startswith(PARTS[keep])}
+    kept = keep_part(weights, keep)
     left: dict[str, int] = {}
     for name in weights.keys() - kept.keys():
         left[name.split('.')[0]] = left.get(name.split('.')[0], 0) + 1
@@ -176,12 +185,16 @@ def publish(src: Path, prefix: Path, keep: str, raw: bool, day: str) -> tuple[Pa
 def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
     """Writes weights, ``config.json`` and model card for the Hub; returns what the folder holds."""
     weights, kind = choose_weights(load_from_local(str(args.src), map_location='cpu'), args.raw)
-    state = {name: value for name, value in weights.items() if name.startswith(PARTS[args.keep])}
+    state = keep_part(weights, args.keep)
     model = read_config(args.config).get('model') or {}
     if 'backbone' not in model:
         raise ValueError(f'{args.config} has no model with a backbone: name the config of the run')
     backbone = model.backbone
-    clip = ClipSize(backbone.get('num_frames', 16), backbone.get('img_size', 224))
+    size = backbone.get('img_size', 224)
+    sides = {size} if isinstance(size, int) else {*size}
+    if len(sides) > 1:
+        raise ValueError(f'img_size is {size}: VideoMAE of Hugging Face takes square clips')
+    clip = ClipSize(backbone.get('num_frames', 16), *sides)
     labels = args.labels and args.labels.read_text(encoding='utf-8').splitlines()
     options = Options(
         source_clip=clip,

@@ -79,12 +79,13 @@ def largest_difference(
         shape = (1, clip.num_frames, 3, clip.img_size, clip.img_size)
         frames = torch.randn(shape, generator=generator)
         if source == 'huggingface':
-            left = huggingface_outputs(source_path, frames, trust_code=False)
+            own = any(name.endswith('position_embeddings') for name in state)
+            left = huggingface_outputs(source_path, frames, own_positions=own)
         else:
             left = mmaction_outputs(result.common, clip, options.num_heads, frames)
         if target == 'huggingface':
             trusted = result.folder.code is not None  # a copy of this project's own file
-            right = huggingface_outputs(folder, frames, trusted)
+            right = huggingface_outputs(folder, frames, trust_code=trusted)
         else:
             weights = result.conversion.state_dict
             right = mmaction_outputs(weights, clip, options.num_heads, frames)
@@ -196,13 +197,16 @@ def mmaction_outputs(
     return dict(tokens=tokens, logits=nn.functional.linear(pooled, *head))
 
 
-def huggingface_outputs(path: Path, frames: Tensor, trust_code: bool) -> dict[str, Tensor]:
+def huggingface_outputs(
+    path: Path, frames: Tensor, trust_code: bool = False, own_positions: bool = False
+) -> dict[str, Tensor]:
     """Output of transformers' model for frames.
 
     Args:
         path: folder or weights file beside a ``config.json``.
         frames: ``(B, T, C, H, W)`` float clips.
         trust_code: run the Python file in the folder; only for one written by this project.
+        own_positions: take the positions in the file, by this package's code.
 
     Returns:
         ``tokens`` ``(B, N, D)``, and ``logits`` ``(B, K)`` if it classifies.
@@ -216,8 +220,13 @@ def huggingface_outputs(path: Path, frames: Tensor, trust_code: bool) -> dict[st
         auto = 'AutoModelForVideoClassification' if classifies else 'AutoModel'
     else:
         auto = 'VideoMAEForVideoClassification' if classifies else 'VideoMAEModel'
+    library = transformers
+    if own_positions:
+        from pmd_mmaction.convert import videomae_with_positions as library
+
+        auto += 'WithPositions'
     # Pre-training files are read by VideoMAEModel as well: it leaves their decoder out.
-    model = getattr(transformers, auto).from_pretrained(
+    model = getattr(library, auto).from_pretrained(
         folder, trust_remote_code=trust_code, dtype=torch.float32
     )
     output = model.eval()(frames, output_hidden_states=True)

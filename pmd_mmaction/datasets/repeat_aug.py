@@ -55,7 +55,14 @@ class RepeatAugPathListDataset(PathListDataset):
         super().__init__(ann_file, pipeline, **options)
         self.num_repeats = num_repeats
         self.sample_once = sample_once
-        self._decode = _find_decoding([get_type(step) for step in self.pipeline.transforms])
+        steps = self.pipeline.transforms
+        self._decode = _find_decoding([get_type(step) for step in steps])
+        early = [get_type(s) for s in steps[: self._decode - 1] if hasattr(s, 'clip_len')]
+        if early:
+            raise ValueError(
+                f'{early[0]} samples frames, but {get_type(steps[self._decode - 1])} comes between '
+                'it and the decoding, so all clips of a video would be the same: sample last'
+            )
 
     def prepare_data(self, idx: int) -> list[dict] | None:
         """The packed clips of a video; None if a transform gives up."""

@@ -69,6 +69,10 @@ class VideoWindows(IterableDataset):
                 'the pipeline has no step with a clip_len, followed by one that decodes'
             )
         sampling = pipeline[place]
+        if interval is None and str(sampling['type']) != 'SampleFrames':
+            raise ValueError(
+                f'{sampling["type"]} takes no frames at a fixed interval: give one (--interval)'
+            )
         self.length = length or sampling['clip_len']
         self.interval = interval or sampling.get('frame_interval', 1)
         opens = next((step for step in pipeline[:place] if 'VideoInit' in str(step['type'])), {})

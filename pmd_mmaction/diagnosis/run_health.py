@@ -1,5 +1,6 @@
 """What the scalars of a pre-training run say about its health."""
 
+import math
 from collections.abc import Mapping
 
 from numpy.lib.stride_tricks import sliding_window_view
@@ -16,6 +17,7 @@ MIN_SPREAD = 0.02
 MIN_EXPLAINED = 0.02
 MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
+FEW_SKIPPED = 5  # a dynamic loss scale is found by so many
 LEAST = 10  # logged values in such a mean: single ones scatter by 0.15 in a small batch
 MAX_GAP = 0.2  # of the explained variance, from the training clips to those held out
 
@@ -31,8 +33,9 @@ def judge_run(scalars: Scalars) -> list[Finding]:
     Returns:
         Findings whose subject is the verdict.
     """
+    diverged, scalars = _diverged(scalars), _finite(scalars)
     # What has diverged or collapsed explains nothing either: that is no illness of its own.
-    broken = [*_too_high_rate(scalars), *_collapse(scalars)]
+    broken = diverged or [*_too_high_rate(scalars), *_collapse(scalars)]
     found = [*(broken or _plateau(scalars)), *_overfit(scalars), *_imbalance(scalars)]
     if found:
         return found
@@ -43,11 +46,33 @@ def judge_run(scalars: Scalars) -> list[Finding]:
     return [Finding('healthy', 'ok', ends)]
 
 
+def _diverged(scalars: Scalars) -> list[Finding]:
+    """Values that are not finite throughout the end of the run."""
+    for key, values in _explained(scalars).items():
+        ordered = [value for _, value in sorted(values.items())]
+        if not any(map(math.isfinite, ordered[-max(1, len(ordered) // 5) :])):
+            remedy = 'lower the learning rate; go on from a checkpoint before it, or start afresh'
+            return [Finding('diverged', 'error', f'{key} is {ordered[-1]} at the end', remedy)]
+    return []
+
+
+def _finite(scalars: Scalars) -> Scalars:
+    """The values that are finite; rank and spread of equal features are not, and count as 0."""
+    found = {}
+    for key, values in scalars.items():
+        if key in ('feature_rank', 'feature_spread'):
+            values = {
+                step: value if math.isfinite(value) else 0.0 for step, value in values.items()
+            }
+        found[key] = {step: value for step, value in values.items() if math.isfinite(value)}
+    return {key: values for key, values in found.items() if values}
+
+
 def _too_high_rate(scalars: Scalars) -> list[Finding]:
     remedy = 'lower the learning rate, lengthen the warm-up or set optim_wrapper.clip_grad'
     skipped = scalars.get('skipped_steps', {})
-    total, last = max(skipped.values(), default=0), max(map(max, filter(None, scalars.values())))
-    if total > FINE_SHARE * last:
+    total, last = max(skipped.values(), default=0), max(map(max, scalars.values()), default=0)
+    if total > max(FEW_SKIPPED, FINE_SHARE * last):
         text = f'{total:.0f} of {last} steps were skipped, {total / last:.1%}'
         return [Finding('rate too high', 'error', text, remedy)]
     for key, values in _explained(scalars, since=_last_phase(scalars)).items():

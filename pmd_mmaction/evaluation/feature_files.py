@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import load_file, save, save_file
+from safetensors.numpy import load_file, save
 
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import atomic_writer, write_file
 
 
 class ExtractionError(Exception):
@@ -31,7 +31,8 @@ class Parts:
         self.folder = out.with_name(out.name + '.parts')
         self.note = self.folder / 'settings.json'
         self.text = json.dumps(settings, indent=2, sort_keys=True)
-        if self.done() and self.note.read_text(encoding='utf-8') != self.text:
+        self.begun = bool(self.done())
+        if self.begun and self.note.read_text(encoding='utf-8') != self.text:
             raise ExtractionError(
                 f'{self.folder} is of another config, checkpoint, list or option: finish that one '
                 'with its own command, remove the folder, or choose another --out'
@@ -44,15 +45,14 @@ class Parts:
 
     def add(self, end: int, index: list[int], features: np.ndarray, broken: dict) -> None:
         """Writes a batch; its note comes last and makes it count."""
-        if not self.done():
+        if not self.begun:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with atomic_writer(self.note) as file:
-                file.write(self.text.encode())
+            write_file(self.note, self.text.encode())
+            self.begun = True
         name = f'part_{end:09d}'
-        save_file(dict(features=features), self.folder / f'{name}.safetensors')
+        write_file(self.folder / f'{name}.safetensors', save(dict(features=features)))
         note = dict(end=end, index=index, broken=broken, file=f'{name}.safetensors')
-        with atomic_writer(self.folder / f'{name}.json') as file:
-            file.write(json.dumps(note).encode())
+        write_file(self.folder / f'{name}.json', json.dumps(note).encode())
 
     def merge(self) -> tuple[list[int], np.ndarray]:
         """Indices and features of all videos that could be read."""

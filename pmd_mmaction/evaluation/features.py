@@ -22,23 +22,26 @@ def choose_pipeline(cfg: Config) -> list[dict]:
         dataset = (cfg.get(f'{kind}_dataloader') or {}).get('dataset', {})
         if 'pipeline' in dataset:
             return dataset.pipeline
-    backbone = cfg.model.backbone
-    steps = cfg.train_dataloader.dataset.pipeline
+    frames, size = cfg.model.backbone.get('num_frames', 16), cfg.model.backbone.get('img_size', 224)
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset', {})
+    while 'dataset' in dataset or 'datasets' in dataset:  # wrapped
+        dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
+    steps = dataset.get('pipeline', [])
     sampling = next((step for step in steps if step['type'] == 'SampleFrames'), {})
     ends = {name: sampling[name] for name in ('out_of_bound_opt',) if name in sampling}
     return [
         dict(type='VideoInit'),
         dict(
             type='SampleFrames',
-            clip_len=backbone.num_frames,
+            clip_len=frames,
             frame_interval=sampling.get('frame_interval', 4),
             num_clips=1,
             test_mode=True,
             **ends,
         ),
         dict(type='VideoDecode'),
-        dict(type='Resize', scale=(-1, backbone.img_size)),
-        dict(type='CenterCrop', crop_size=backbone.img_size),
+        dict(type='Resize', scale=(-1, size)),
+        dict(type='CenterCrop', crop_size=size),
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs'),
     ]

@@ -275,6 +275,19 @@ def test_there_and_back_is_bit_equal(student, tmp_path, position):
             assert torch.equal(value, state[key]), key
 
 
+@torch.no_grad()
+def test_own_positions_are_verified_without_the_code_in_the_folder(
+    student, random_frames, tmp_path
+):
+    network, state = student(position='sincos_3d')
+    _, folder = exported(state, tmp_path, custom_code=True)
+    next(folder.glob('*.py')).write_text('raise SystemExit')
+    frames = random_frames()
+    found = huggingface_outputs(folder, frames, own_positions=True)['tokens']
+    expected = network.encode(frames.transpose(1, 2)).tokens
+    torch.testing.assert_close(found, expected, **CLOSE)
+
+
 def test_back_and_there_is_bit_equal(hf_model, published, tmp_path):
     for kind in ('VideoMAEModel', 'VideoMAEForVideoClassification'):
         source = published(hf_model(kind), tmp_path / kind)

@@ -6,9 +6,12 @@ import pytest
 from mmaction.registry import DATASETS
 
 from pmd_mmaction.datasets import read_path_list
+from pmd_mmaction.datasets.compact_list import CompactList
 from pmd_mmaction.datasets.list_columns import read_columns
 from pmd_mmaction.datasets.path_list import (
+    ListedVideos,
     find_videos,
+    join_path,
     lies_inside,
     scan_folder,
 )
@@ -81,6 +84,13 @@ def test_names_with_spaces_need_not_exist():
     """A wrong folder is told by the missing videos, not by their names."""
     lines = ['day 1.mp4', 'day 2, noon.MOV', 'My.mp4 collection/3.MTS']
     assert read_columns(lines, os.path.exists) == [(i + 1, x, None) for i, x in enumerate(lines)]
+
+
+def test_addresses_are_not_taken_for_paths():
+    videos = ListedVideos(CompactList.of([('a//b.mp4', 1), ('./c.mp4', 2)]), 's3://bucket/videos/')
+    assert [*videos.file_names()] == ['s3://bucket/videos/a//b.mp4', 's3://bucket/videos/./c.mp4']
+    assert join_path('/data', 'http://host/a.mp4') == 'http://host/a.mp4'
+    assert join_path('', 'a.mp4') == 'a.mp4' and join_path('/data/', 'a//b.mp4') == '/data/a/b.mp4'
 
 
 def test_names_that_are_no_utf8_can_be_opened(tmp_path):

@@ -49,6 +49,15 @@ def pre_training(*first):
     return [*first, dict(type='RequireFrames', minimum=2), sample, OURS[1], *RANDOM_CROP, *PACK]
 
 
+def test_frames_are_sampled_right_before_they_are_decoded(video_path):
+    """Else all clips would be the same."""
+    first, last = OURS
+    sample = dict(type='SampleFrames', clip_len=4)
+    steps = [first, sample, dict(type='RequireFrames', minimum=2), last, *PACK]
+    with pytest.raises(ValueError, match='SampleFrames samples frames, but RequireFrames comes'):
+        build(video_path, steps)
+
+
 @pytest.mark.parametrize('steps', STEPS.values(), ids=STEPS)
 def test_each_clip_samples_its_frames(video_path, steps):
     np.random.seed(0)

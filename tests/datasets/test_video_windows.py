@@ -6,6 +6,15 @@ from pmd_mmaction.datasets.video_windows import VideoWindows
 from pmd_mmaction.transforms import video_transforms
 
 
+def test_frames_of_the_whole_video_have_no_interval():
+    """SSv2 is fine-tuned on frames from all over the video."""
+    steps = [dict(type='VideoInit'), dict(type='UniformSample', clip_len=4)]
+    steps.append(dict(type='VideoDecode'))
+    with pytest.raises(ValueError, match=r'UniformSample takes no frames .* give one .--interval'):
+        VideoWindows(['a.mp4'], steps, stride=4)
+    assert VideoWindows(['a.mp4'], steps, stride=4, interval=2).interval == 2
+
+
 @pytest.mark.parametrize('first', [[], [dict(type='MarkSplit')]])
 def test_the_reader_is_that_of_the_pipeline(monkeypatch, first):
     """Whatever comes before it; files may be elsewhere than on a local disk."""

@@ -84,6 +84,14 @@ def test_a_pretraining_config_gets_the_middle_of_its_clips():
     assert {'VideoInit', 'VideoDecode'} <= steps.keys()  # decord is not on every machine
 
 
+def test_a_wrapped_data_set_and_sizes_that_are_not_said():
+    steps = [dict(type='SampleFrames', clip_len=4, frame_interval=7)]
+    inner = dict(type='ConcatDataset', datasets=[dict(pipeline=steps)])
+    cfg = Config(dict(model=dict(backbone={}), train_dataloader=dict(dataset=dict(dataset=inner))))
+    sample = next(step for step in choose_pipeline(cfg) if step['type'] == 'SampleFrames')
+    assert (sample['clip_len'], sample['frame_interval']) == (16, 7)
+
+
 # ---------------------------------------------------------------------- features
 
 

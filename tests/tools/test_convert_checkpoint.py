@@ -171,7 +171,7 @@ def test_a_frame_encoder_is_verified(tmp_path, capsys, randomize, mmaction_scope
 def test_a_difference_stops_everything(recognizer, tmp_path, capsys, monkeypatch):
     wrong = dict(logits=torch.zeros(1, 3), tokens=torch.zeros(1, 8, 24))
     monkeypatch.setattr(
-        'pmd_mmaction.convert.verify.huggingface_outputs', lambda *args: wrong, raising=True
+        'pmd_mmaction.convert.verify.huggingface_outputs', lambda *args, **options: wrong
     )
     assert (
         run(recognizer, tmp_path / 'new' / 'out', 'mmaction', 'huggingface', *HEADS, '--verify')

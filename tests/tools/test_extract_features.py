@@ -15,6 +15,7 @@ from pmd_mmaction.datasets import find_videos
 from pmd_mmaction.evaluation import feature_files
 from pmd_mmaction.evaluation.feature_files import Parts
 from pmd_mmaction.readers.video_reader import VideoReader
+from pmd_mmaction.storage.atomic_file import write_file
 from tests.integration import tiny
 from tests.tools.names import ODD_NAMES
 from tools import extract_features
@@ -163,19 +164,17 @@ def test_an_interrupted_run_goes_on(run, monkeypatch):
 
 
 def test_a_half_written_part_does_not_count(run, monkeypatch):
-    monkeypatch.setattr(feature_files, 'atomic_writer', _fails_for_notes)
+    monkeypatch.setattr(feature_files, 'write_file', _fails_for_notes)
     assert run()[0] == 1
     monkeypatch.undo()
     code, out = run()
     assert code == 0 and len(np.load(out)['features']) == 12
 
 
-def _fails_for_notes(path):
-    from pmd_mmaction.storage.atomic_file import atomic_writer
-
-    if path.name.startswith('part_'):
+def _fails_for_notes(path, content):
+    if path.name.startswith('part_') and path.suffix == '.json':
         raise OSError('disk full')
-    return atomic_writer(path)
+    write_file(path, content)
 
 
 @pytest.mark.parametrize('change', [('--per-patch',), ('--layer', '1')])
@@ -371,6 +370,20 @@ def test_two_processes_share_the_videos(run, long_video, monkeypatch):
         monkeypatch.setenv('WORLD_SIZE', '2')
         _, out = run('--window', '4', out='windows', source=['--videos', str(long_video)])
         assert len([*out.rglob('*.safetensors')]) == rank + 1
+
+
+def test_processes_share_no_single_file(run, monkeypatch, capsys):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    assert run()[0] == 1
+    assert 'several processes would write the same file' in capsys.readouterr().err
+
+
+def test_a_damaged_file_of_windows_is_one_line(run, long_video, capsys):
+    command = dict(out='windows', source=['--videos', str(long_video)])
+    _, out = run('--window', '4', **command)
+    next(out.rglob('*.safetensors')).write_bytes(b'cut off')
+    assert run('--window', '4', **command)[0] == 1
+    assert capsys.readouterr().err.startswith('extract_features: ')
 
 
 def test_finished_videos_are_not_read_again(run, long_video, monkeypatch, capsys):

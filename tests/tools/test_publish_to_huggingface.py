@@ -98,6 +98,26 @@ def test_other_positions_need_code_and_consent(run, capsys):
     assert list(folder.glob('*.py'))
 
 
+def test_a_part_that_is_missing_is_not_published(run, capsys):
+    make, publish = run
+    make()
+    code, folder = publish(keep='recognizer')
+    assert code == 1 and not folder.exists()
+    assert 'it has no weights cls_head.*' in capsys.readouterr().err
+
+
+def test_the_size_of_clips_may_be_a_pair(run, tmp_path, capsys):
+    make, publish = run
+    make()
+    config = tmp_path / 'small.py'
+    text = config.read_text()
+    config.write_text(text.replace("'img_size': 32", "'img_size': (32, 32)"))
+    assert publish()[0] == 0
+    config.write_text(text.replace("'img_size': 32", "'img_size': (32, 48)"))
+    assert publish()[0] == 1
+    assert 'takes square clips' in capsys.readouterr().err
+
+
 @torch.no_grad()
 def test_a_fine_tuned_model_and_its_classes(run, tmp_path):
     make, publish = run

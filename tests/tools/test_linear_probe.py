@@ -1,0 +1,31 @@
+"""Features that tools/linear_probe.py fits its head to."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tools import linear_probe
+
+
+def test_the_clips_of_a_video_are_averaged():
+    """As the head does with their scores; labels are of videos."""
+    inputs = torch.arange(12.0).view(2, 3, 2)  # two videos of three clips
+    samples = [SimpleNamespace(gt_label=label) for label in (4, 1)]
+    model = SimpleNamespace(
+        data_preprocessor=lambda batch, training: batch,
+        extract_feat=lambda x, test_mode: (x.flatten(0, 1), {}),
+    )
+    runner = SimpleNamespace(
+        model=SimpleNamespace(eval=lambda: model),
+        cfg=SimpleNamespace(probe_dataloader=None),
+        build_dataloader=lambda loader: [dict(inputs=inputs, data_samples=samples)],
+    )
+    features, labels = linear_probe.extract(runner)
+    assert torch.equal(features, inputs.mean(1)) and labels.tolist() == [4, 1]
+
+
+def test_no_labels_are_no_number_of_labels(capsys):
+    with pytest.raises(SystemExit):
+        linear_probe.parse_args(['config.py', 'student.pth', '--labels-per-class', '0'])
+    assert '--labels-per-class must be 1 or more' in capsys.readouterr().err

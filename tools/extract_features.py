@@ -170,8 +170,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.window is None and int(os.environ.get('WORLD_SIZE', '1')) > 1:
         raise ExtractionError(
-            'several processes would write the same file: share the work with --window alone, or '
-            'run one process'
+            'several processes would write the same file: only --window can share the work, so run '
+            'one process'
         )
     if args.window is None and args.out.suffix not in SUFFIXES:
         raise ExtractionError(f'--out {args.out}: the name must end in one of {SUFFIXES}')

@@ -1,4 +1,4 @@
-# MVD, ViT-L with ViT-L teachers (Kinetics-400 86.0, Something-Something V2 76.1 by its README).
+# MVD, ViT-L with ViT-L teachers. Its model zoo: Kinetics-400 86.0, Something-Something V2 76.1.
 # Steps of 512 clips.
 #   tools/dist_train.sh configs/mvd/vit-l_k400_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (16 clips each, four times per step). Time and accuracy: not

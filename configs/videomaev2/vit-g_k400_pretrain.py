@@ -1,7 +1,7 @@
 # VideoMAE V2, ViT-g, 300 epochs of four clips per video ("1200 epochs"), here on Kinetics-400; the
 # paper trains on UnlabeledHybrid, 1.35 million clips, which a list of your own may name
 # (train_dataloader.dataset.ann_file). Steps of 2048 videos, 8192 clips.
-# Its model zoo: Kinetics-400 87.2, Something-Something V2 77.0.
+# Its model zoo, from that data: Kinetics-400 87.2, Something-Something V2 77.0.
 #   tools/dist_train.sh configs/videomaev2/vit-g_k400_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (16 clips each, 64 times per step). Time and accuracy: not yet
 # run.

@@ -45,15 +45,16 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
     """
     if not os.path.isdir(folder):
         raise ValueError(f'{folder} is no folder')
-    found, entered = [], set()
-    for place, subfolders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        if os.path.realpath(place) in entered:  # a link may lead to where we were
-            subfolders.clear()
-            continue
-        entered.add(os.path.realpath(place))
-        subfolders[:] = [name for name in subfolders if name[0] != '.']
-        subfolders.sort(key=lambda name: (os.path.islink(Path(place, name)), name))
-        found += [Path(place, name) for name in names if name[0] != '.']
+    found, entered, waiting = [], set(), [Path(folder)]
+    while waiting:  # links come after all folders, which keep their names
+        for place, subfolders, names in os.walk(waiting.pop(0), onerror=_raise):
+            if os.path.realpath(place) in entered:
+                subfolders.clear()
+                continue
+            entered.add(os.path.realpath(place))
+            subfolders[:] = sorted(name for name in subfolders if name[0] != '.')
+            waiting += [Path(place, n) for n in subfolders if os.path.islink(Path(place, n))]
+            found += [Path(place, name) for name in names if name[0] != '.']
     videos = sorted(path for path in found if is_named_as_video(path.name))
     others = sorted(path for path in found if not is_named_as_video(path.name))
     if not videos:
@@ -136,7 +137,9 @@ def join_path(root: str, name: str) -> str:
     """A file below a folder; either may be an address, which :class:`pathlib.Path` would change."""
     if '://' in name:
         return name
-    return f'{root.rstrip("/")}/{name}' if '://' in root else str(Path(root, name))
+    if '://' in root and not name.startswith('/'):
+        return root + name if root.endswith('/') else f'{root}/{name}'
+    return str(Path(root, name))
 
 
 class ListedVideos(Sequence):

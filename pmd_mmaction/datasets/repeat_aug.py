@@ -58,7 +58,7 @@ class RepeatAugPathListDataset(PathListDataset):
         steps = self.pipeline.transforms
         self._decode = _find_decoding([get_type(step) for step in steps])
         early = [get_type(s) for s in steps[: self._decode - 1] if hasattr(s, 'clip_len')]
-        if early:
+        if early and not sample_once:
             raise ValueError(
                 f'{early[0]} samples frames, but {get_type(steps[self._decode - 1])} comes between '
                 'it and the decoding, so all clips of a video would be the same: sample last'

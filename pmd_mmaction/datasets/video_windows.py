@@ -69,7 +69,8 @@ class VideoWindows(IterableDataset):
                 'the pipeline has no step with a clip_len, followed by one that decodes'
             )
         sampling = pipeline[place]
-        if interval is None and str(sampling['type']) != 'SampleFrames':
+        consecutive = 'frame_interval' in sampling or 'SampleFrames' in str(sampling['type'])
+        if interval is None and not consecutive:
             raise ValueError(
                 f'{sampling["type"]} takes no frames at a fixed interval: give one (--interval)'
             )

@@ -186,17 +186,18 @@ def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
 def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
     """Checks that the kept checkpoints fit on the disk."""
     hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
-    kept = count(hook.get('max_keep_ckpts'), 0)
+    # the one that is being written, and after preemptions the newest of the end of an epoch
+    kept, more = count(hook.get('max_keep_ckpts'), 0), 2
     if kept < 1:
-        kept = math.ceil(_epochs(cfg) / count(hook.get('interval'), 1))
+        more, kept = 1, math.ceil(_epochs(cfg) / count(hook.get('interval'), 1))
     work_dir = Path(cfg.get('work_dir') or 'work_dirs').absolute()
     there = next(place for place in (work_dir, *work_dir.parents) if place.is_dir())
-    free, need = shutil.disk_usage(there).free, (kept + 1) * checkpoint
+    free, need = shutil.disk_usage(there).free, (kept + more) * checkpoint
     return judge(
         'disk',
         free > need,
-        f'{kept} + 1 checkpoints of {in_gb(checkpoint)} need {in_gb(need)}; {in_gb(free)} free in '
-        f'{there}',
+        f'{kept} + {more} checkpoints of {in_gb(checkpoint)} need {in_gb(need)}; {in_gb(free)} '
+        f'free in {there}',
         'choose another --work-dir, or a smaller max_keep_ckpts (2 or more)',
     )
 

@@ -27,8 +27,8 @@ def choose_pipeline(cfg: Config) -> list[dict]:
     while 'dataset' in dataset or 'datasets' in dataset:  # wrapped
         dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
     steps = dataset.get('pipeline', [])
-    sampling = next((step for step in steps if step['type'] == 'SampleFrames'), {})
-    ends = {name: sampling[name] for name in ('out_of_bound_opt',) if name in sampling}
+    sampling = next((step for step in steps if 'frame_interval' in step), {})
+    end = sampling.get('out_of_bound_opt')
     return [
         dict(type='VideoInit'),
         dict(
@@ -37,7 +37,7 @@ def choose_pipeline(cfg: Config) -> list[dict]:
             frame_interval=sampling.get('frame_interval', 4),
             num_clips=1,
             test_mode=True,
-            **ends,
+            **({} if end is None else dict(out_of_bound_opt=end)),
         ),
         dict(type='VideoDecode'),
         dict(type='Resize', scale=(-1, size)),

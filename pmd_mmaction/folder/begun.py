@@ -28,10 +28,11 @@ def require_same(out: Path, begun: Choices, now: Choices) -> None:
     Raises:
         FolderError: naming each difference.
     """
+    before = {name: 'not given' if value is None else value for name, value in begun.items()}
     differences = [
-        f'{_said(name)} was {"chosen" if begun[name] is None else begun[name]}, now it is {value}'
+        f'{_said(name)} was {before[name]}, now it is {value}'
         for name, value in now.items()
-        if value is not None and str(value) != str(begun[name])
+        if value is not None and str(value) != str(before[name])
     ]
     if differences:
         raise FolderError(

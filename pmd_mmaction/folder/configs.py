@@ -13,7 +13,7 @@ RATIOS = (0.75, 0.80, 0.85, 0.90)
 TEACHER_SHARE = dict(image=0.5, video=0.75)  # of the epochs of two phases
 FINETUNE_STEPS = 300  # at the least
 CLASSES = 'classes.txt'
-NAMES = ('utf-8', 'surrogateescape')
+PATH_ENCODING = ('utf-8', 'surrogateescape')
 WHAT = dict(
     pretrain='The curriculum',
     finetune='A classifier of the sub-folders, from the student',
@@ -41,7 +41,7 @@ def write_configs(plan: Plan) -> dict[str, Path]:
     for name, cfg in made.items():
         paths[name] = path = plan.out / f'{name}.py'
         text = HEAD.format(what=WHAT[name], path=path) + cfg.pretty_text
-        write_file(path, text.encode(*NAMES))
+        write_file(path, text.encode(*PATH_ENCODING))
     return paths
 
 
@@ -207,7 +207,7 @@ def _class_names(plan: Plan) -> dict:
     path = plan.out / CLASSES
     if not plan.classes or not path.is_file():
         return {}
-    return dict(metainfo=dict(classes=path.read_text(*NAMES).split('\n')[:-1]))
+    return dict(metainfo=dict(classes=path.read_text(*PATH_ENCODING).split('\n')[:-1]))
 
 
 def _held_out(plan: Plan, name: str) -> dict:

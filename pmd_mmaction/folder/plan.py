@@ -84,12 +84,12 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     Raises:
         FolderError: if nothing can be run.
     """
+    source, out = source.resolve(), out.resolve()  # so that the configs work from anywhere
     _keep_apart(source, out)
-    out = out.resolve()  # so that the configs work from anywhere
     options = options._replace(teachers=options.teachers and options.teachers.resolve())
     begun = read_begun(out)
     if begun is not None:
-        require_same(out, begun, _choices(source, options))
+        require_same(out, begun, dict(videos=source, **options._asdict()))
         options = Options(**{name: begun[name] for name in Options._fields})
     lists = read_lists(out)
     found = find_videos(source).videos if lists is None else []
@@ -102,10 +102,11 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
         raise FolderError(f'--gpus is {options.gpus}, but {machine.gpus} were found: {remedy}')
     name, why = choose_preset(videos, machine)
     if options.model is not None:
-        name, why = options.model, 'as before' if begun else 'as you said'
+        name, why = options.model, begun['why'] if begun else 'as you said'
     public = _public_teachers(options.teachers, name, begun is not None)
     preset = _sized(PRESETS[name], options.size, public)
-    _check_disk(out, preset, sum(path.stat().st_size for path in found))
+    if begun is None:
+        _check_disk(out, preset, sum(path.stat().st_size for path in found))
     share = max(1, videos // max(1, machine.gpus))
     batch = options.batch_size or batch_of(share, preset.batch_size)
     if batch > share:
@@ -120,24 +121,21 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     )
     decided = dict(model=name, size=preset.img_size, gpus=machine.gpus)
     decided['teachers'] = options.teachers or public
-    choices = _choices(source, options._replace(**decided))
+    choices = dict(videos=source, why=why, **options._replace(**decided)._asdict())
     return Plan(
         source, out, videos, classes, machine, preset, batch, epochs, public, reasons, choices
     )
 
 
-def _choices(source: Path, options: Options) -> Choices:
-    return dict(videos=source.resolve(), **options._asdict())
-
-
 def _keep_apart(source: Path, out: Path) -> None:
     """Refuses results among the videos, and copies in their folder."""
-    source, out = source.resolve(), out.resolve()
     copies = out / 'videos'
     if out.is_relative_to(source):
         raise FolderError(f'{out} lies in {source}: choose an --out outside')
     if source.is_relative_to(copies) or copies.resolve().is_relative_to(source):
-        raise FolderError(f'the copies would go to {copies}, where your videos are: another --out')
+        raise FolderError(
+            f'the copies would go to {copies}, where your videos are: choose another --out'
+        )
 
 
 def _public_teachers(given: Path | None, model: str, decided: bool) -> Path | None:

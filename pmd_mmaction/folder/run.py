@@ -9,7 +9,13 @@ import time
 from pathlib import Path
 
 from pmd_mmaction.folder.begun import write_begun
-from pmd_mmaction.folder.configs import CLASSES, NAMES, checkpoint_of, teacher_epochs, write_configs
+from pmd_mmaction.folder.configs import (
+    CLASSES,
+    PATH_ENCODING,
+    checkpoint_of,
+    teacher_epochs,
+    write_configs,
+)
 from pmd_mmaction.folder.plan import Options, Plan, make_plan
 from pmd_mmaction.folder.preset import PHASES, this_machine
 from pmd_mmaction.folder.videos import (
@@ -45,12 +51,12 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
         FolderError: if something cannot be run.
     """
     plan = make_plan(source, out, options)
-    write_begun(plan.out, plan.choices)
     if read_lists(out) is None:
         prepare(plan)
         plan = make_plan(source, out, options)  # now of the videos that can be read
     else:
         tell_late(plan)
+    write_begun(plan.out, plan.choices)
     print('\n'.join(plan.reasons), flush=True)
     configs, clock = write_configs(plan), Clock(plan)
     if not plan.public:
@@ -83,9 +89,11 @@ def prepare(plan: Plan) -> None:
     require_enough(plan.source, good, f'beside {len(left_out)} left out' if left_out else '')
     names, reason = class_names(plan.source, good)
     if names:
-        write_file(plan.out / CLASSES, ''.join(f'{name}\n' for name in names).encode(*NAMES))
+        write_file(
+            plan.out / CLASSES, ''.join(f'{name}\n' for name in names).encode(*PATH_ENCODING)
+        )
     elif reason:
-        print(f'sub-folders are no classes: {reason}')
+        print(f'sub-folders are not used as classes: {reason}')
     lists = divide(plan.source, good)
     write_list(plan.out / 'held_out.txt', lists.held_out)
     write_list(plan.out / 'train.txt', lists.train)
@@ -95,16 +103,18 @@ def tell_late(plan: Plan) -> None:
     """Tells how many videos of the folder are in no list of an earlier call."""
     try:
         found = find_videos(plan.source)
-    except FolderError:  # the copies are enough to go on
+    except (FolderError, OSError):  # the copies are enough to go on
         return
     lists = read_lists(plan.out)
     known = {name for name, _ in [*lists.train, *lists.held_out]}
     if (plan.out / LEFT_OUT).is_file():
-        with open(plan.out / LEFT_OUT, newline='', encoding=NAMES[0], errors=NAMES[1]) as file:
+        with open(
+            plan.out / LEFT_OUT, newline='', encoding=PATH_ENCODING[0], errors=PATH_ENCODING[1]
+        ) as file:
             known |= {copy_name(plan.source, Path(path)) for path, _ in [*csv.reader(file)][1:]}
     late = sum(copy_name(plan.source, path) not in known for path in found.videos)
     if late:
-        print(f'{late} videos came later and are not used: choose another --out for all')
+        print(f'{late} new videos are not used; to train on all, choose another --out')
 
 
 class Clock:

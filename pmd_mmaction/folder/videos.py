@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -68,8 +69,9 @@ def find_videos(source: Path) -> Found:
     left_out = dict.fromkeys(sorted({*videos} - {*there}), 'a link to nowhere')
     left_out |= {path: f'the same as {first}' for path, first in _copies(there).items()}
     videos = [path for path in there if path not in left_out]
-    beside = len(others) + len(left_out)
-    require_enough(source, videos, f'beside {beside} other files' if beside else '')
+    beside = [f'{len(others)} other files'] if others else []
+    beside += [f'{len(left_out)} copies and broken links'] if left_out else []
+    require_enough(source, videos, f'beside {" and ".join(beside)}' if beside else '')
     return Found(videos, left_out)
 
 
@@ -82,9 +84,10 @@ def _copies(videos: Sequence[Path]) -> dict[Path, Path]:
     for size, group in sizes.items():
         first: dict[str, Path] = {}
         for path in group if size and len(group) > 1 else ():
-            original = first.setdefault(sha256_of(path), path)
-            if original != path:
-                same[path] = original
+            with suppress(OSError):  # what cannot be read is told when it is copied
+                original = first.setdefault(sha256_of(path), path)
+                if original != path:
+                    same[path] = original
     return same
 
 
@@ -116,7 +119,7 @@ def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
         return [], f'{outside[0]} lies in none'
     if lonely:
         return [], f'{lonely[0]} has a single video'
-    return (sorted(folders), '') if len(folders) > 1 else ([], 'there is one')
+    return (sorted(folders), '') if len(folders) > 1 else ([], 'there is only one')
 
 
 def divide(source: Path, videos: Sequence[Path]) -> Lists:
@@ -162,9 +165,10 @@ def copy_videos(
         The videos that have a copy, and why the others have none.
 
     Raises:
-        FolderError: if the disk is full.
+        FolderError: if the disk is full, or smaller copies are there.
     """
     target.mkdir(parents=True, exist_ok=True)
+    _note_short_side(target / 'short_side.txt', short_side)
     pairs = {(str(path), str(target / copy_name(source, path))): path for path in videos}
     rest = [pair for pair in pairs if not Path(pair[1]).is_file()]
     settings = ResizeSettings(short_side=short_side, preset='veryfast')
@@ -187,6 +191,17 @@ def copy_videos(
         late = f'copying it took longer than {timeout / 60:.0f} minutes: cut it into parts'
         failed[pairs[outcome.item]] = late if outcome.error == 'timeout' else outcome.error
     return [path for path in videos if path not in failed], failed
+
+
+def _note_short_side(note: Path, short_side: int) -> None:
+    """Refuses copies that an earlier call, which was interrupted, made smaller."""
+    there = int(note.read_text()) if note.is_file() else short_side
+    if there < short_side:
+        raise FolderError(
+            f'the copies in {note.parent} are {there} px high, these settings need {short_side}: '
+            'remove them, or choose another --out'
+        )
+    write_file(note, str(there).encode())
 
 
 def write_list(path: Path, entries: list[tuple[str, str | None]]) -> None:

@@ -1,64 +1,15 @@
 """Training curves out of the Runner's ``scalars.json``."""
 
 import itertools
-import json
-from collections import defaultdict
-from pathlib import Path
 from typing import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from pmd_mmaction.visualization.scalars import Scalars
+
 TITLES = {'pg': 'psd', 'df': 'dare', 'al': 'clfa'}  # PMD's terms, as the paper calls them
 STYLES = ('-', '--', ':', '-.')
-Scalars = dict[str, dict[int, float]]  # log key to {step: value}
-
-
-def read_scalars(paths: list[Path]) -> Scalars:
-    """Reads what LocalVisBackend wrote.
-
-    A later file is a run that was resumed, rolled back or begun anew: what earlier ones logged
-    beyond its first step is no part of it. Times of validations are left out.
-
-    Args:
-        paths: ``scalars.json`` files, oldest first.
-
-    Returns:
-        Log key to {step: value}; the step of a validation is its epoch.
-    """
-    training, validation = defaultdict(dict), defaultdict(dict)
-    for path in paths:
-        entries = _read_entries(path)
-        first = next((entry for entry in entries if 'iter' in entry), None)
-        if first is not None:
-            _cut(training, first['step'])
-            _cut(validation, first.get('epoch', first['step']))
-        for entry in entries:
-            scalars = training if 'iter' in entry else validation
-            for key, value in entry.items():
-                if key != 'step' and isinstance(value, int | float):
-                    scalars[key][entry['step']] = value
-    for key in ('time', 'data_time'):
-        validation.pop(key, None)
-    return {key: validation[key] | training[key] for key in {**training, **validation}}
-
-
-def _read_entries(path: Path) -> list[dict]:
-    entries = []
-    for line in path.read_text().splitlines():
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:  # cut off by a crash
-            continue
-    return entries
-
-
-def _cut(scalars: Scalars, begin: int) -> None:
-    """Forgets what was logged at a step or later."""
-    for key, values in [*scalars.items()]:
-        scalars[key] = {step: value for step, value in values.items() if step < begin}
-        if not scalars[key]:
-            del scalars[key]
 
 
 def plot_curves(scalars: Scalars, teachers: Sequence[str] = ()) -> Figure:

@@ -90,6 +90,7 @@ def test_addresses_are_not_taken_for_paths():
     videos = ListedVideos(CompactList.of([('a//b.mp4', 1), ('./c.mp4', 2)]), 's3://bucket/videos/')
     assert [*videos.file_names()] == ['s3://bucket/videos/a//b.mp4', 's3://bucket/videos/./c.mp4']
     assert join_path('/data', 'http://host/a.mp4') == 'http://host/a.mp4'
+    assert join_path('s3://', 'b/a.mp4') == 's3://b/a.mp4'
     assert join_path('', 'a.mp4') == 'a.mp4' and join_path('/data/', 'a//b.mp4') == '/data/a/b.mp4'
 
 

@@ -56,6 +56,8 @@ def test_frames_are_sampled_right_before_they_are_decoded(video_path):
     steps = [first, sample, dict(type='RequireFrames', minimum=2), last, *PACK]
     with pytest.raises(ValueError, match='SampleFrames samples frames, but RequireFrames comes'):
         build(video_path, steps)
+    clips = build(video_path, steps, sample_once=True)[0]
+    assert torch.equal(clips[0]['inputs'], clips[1]['inputs'])
 
 
 @pytest.mark.parametrize('steps', STEPS.values(), ids=STEPS)

@@ -50,7 +50,7 @@ def test_a_good_config(cfg):
     assert findings['train_dataloader list'].found.endswith('12 videos, the first 12 exist')
     # 12 videos x 2 teachers x 32 patches x float32, current and of the last stage
     assert findings['difficulty table'].found.startswith(f'{6144 / 1e9:.2f} GB per node')
-    assert findings['disk'].found.startswith('2 + 1 checkpoints of ')
+    assert findings['disk'].found.startswith('2 + 2 checkpoints of ')
 
 
 def test_files_that_are_not_there(cfg):

@@ -150,11 +150,16 @@ def test_a_result_that_is_a_file(phone, tmp_path):
 def test_results_among_the_videos(phone, tmp_path):
     with pytest.raises(FolderError, match='choose an --out outside'):
         make_plan(phone, phone / 'out', TINY)
-    for out in (phone.parent / 'is parent', tmp_path):
-        out.mkdir(exist_ok=True)
-        (out / 'videos').symlink_to(phone)
+    (tmp_path / 'links').mkdir()
+    (tmp_path / 'links' / 'videos').symlink_to(phone)
+    shutil.copytree(phone, tmp_path / 'videos' / 'day 1')
+    for source, out in (
+        (phone, 'links'),
+        (tmp_path / 'videos', '.'),
+        (tmp_path / 'videos/day 1', '.'),
+    ):
         with pytest.raises(FolderError, match='the copies would go to .*videos, where your'):
-            make_plan(phone, out, TINY)
+            make_plan(source, tmp_path / out, TINY)
 
 
 # ---------------------------------------------------------------------- a later call
@@ -165,15 +170,20 @@ def begun(phone, tmp_path):
     """A folder in which an earlier call has made its lists, and that call's videos."""
     source = tmp_path / 'in'
     shutil.copytree(phone, source)
+    run.prepare(make_plan(source, tmp_path / 'out', TINY))
     made = make_plan(source, tmp_path / 'out', TINY)
     write_begun(made.out, made.choices)
-    run.prepare(made)
     return source, made.out
 
 
 def test_a_later_call_goes_on_with_the_earlier_ones_choices(begun, tmp_path, monkeypatch):
     source, out = begun
     monkeypatch.setattr(plan, 'choose_preset', lambda videos, machine: ('base', 'more memory'))
+    monkeypatch.setattr(
+        plan, 'this_machine', lambda gpus: Machine(1 if gpus is None else gpus, 80, 8)
+    )
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)  # most of it is there already
+    monkeypatch.setattr(plan.shutil, 'disk_usage', lambda path: usage)
     (tmp_path / 'data' / 'teachers').mkdir(parents=True)
     for name in plan.PUBLIC:  # downloaded in the meantime
         (tmp_path / 'data' / 'teachers' / name).touch()
@@ -181,6 +191,9 @@ def test_a_later_call_goes_on_with_the_earlier_ones_choices(begun, tmp_path, mon
     made = make_plan(source, out, Options())
     assert (made.preset.name, made.preset.img_size, made.epochs) == ('tiny', 16, 1)
     assert made.public is None and made.machine.gpus == 0
+    assert made.reasons[1].startswith('ViT-tiny: no GPU')
+    monkeypatch.chdir(source.parent)  # the same folder, spelt otherwise
+    assert make_plan(Path('in'), Path('out'), Options()) == made
     assert make_plan(source, out, TINY) == made
     shutil.rmtree(source)  # the copies are enough
     assert make_plan(source, out, Options()) == made
@@ -192,8 +205,8 @@ def test_a_later_call_goes_on_with_the_earlier_ones_choices(begun, tmp_path, mon
         (dict(size=32), '--size was 16, now it is 32'),
         (dict(model='small'), '--model was tiny, now it is small'),
         (dict(gpus=1), '--gpus was 0, now it is 1'),
-        (dict(batch_size=3), '--batch-size was chosen, now it is 3'),
-        (dict(teachers=Path('there')), '--teachers was chosen, now it is /.*there'),
+        (dict(batch_size=3), '--batch-size was not given, now it is 3'),
+        (dict(teachers=Path('there')), '--teachers was not given, now it is /.*there'),
         (dict(size=32, epochs=9), '--size was 16, now it is 32; --epochs was 1, now it is 9'),
     ],
 )
@@ -217,7 +230,7 @@ def test_videos_that_came_later_are_told(begun, capsys):
     first = next(source.glob('*.mov'))
     (source / 'late.mov').write_bytes(first.read_bytes() + b'more')
     run.tell_late(made)
-    assert capsys.readouterr().out.startswith('1 videos came later and are not used')
+    assert capsys.readouterr().out.startswith('1 new videos are not used; to train on all')
 
 
 def test_a_training_that_was_stopped_is_not_taken_for_finished(monkeypatch, tmp_path):

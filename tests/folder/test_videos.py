@@ -47,7 +47,7 @@ def test_sub_folders_are_classes_and_each_is_held_out():
     [
         (('a/1.mp4', 'a/2.mp4', 'b/1.mp4'), 'b has a single video'),
         (('a/1.mp4', 'a/2.mp4', 'b/1.mp4', 'b/2.mp4', '3.mp4'), '3.mp4 lies in none'),
-        (('a/1.mp4', 'a/2.mp4'), 'there is one'),
+        (('a/1.mp4', 'a/2.mp4'), 'there is only one'),
         (('1.mp4', '2.mp4'), ''),
     ],
 )
@@ -91,7 +91,9 @@ def test_copies_are_made_once_and_broken_videos_told(tmp_path):
     assert failed[still] == 'a single frame'
     copies = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').glob('*.mp4')}
     assert {path.name for path in copies} == {copy_name(tmp_path / 'in', path) for path in good}
-    copy_videos(tmp_path / 'in', found, tmp_path / 'out', 32, 1)
+    copy_videos(tmp_path / 'in', found, tmp_path / 'out', 16, 1)
+    with pytest.raises(FolderError, match='are 32 px high, these settings need 64: remove them'):
+        copy_videos(tmp_path / 'in', found, tmp_path / 'out', 64, 1)
     assert copies == {path: path.stat().st_mtime_ns for path in copies}
 
 
@@ -111,6 +113,18 @@ def test_each_video_is_taken_once(tmp_path):
         tmp_path / 'gone.mp4': 'a link to nowhere',
         tmp_path / 'backup' / '3 (1).mp4': f'the same as {first}',
     }
+
+
+def test_a_video_that_cannot_be_read_is_left_to_the_copying(tmp_path, monkeypatch):
+    for i in range(10):
+        (tmp_path / f'{i}.mp4').write_bytes(b'%d' % i)
+
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    monkeypatch.setattr(videos, 'sha256_of', refuse)
+    found, left_out = find_videos(tmp_path)
+    assert len(found) == 10 and not left_out
 
 
 def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
@@ -154,6 +168,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
         ([], 'holds no videos'),
         (['a.txt', 'b.jpg'], 'no videos that can be used beside 2 other files'),
         (['a.mp4', 'b.mov', 'c.webm'], '3 videos that can be used: .* needs 10'),
+        (['a.mp4', 'again/a.mp4', 'b.txt'], '1 videos .* beside 1 other files and 1 copies and'),
     ],
 )
 def test_bad_folders(tmp_path, files, message):
@@ -161,7 +176,8 @@ def test_bad_folders(tmp_path, files, message):
     if files is not None:
         source.mkdir()
         for name in files:
-            (source / name).write_text(name)
+            (source / name).parent.mkdir(exist_ok=True)
+            (source / name).write_text(Path(name).name)
     with pytest.raises(FolderError, match=message) as error:
         find_videos(source)
     assert '\n' not in str(error.value)

@@ -67,10 +67,11 @@ def test_later_logs_win_and_phases_are_marked(tmp_path):
     first, second = tmp_path / 'a.json', tmp_path / 'b.json'
     first.write_text(
         '\n'.join(
-            json.dumps(dict(step=s, loss_base_img=s, mask_ratio=0.75, lr=1.0)) for s in (1, 2)
+            json.dumps(dict(step=s, iter=s, loss_base_img=s, mask_ratio=0.75, lr=1.0))
+            for s in (1, 2)
         )
     )
-    second.write_text(json.dumps(dict(step=2, loss_base_img=20, mask_ratio=0.8, lr=0.5)))
+    second.write_text(json.dumps(dict(step=2, iter=2, loss_base_img=20, mask_ratio=0.8, lr=0.5)))
     with second.open('a') as file:
         file.write('\n{"step": 3, "loss_ba')  # cut off by a crash
     scalars = read_scalars([first, second])
@@ -78,30 +79,6 @@ def test_later_logs_win_and_phases_are_marked(tmp_path):
     axis = plot_curves(scalars, ['img']).axes[0]
     assert axis.get_title() == 'base (x lambda)'
     assert [line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1] == [1]
-
-
-def test_what_came_after_the_first_step_of_a_later_log_is_no_part_of_the_run(tmp_path):
-    """A run that diverged and was begun anew with a lower rate, in the same directory."""
-
-    def lines(steps, **values):
-        for step in steps:
-            yield dict(values, iter=step, epoch=step // 10, step=step)
-            if step % 20 == 0:
-                yield {'knn/top1': values['loss'], 'time': 9.0, 'step': step // 10}
-
-    first, second = tmp_path / 'a.json', tmp_path / 'b.json'
-    for path, entries in (
-        (first, lines(range(10, 101, 10), loss=5.0, term_norm_al=50.0, skipped_steps=9, time=1.0)),
-        (second, lines(range(50, 71, 10), loss=0.5, time=1.0)),
-    ):
-        path.write_text('\n'.join(json.dumps(entry) for entry in entries))
-    scalars = read_scalars([first, second])
-    assert scalars['loss'] == {10: 5, 20: 5, 30: 5, 40: 5, 50: 0.5, 60: 0.5, 70: 0.5}
-    assert [*scalars['term_norm_al']] == [*scalars['skipped_steps']] == [10, 20, 30, 40]
-    assert scalars['knn/top1'] == {2: 5, 4: 5, 6: 0.5}
-    assert {*scalars['time'].values()} == {1.0}  # not that of validations
-    alone = read_scalars([second])
-    assert 'term_norm_al' not in alone and [*alone['loss']] == [50, 60, 70]
 
 
 def test_curves_of_any_teachers_and_terms():

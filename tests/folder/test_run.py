@@ -74,12 +74,28 @@ def test_a_folder_becomes_a_report(phone, tmp_path, calls, monkeypatch, capsys):
     assert calls == [('report.py', '')]
 
 
-def test_classes_are_evaluated(phone, tmp_path):
+@pytest.fixture
+def labelled(phone, tmp_path):
+    """The same videos in two sub-folders."""
     source = tmp_path / 'in'
     for number, path in enumerate(sorted(phone.iterdir())):
         target = source / 'ab'[number % 2] / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
+    return source
+
+
+@pytest.mark.slow
+def test_a_labelled_folder_becomes_a_classifier(labelled, tmp_path, calls):
+    out = tmp_path / 'out'
+    page = pretrain(labelled, out, TINY).read_text()
+    assert 'knn/top1' in page and 'classes a | ' in page
+    train.main([str(out / 'finetune.py'), '--cfg-options', 'train_cfg.max_epochs=3'])
+    assert [*(out / 'finetune').glob('best_acc_top1_epoch_*.pth')]
+
+
+def test_classes_are_evaluated(labelled, tmp_path):
+    source = labelled
     made = make_plan(source, tmp_path / 'out', TINY)
     run.prepare(made)
     made = make_plan(source, tmp_path / 'out', TINY)

@@ -33,5 +33,5 @@ def test_a_model_without_distill_is_refused():
     class FakeRunner:
         model = torch.nn.Linear(1, 1)
 
-    with pytest.raises(TypeError, match=r'distill\(\) of a PMDRecognizer, .* is a Linear'):
+    with pytest.raises(TypeError, match=r'distill\(\), as PMDRecognizer has it, .* is a Linear'):
         CompileHook().before_train(FakeRunner())

@@ -171,7 +171,7 @@ def neighbours(run: Run) -> list[tuple]:
         strip += [_middle(run.held_out[0], bank.samples[place]) for place in chosen]
         scores = ', '.join(f'{score:.2f}' for score in nearest.values[query])
         labels = [queries.labels[query], *(bank.labels[place] for place in chosen)]
-        first, *others = (_class_name(run.held_out[0], label) for label in labels)
+        first, *others = (class_name(run.held_out[0], label) for label in labels)
         classes = '' if min(labels) < 0 else f'; classes {first} | {", ".join(others)}'
         blocks.append(('picture', (pictures.embed_strip(strip), f'cosine {scores}{classes}')))
     return [*blocks, ('picture', (_map(bank, queries), 'Embedding map: two principal components'))]
@@ -231,10 +231,10 @@ def make_sections(run: Run) -> list[Section]:
     return made
 
 
-def _class_name(dataset, label: int) -> str:
+def class_name(dataset, label: int) -> str:
     """The name that the data set has for a class, else its number."""
     names = getattr(dataset, 'metainfo', {}).get('classes', ())
-    return names[label] if label < len(names) else str(label)
+    return names[label] if 0 <= label < len(names) else str(label)
 
 
 def _middle(dataset, index: int) -> np.ndarray:

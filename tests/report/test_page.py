@@ -3,11 +3,12 @@
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from pmd_mmaction.report import Run, RunError, write_report
-from pmd_mmaction.report.sections import SECTIONS
+from pmd_mmaction.report.sections import SECTIONS, class_name
 from tests.integration import tiny
 from tools.report import main
 
@@ -33,6 +34,15 @@ def test_a_finished_run_has_every_section(page):
     assert 'run &lt;1&gt;' in text and 'run <1>' not in text
     assert 'finished, epoch 9 of 9' in text and 'knn/top1' in text
     assert 'clip | student, phase 1 | student, phase 2 | student | img teacher | vid' in text
+
+
+def test_classes_have_names_where_the_data_set_knows_them():
+    for names, expected in (
+        (['run', 'sit'], ['run', 'sit', '2', '-1']),
+        ([], ['0', '1', '2', '-1']),
+    ):
+        dataset = SimpleNamespace(metainfo=dict(classes=names))
+        assert [class_name(dataset, label) for label in (0, 1, 2, -1)] == expected
 
 
 def test_nothing_is_fetched(page):

@@ -17,7 +17,6 @@ MIN_SPREAD = 0.02
 MIN_EXPLAINED = 0.02
 MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
-FEW_SKIPPED = 5  # a dynamic loss scale is found by so many
 LEAST = 10  # logged values in such a mean: single ones scatter by 0.15 in a small batch
 MAX_GAP = 0.2  # of the explained variance, from the training clips to those held out
 
@@ -70,9 +69,11 @@ def _finite(scalars: Scalars) -> Scalars:
 
 def _too_high_rate(scalars: Scalars) -> list[Finding]:
     remedy = 'lower the learning rate, lengthen the warm-up or set optim_wrapper.clip_grad'
-    skipped = scalars.get('skipped_steps', {})
-    total, last = max(skipped.values(), default=0), max(map(max, scalars.values()), default=0)
-    if total > max(FEW_SKIPPED, FINE_SHARE * last):
+    skipped, sought = (
+        max(scalars.get(key, {}).values(), default=0) for key in ('skipped_steps', 'scale_steps')
+    )
+    total, last = skipped - sought, max(map(max, scalars.values()), default=0)
+    if total > FINE_SHARE * last:
         text = f'{total:.0f} of {last} steps were skipped, {total / last:.1%}'
         return [Finding('rate too high', 'error', text, remedy)]
     for key, values in _explained(scalars, since=_last_phase(scalars)).items():

@@ -13,7 +13,7 @@ from pmd_mmaction.folder.preset import (
     choose_preset,
     this_machine,
 )
-from pmd_mmaction.folder.videos import FolderError, find_videos, read_lists
+from pmd_mmaction.folder.videos import FolderError, Found, find_videos, read_lists
 
 PUBLIC = ('mae_pretrain_vit_base.pth', 'videomae_vit-b_k400_pretrain.pth')
 
@@ -52,6 +52,7 @@ class Plan(NamedTuple):
         epochs: of a phase.
         public: folder of the public teachers; None: own ones are trained.
         reasons: why, in a line each.
+        found: what the folder holds, before there are lists.
         choices: what a later call goes on with.
     """
 
@@ -65,6 +66,7 @@ class Plan(NamedTuple):
     epochs: int
     public: Path | None
     reasons: tuple[str, ...]
+    found: Found
     choices: Choices
 
     @property
@@ -92,8 +94,9 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
         require_same(out, begun, dict(videos=source, **options._asdict()))
         options = Options(**{name: begun[name] for name in Options._fields})
     lists = read_lists(out)
-    found = find_videos(source).videos if lists is None else []
-    videos = len(found) - max(1, len(found) // 10) if lists is None else len(lists.train)
+    found = find_videos(source) if lists is None else Found([], {})
+    many = len(found.videos)
+    videos = many - max(1, many // 10) if lists is None else len(lists.train)
     classes = 0 if lists is None else lists.classes
     _make_folder(out)
     machine = this_machine(options.gpus)
@@ -106,7 +109,7 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     public = _public_teachers(options.teachers, name, begun is not None)
     preset = _sized(PRESETS[name], options.size, public)
     if begun is None:
-        _check_disk(out, preset, sum(path.stat().st_size for path in found))
+        _check_disk(out, preset, sum(path.stat().st_size for path in found.videos))
     share = max(1, videos // max(1, machine.gpus))
     batch = options.batch_size or batch_of(share, preset.batch_size)
     if batch > share:
@@ -123,7 +126,18 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     decided['teachers'] = options.teachers or public
     choices = dict(videos=source, why=why, **options._replace(**decided)._asdict())
     return Plan(
-        source, out, videos, classes, machine, preset, batch, epochs, public, reasons, choices
+        source,
+        out,
+        videos,
+        classes,
+        machine,
+        preset,
+        batch,
+        epochs,
+        public,
+        reasons,
+        found,
+        choices,
     )
 
 

@@ -79,7 +79,7 @@ def prepare(plan: Plan) -> None:
     Raises:
         FolderError: if too few videos can be read, or the disk is full.
     """
-    videos, left_out = find_videos(plan.source)
+    videos, left_out = plan.found
     jobs, side = plan.machine.cores, plan.preset.short_side
     good, failed = copy_videos(plan.source, videos, plan.out / 'videos', side, jobs)
     left_out = {**left_out, **failed}

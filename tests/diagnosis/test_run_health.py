@@ -39,8 +39,10 @@ def _run(**changes):
         (dict(explained_img=lambda x: -0.3 - 3 * x), 'rate too high', 'fell from -0'),
         (dict(explained_img=lambda x: -4.5 - x / 4), 'worse than the mean', 'explained_img -4.7'),
         (dict(explained_img=lambda x: 0.0, feature_rank=lambda x: 1.1), 'collapse', 'rank'),
-        (dict(skipped_steps=lambda x: 6 if x > 0.5 else None), 'rate too high', '0.6%'),
-        (dict(skipped_steps=lambda x: 5), 'healthy', ''),  # a loss scale was sought
+        (dict(skipped_steps=lambda x: 2 if x > 0.5 else None), 'rate too high', '0.2%'),
+        (dict(skipped_steps=lambda x: 1), 'healthy', ''),
+        (dict(skipped_steps=lambda x: 6, scale_steps=lambda x: 5), 'healthy', ''),
+        (dict(skipped_steps=lambda x: 6, scale_steps=lambda x: 4), 'rate too high', '0.2%'),
         (dict(explained_img=lambda x: 0.4 if x < 0.8 else math.nan), 'diverged', 'is nan'),
         (dict(explained_img=lambda x: math.nan if x == 0.9 else 0.4), 'healthy', '0.40'),
         (dict(feature_rank=lambda x: math.nan), 'collapse', 'feature_rank is 0.0'),

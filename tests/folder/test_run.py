@@ -328,3 +328,12 @@ def test_a_tool_without_a_gpu_takes_half_of_the_cores(monkeypatch, gpus, given, 
     run.call(None, 'train.py', 'config.py', gpus=gpus)
     (env,) = seen
     assert (env.get('OMP_NUM_THREADS'), env.get('CUDA_VISIBLE_DEVICES')) == (threads, devices)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(phone, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, 'Permission denied', str(tmp_path / 'out'))
+
+    monkeypatch.setattr(pretrain_folder, 'pretrain', refuse)
+    with pytest.raises(SystemExit, match=r'^pretrain_folder: .*Permission denied.*out'):
+        pretrain_folder.main([str(phone), '--out', str(tmp_path / 'out')])

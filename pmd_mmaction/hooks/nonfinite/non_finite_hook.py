@@ -133,6 +133,9 @@ class NonFiniteHook(Hook):
         hub.update_info('skipped_steps', total)  # travels in the checkpoint
         hub.update_scalar('train/skipped_steps', total)
         if verdict.seeks_scale:
+            sought = hub.runtime_info.get('scale_steps', 0) + 1
+            hub.update_info('scale_steps', sought)
+            hub.update_scalar('train/scale_steps', sought)
             runner.logger.info('Step skipped: the loss scale was too large for float16')
             return
         self._row += 1

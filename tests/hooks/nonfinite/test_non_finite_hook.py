@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 
 from pmd_mmaction.hooks import NonFiniteHook
@@ -177,3 +178,14 @@ def test_several_optimisers_are_refused():
     runner = SimpleNamespace(optim_wrapper=OptimWrapperDict())
     with pytest.raises(TypeError, match='without non_finite'):
         NonFiniteHook().before_train(runner)
+
+
+def test_steps_that_seek_a_loss_scale_are_told_apart():
+    """The verdict on a run leaves them out."""
+    hub = MessageHub.get_instance('steps_that_seek_a_loss_scale')
+    logger = SimpleNamespace(info=lambda text: None)
+    runner = SimpleNamespace(message_hub=hub, logger=logger)
+    for _ in range(2):
+        NonFiniteHook()._count(runner, SimpleNamespace(seeks_scale=True))
+    assert hub.get_info('skipped_steps') == hub.get_info('scale_steps') == 2
+    assert hub.get_scalar('train/scale_steps').current() == 2

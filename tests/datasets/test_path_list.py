@@ -171,6 +171,14 @@ def test_what_is_no_video_is_counted(tmp_path):
         find_videos(tmp_path)
 
 
+def test_a_link_takes_no_folder_its_name(tmp_path):
+    for name in ('a', 'z'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'x.mp4').touch()
+    (tmp_path / 'a' / 'best').symlink_to(tmp_path / 'z')
+    assert find_videos(tmp_path) == [tmp_path / 'a' / 'x.mp4', tmp_path / 'z' / 'x.mp4']
+
+
 def test_links_are_followed_once_and_folders_are_no_videos(tmp_path):
     (tmp_path / 'far').mkdir()
     (tmp_path / 'far' / 'x.mp4').touch()

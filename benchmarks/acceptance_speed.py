@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from statistics import median
 
 import optimizer_step
 import torch
@@ -9,7 +10,6 @@ import torch.nn.functional as F
 from acceptance_rows import Row, Settings, at_most, free_memory, holds
 from harness import (
     interleave,
-    median,
     paired_ratio,
     peak_gib,
     product_rate,

@@ -35,6 +35,7 @@ from pmd_mmaction.evaluation import (
     knn_scores,
     load_frozen,
 )
+from pmd_mmaction.storage.atomic_file import write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SPLITS = ('train', 'val')
@@ -54,7 +55,11 @@ def read_clips(cfg: Config, root: Path) -> Clips:
         loader = DataLoader(
             ReadableClips(paths, choose_pipeline(cfg)), 64, collate_fn=lambda items: items
         )
-        pixels = [item['inputs'] for items in loader for item in items]
+        read = [item for items in loader for item in items]
+        broken = [f'{path}: {item}' for path, item in zip(paths, read) if isinstance(item, str)]
+        if broken:
+            raise SystemExit(f'{broken[0]}: make the data set anew')
+        pixels = [item['inputs'] for item in read]
         clips[split] = torch.cat(pixels), torch.tensor([label for _, label in entries])
     return clips
 
@@ -79,6 +84,8 @@ def evaluate(
     pixels = {split: part for split, (part, _) in clips.items()}
     tokens = {split: _tokens(model, part) for split, part in pixels.items()}
     features = {split: part.mean(1) for split, part in tokens.items()}
+    if not all(part.isfinite().all() for part in features.values()):
+        raise SystemExit(f'{checkpoint}: its features are not finite, so the training diverged')
     (_, known), (_, answers) = clips['train'], clips['val']
     few = first_of_each_class(known, FEW)
     heads = {
@@ -166,7 +173,7 @@ def main() -> None:
     made['top1'] |= evaluate(cfg, str(student), clips, args.device, lacking)
     result = dict(args.note, seed=args.seed, **made)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + '\n')
+    write_file(args.out, (json.dumps(result, indent=1) + '\n').encode())
 
 
 if __name__ == '__main__':

@@ -11,9 +11,10 @@ import argparse
 import logging
 from collections import Counter
 from collections.abc import Callable
+from statistics import median
 
 import torch
-from harness import add_device, interleave, machine_line, markdown, median, product_rate, save_json
+from harness import add_device, interleave, machine_line, markdown, product_rate, save_json
 from steps import Step, build_model
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.benchmark import Timer

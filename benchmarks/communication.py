@@ -29,6 +29,7 @@ from pmd_mmaction.dare import pack_rows
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.hooks.difficulty.dare_hook import DifficultyReader
 from pmd_mmaction.hooks.difficulty.shared_table import create_shared_table
+from pmd_mmaction.teacher_configs import leave_out_files
 
 CONFIG = Path(__file__).parents[1] / 'configs/pmd/vit-tiny_demo_pretrain.py'
 BATCH, WARMUP, STEPS = 2, 4, 4  # DDP sorts its buckets in the first iterations
@@ -43,7 +44,7 @@ LAUNCHERS = {
 def build() -> torch.nn.Module:
     """The model of the demo in its last phase, with random teachers."""
     cfg = Config.fromfile(CONFIG).model
-    cfg.image_teacher.checkpoint = cfg.video_teacher.checkpoint = None
+    leave_out_files(cfg)
     model = MODELS.build(cfg)
     model.init_weights()
     model.promote_student()

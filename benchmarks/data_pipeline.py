@@ -15,6 +15,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import av
 import cv2
@@ -26,7 +27,6 @@ from harness import (
     interleave,
     machine_line,
     markdown,
-    median,
     paired_ratio,
     save_json,
     spread,

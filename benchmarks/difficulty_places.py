@@ -32,6 +32,7 @@ from torch import Tensor
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.dare import DifficultyTable, pack_rows
 from pmd_mmaction.functional import gather_crop, region_weights, smooth_difficulty, spread_crop
+from pmd_mmaction.teacher_configs import leave_out_files
 
 ROOT = Path(__file__).resolve().parents[1]
 ALPHA, TAU = 0.95, 0.5
@@ -97,7 +98,7 @@ def configure(crops: list[dict], args: argparse.Namespace, work_dir: str) -> Con
     loader = cfg.train_dataloader
     loader.batch_size = min(loader.batch_size, args.videos)
     if args.random_teachers:
-        cfg.model.image_teacher.checkpoint = cfg.model.video_teacher.checkpoint = None
+        leave_out_files(cfg.model)
     cfg.default_hooks.curriculum.phases = [(args.mask_ratio, args.epochs)]
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
     cfg.custom_hooks = [dict(type='KeepVisits')]

@@ -9,9 +9,10 @@ hook adds, clipping by norm as in MMEngine, and clipping with the check.
 import argparse
 import logging
 import math
+from statistics import median
 
 import torch
-from harness import add_device, interleave, machine_line, median, save_json
+from harness import add_device, interleave, machine_line, markdown, save_json
 from mmengine.optim import OptimWrapper
 from steps import Step, build_model
 
@@ -74,12 +75,12 @@ def main() -> None:
     times = interleave(cases, args.repeats)
     trained = sum(p.numel() for p in model.parameters() if p.grad is not None)
     print(f'{machine_line(args.device)}; batch {args.batch}, {trained / 1e6:.1f} M gradients\n')
-    print('| what | median ms | range ms | of the step |')
-    print('| --- | --- | --- | --- |')
+    rows = []
     for name, seconds in times.items():
         low, middle, high = (1000 * f(seconds) for f in (min, median, max))
         share = median(seconds) / median(times['step'])
-        print(f'| {name} | {middle:.1f} | {low:.1f}-{high:.1f} | {share:.2%} |')
+        rows.append((name, f'{middle:.1f}', f'{low:.1f}-{high:.1f}', f'{share:.2%}'))
+    print(markdown(('what', 'median ms', 'range ms', 'of the step'), rows))
     save_json(args.json, times)
 
 

@@ -10,6 +10,7 @@ model was built, libraries and a first tiny step included; predicted memory is t
 
 import argparse
 import logging
+from statistics import median
 
 from harness import (
     add_device,
@@ -17,7 +18,6 @@ from harness import (
     interleave,
     machine_line,
     markdown,
-    median,
     peak_gib,
     resident_gib,
     save_json,

@@ -107,11 +107,6 @@ def paired_ratio(times: Sequence[float], reference: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, reference))
 
 
-def median(times: Sequence[float]) -> float:
-    """Median seconds."""
-    return statistics.median(times)
-
-
 def spread(times: Sequence[float]) -> str:
     """Shortest and longest, as text."""
     return f'{min(times):.2f}-{max(times):.2f}'
@@ -127,7 +122,7 @@ def product_rate(
     """GFLOP/s of a square matrix product: this machine's practical ceiling."""
     a, b = torch.randn(2, n, n, device=device, dtype=dtype)
     times = interleave({'': lambda: a @ b}, repeats, clock=clock)['']
-    return 2 * n**3 / median(times) / 1e9
+    return 2 * n**3 / statistics.median(times) / 1e9
 
 
 def peak_gib(device: str = 'cpu') -> float:

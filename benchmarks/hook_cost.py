@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from flops import build_without_weights, iteration_gflops
-from harness import machine_line, markdown, save_json, sgemm_rate
+from harness import interleave, machine_line, markdown, product_rate, save_json
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from steps import CONFIG, Step, build_model
@@ -22,6 +21,7 @@ from pmd_mmaction.functional import Phase, effective_rank, feature_spread, targe
 from pmd_mmaction.hooks import HealthHook, TermBalanceHook
 from pmd_mmaction.hooks.health_hook import RecentFeatures
 from pmd_mmaction.hooks.term_balance_hook import term_pulls
+from pmd_mmaction.models.operations import build_without_weights, iteration_gflops
 from pmd_mmaction.models.recognizers.diagnosis import diagnose
 
 GRID = dict(img_size=112, num_frames=8, embed_dims=192, depth=6, num_heads=3)
@@ -55,7 +55,7 @@ def small_cases(args: argparse.Namespace) -> dict[str, Callable[[], object]]:
     recent = RecentFeatures(RECENT)
 
     def health() -> None:
-        recent.add(diagnose(seen).features)
+        recent.add(diagnose(seen, model.terms.values(), model.num_masks).features)
         effective_rank(recent.rows)
         feature_spread(recent.rows)
 
@@ -71,13 +71,7 @@ def small_cases(args: argparse.Namespace) -> dict[str, Callable[[], object]]:
 
 def measure(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median CPU seconds of each, taken in turn."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for round_ in range(rounds + 1):
-        for name, case in cases.items():
-            start = time.process_time()
-            case()
-            if round_:
-                times[name].append(time.process_time() - start)
+    times = interleave(cases, rounds, clock=time.process_time)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
@@ -149,7 +143,7 @@ def main() -> None:
         f'looks at; {args.clips} of 64 clips: {per_run / 64:.4f} % of a run; under {GOAL} % from '
         f'{per_run / GOAL:.0f} clips a batch on'
     )
-    rate = sgemm_rate(n=1024)
+    rate = product_rate(n=1024)
     health = health_at_vit_b()
     step = parts['step'] / rate
     share_of_run = 100 * health / step / intervals['HealthHook']

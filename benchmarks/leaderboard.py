@@ -22,14 +22,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from board_cell import read_clips
+from board_cell import SPLITS, read_clips
 from board_table import METRICS, as_json, as_markdown, effects_as_markdown, plot, summarize
 from harness import add_device
 from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.evaluation import choose_pipeline
 from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.teacher_configs import find_teachers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,7 +121,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.metric not in args.evaluate:
         parser.error(f'--metric {args.metric} is not among --evaluate {" ".join(args.evaluate)}')
-    known = {method.name for method in args.methods}
+    names = [method.name for method in args.methods]
+    if len(set(names)) < len(names):
+        parser.error(f'two of the methods have one name: {" ".join(names)}')
+    known = set(names)
     unknown = {name for _, pairs in args.effects for pair in pairs for name in pair} - known
     if unknown:
         parser.error(f'--effects has {sorted(unknown)}, which are not among the methods')
@@ -155,9 +160,17 @@ def digest(method: Method, epochs: int) -> str:
     """SHA-256 of what the training depends on, whichever files of configs say it."""
     cfg = resolve(method, epochs)
     hooks = cfg.default_hooks
-    parts = (cfg.model, cfg.train_dataloader, cfg.optim_wrapper, hooks.curriculum, hooks.difficulty)
-    text = json.dumps([part.to_dict() for part in parts], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    names = (
+        'model',
+        'train_dataloader',
+        'optim_wrapper',
+        'train_cfg',
+        'auto_scale_lr',
+        'custom_hooks',
+    )
+    parts = [cfg.to_dict().get(name) for name in names]
+    parts += [hooks.to_dict().get(name) for name in ('curriculum', 'difficulty')]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def share(epochs: int, phases: int) -> list[int]:
@@ -183,6 +196,15 @@ def epoch_gflops(cfg: Config) -> float:
 
 
 # ---------------------------------------------------------------------- cells
+
+
+def clips_path(args: argparse.Namespace) -> Path:
+    """Where the clips of the evaluation are kept: those of these lists, read in this way."""
+    cfg = configure(args.methods[0], args.epochs, args)
+    read = hashlib.sha256(repr(choose_pipeline(cfg)).encode())
+    for split in SPLITS:
+        read.update((args.data / f'{split}.txt').read_bytes())
+    return (args.work_dir / f'{args.data.name}_{read.hexdigest()[:8]}.pt').resolve()
 
 
 def cell_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> Path:
@@ -217,7 +239,7 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
     command = [
         *(sys.executable, '-W', 'ignore', 'benchmarks/board_cell.py', work / 'config.py'),
         *('--seed', seed, '--work-dir', work, '--out', out.resolve(), '--device', args.device),
-        *('--clips', (args.work_dir / f'{args.data.name}.pt').resolve()),
+        *('--clips', clips_path(args)),
         *('--note', json.dumps(note)),
         *('--evaluate', *args.evaluate),
     ]
@@ -230,10 +252,12 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
 def main(argv: list[str] | None = None) -> None:
     logging.disable(logging.INFO)
     args = parse_args(argv)
-    clips = args.work_dir / f'{args.data.name}.pt'
+    clips = clips_path(args)
+    for path in filter(None, (clips, args.json, args.plot)):
+        path.parent.mkdir(parents=True, exist_ok=True)
     if not clips.exists():
-        clips.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(read_clips(configure(args.methods[0], args.epochs, args), args.data), clips)
+        with atomic_writer(clips) as file:
+            torch.save(read_clips(configure(args.methods[0], args.epochs, args), args.data), file)
     configs = [configure(method, args.epochs, args) for method in args.methods]
     gflops = [epoch_gflops(cfg) for cfg in configs]
     costs = gflops if args.budget == 'flops' else [passes(cfg) for cfg in configs]

@@ -11,9 +11,10 @@ on a GPU) and fused.
 
 import argparse
 import logging
+from statistics import median
 
 import torch
-from harness import interleave, machine_line, markdown, median, paired_ratio, save_json, spread
+from harness import interleave, machine_line, markdown, paired_ratio, save_json, spread
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from steps import CONFIG, TINY_GRID, build_model

@@ -9,10 +9,11 @@ those of a base-only model, so that the losses must agree (``tests/benchmarks`` 
 
 import argparse
 import logging
+from statistics import median
 
 import torch
 import torch.nn.functional as F
-from harness import add_device, interleave, machine_line, median
+from harness import add_device, interleave, machine_line
 from steps import OFF, Step, build_model
 from torch import Tensor, nn
 

@@ -7,6 +7,7 @@ All variants run in one process in turn; peak memory is taken in a process of it
 
 import argparse
 import logging
+from statistics import median
 
 from harness import (
     add_cpu_time,
@@ -15,7 +16,6 @@ from harness import (
     interleave,
     machine_line,
     markdown,
-    median,
     paired_ratio,
     peak_gib,
     product_rate,

@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.hooks.term_balance_hook import term_pulls
+from pmd_mmaction.teacher_configs import find_teachers
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = {
@@ -47,10 +48,9 @@ def read_config(tiny: bool, data: str) -> Config:
     dataset.update(ann_file=f'{data}/train.txt', data_prefix=dict(video=data))
     cfg.train_dataloader.dataset = dataset
     cfg.model.dare = cfg.model.psd = None  # of a first step they are base again, and nothing
-    for teacher in ('image_teacher', 'video_teacher'):
-        part = cfg.model[teacher]
-        if part.get('checkpoint') and not Path(part.checkpoint).is_file():
-            part.checkpoint = None
+    for _, teacher in find_teachers(cfg.model).values():
+        if teacher.get('checkpoint') and not Path(teacher.checkpoint).is_file():
+            teacher.checkpoint = None
     return cfg
 
 

@@ -10,7 +10,6 @@ from pmd_mmaction.functional.alignment import (
     RunningStatistics,
     alignment_distance,
     layer_groups,
-    summarize_layers,
 )
 from pmd_mmaction.functional.difficulty import (
     difficulty_loss,
@@ -75,7 +74,6 @@ __all__ = [
     'split_mask',
     'spread_crop',
     'stage_of',
-    'summarize_layers',
     'target_variance',
     'uniform_weights',
     'visible_count',

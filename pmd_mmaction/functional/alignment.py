@@ -1,6 +1,6 @@
 """CLFA: distance between student layers and a group of teacher layers."""
 
-from typing import Iterable, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 import torch
 from torch import Tensor
@@ -107,31 +107,6 @@ class RunningStatistics:
         return GroupStatistics(mean, spread.clamp_min(0))
 
 
-def summarize_layers(layers: Iterable[Tensor]) -> GroupStatistics:
-    """Statistics of a group of layers: ``mean t`` and ``(mean ||t||^2 - ||mean t||^2) / D``.
-
-    Source: docs/interpretation.md, "Closed form".
-
-    Args:
-        layers: ``(B, L, D)`` features of each layer, any float dtype.
-
-    Returns:
-        float32 statistics.
-
-    Raises:
-        ValueError: if there are no layers.
-
-    Example:
-        >>> import torch
-        >>> summarize_layers([torch.zeros(1, 1, 2), torch.full((1, 1, 2), 2.0)])
-        GroupStatistics(mean=tensor([[[1., 1.]]]), spread=tensor([[1.]]))
-    """
-    running = RunningStatistics()
-    for features in layers:
-        running.add(features)
-    return running.result()
-
-
 def alignment_distance(projections: Sequence[Tensor], group: GroupStatistics) -> Tensor:
     """Distance ``d^{H->M} = 1/(|H||M|) sum_{ns in H} sum_{nt in M} ||FC(z_ns) - z_nt||^2``.
 
@@ -150,8 +125,10 @@ def alignment_distance(projections: Sequence[Tensor], group: GroupStatistics) ->
 
     Example:
         >>> import torch
-        >>> teacher = [torch.zeros(1, 1, 2), torch.full((1, 1, 2), 2.0)]
-        >>> alignment_distance([torch.full((1, 1, 2), 3.0)], summarize_layers(teacher))
+        >>> teacher = RunningStatistics()
+        >>> for value in (0.0, 2.0):
+        ...     teacher.add(torch.full((1, 1, 2), value))
+        >>> alignment_distance([torch.full((1, 1, 2), 3.0)], teacher.result())
         tensor(5.)
         >>> ((3 - 0) ** 2 + (3 - 2) ** 2) / 2  # the double sum
         5.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from mmengine.visualization.utils import img_from_canvas
 
 from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.contracts import PicturedModel
@@ -48,7 +50,7 @@ class PhasePictureHook(Hook):
     @torch.no_grad()
     def _draw(self, runner, model: PicturedModel, data_batch: dict) -> None:
         # Here, since Matplotlib takes a while to import.
-        from pmd_mmaction.visualization import draw_pixels, mask_rows, plot_difficulty, plot_masks
+        from pmd_mmaction.visualization import mask_rows, plot_difficulty, plot_masks
 
         inputs, samples = data_batch['inputs'], data_batch['data_samples']
         first = [video[0].permute(1, 2, 3, 0).numpy() for video in inputs[: self.clips]]
@@ -66,7 +68,9 @@ class PhasePictureHook(Hook):
             of_clip = [{k: v[i].numpy() for k, v in difficulty.items()} for i in range(len(first))]
             figures['difficulty'] = plot_difficulty(first, of_clip, grid)
         for name, figure in figures.items():
-            runner.visualizer.add_image(name, draw_pixels(figure), runner.iter + 1)
+            runner.visualizer.add_image(
+                name, img_from_canvas(FigureCanvasAgg(figure)), runner.iter + 1
+            )
 
 
 def _is_last(runner, model: PicturedModel, batch_idx: int) -> bool:

@@ -6,12 +6,10 @@ from pmd_mmaction.visualization.curves import (
     plot_health,
 )
 from pmd_mmaction.visualization.difficulty import plot_difficulty
-from pmd_mmaction.visualization.figures import draw_pixels
 from pmd_mmaction.visualization.masks import mask_rows, plot_masks
 from pmd_mmaction.visualization.scalars import read_scalars
 
 __all__ = [
-    'draw_pixels',
     'mask_rows',
     'plot_balance',
     'plot_curves',

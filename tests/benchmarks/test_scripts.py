@@ -95,6 +95,7 @@ def run(monkeypatch, capsys):
             ['optimizer_step.py', '--tiny', '--repeats', '1'],
             ['| fused, many groups |', '| fused, merged | 2 |', '| foreach, merged | 2 |'],
         ),
+        (['hook_cost.py', '--tiny', '--rounds', '1'], ['| HealthHook |', '| TermBalanceHook |']),
         (['long_list.py', '--videos', '1000'], ['| 1,000 |', 'fingerprint, s']),
     ],
     ids=lambda value: value[0],

@@ -12,7 +12,6 @@ from pmd_mmaction.functional import (
     RunningStatistics,
     alignment_distance,
     layer_groups,
-    summarize_layers,
 )
 
 CLIPS, TOKENS, DIMS = 2, 3, 5
@@ -24,6 +23,13 @@ def random_layers(count, seed):
         2 * torch.randn(CLIPS, TOKENS, DIMS, generator=generator, dtype=torch.float64) + i
         for i in range(count)
     ]
+
+
+def summarize(layers):
+    running = RunningStatistics()
+    for features in layers:
+        running.add(features)
+    return running.result()
 
 
 def loop_distance(projections, teacher):
@@ -46,7 +52,7 @@ def test_closed_form_equals_the_double_loop(students, teachers):
     projections, teacher = random_layers(students, 0), random_layers(teachers, 1)
     for z in projections:
         z.requires_grad_()
-    distance = alignment_distance(projections, summarize_layers(teacher))
+    distance = alignment_distance(projections, summarize(teacher))
     slopes = torch.autograd.grad(distance, projections)
     expected, expected_slopes = loop_distance([z.detach() for z in projections], teacher)
     assert distance.item() == pytest.approx(expected, rel=1e-5)
@@ -54,7 +60,7 @@ def test_closed_form_equals_the_double_loop(students, teachers):
 
 
 def test_distance_passes_gradcheck():
-    group = summarize_layers(random_layers(3, 1))
+    group = summarize(random_layers(3, 1))
     # Central differences of a quadratic are exact, so a step far above float32 rounding serves.
     assert gradcheck(
         lambda *z: alignment_distance(z, group),
@@ -66,7 +72,7 @@ def test_distance_passes_gradcheck():
 
 def test_group_statistics_equal_the_loop():
     layers = random_layers(4, 2)
-    group = summarize_layers(layers)
+    group = summarize(layers)
     for b in range(CLIPS):
         for p in range(TOKENS):
             variance = 0.0
@@ -80,20 +86,20 @@ def test_group_statistics_equal_the_loop():
 
 def test_spread_of_equal_layers_is_never_negative():
     layer = 100 * torch.randn(4, 50, 8, generator=torch.Generator().manual_seed(0))
-    spread = summarize_layers([layer] * 7).spread
+    spread = summarize([layer] * 7).spread
     assert (spread >= 0).all()
     assert spread.max() < 1e-2  # the squares are of the order 1e4
 
 
 def test_statistics_do_not_depend_on_the_order_of_layers():
     layers = random_layers(4, 3)
-    forwards, backwards = summarize_layers(layers), summarize_layers(layers[::-1])
+    forwards, backwards = summarize(layers), summarize(layers[::-1])
     torch.testing.assert_close(forwards.mean, backwards.mean)
     torch.testing.assert_close(forwards.spread, backwards.spread)
 
 
 def test_statistics_are_float32():
-    group = summarize_layers([z.bfloat16() for z in random_layers(2, 0)])
+    group = summarize([z.bfloat16() for z in random_layers(2, 0)])
     assert group.mean.dtype == group.spread.dtype == torch.float32
 
 

@@ -10,6 +10,7 @@ import os
 
 import matplotlib
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pmd_mmaction.compat.terminal import accept_any_name
@@ -57,7 +58,8 @@ def main(argv: list[str] | None = None) -> None:
     for name, scalars in runs.items():
         for i, finding in enumerate(judge_run(scalars)):
             verdict = f'[{COLOURS[finding.level]}]{finding.subject}[/]'
-            table.add_row('' if i else name, verdict, finding.found, finding.remedy)
+            first, found, remedy = map(escape, ('' if i else name, finding.found, finding.remedy))
+            table.add_row(first, verdict, found, remedy)
     Console().print(table)
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     plot_health(runs).savefig(args.out, dpi=110)

@@ -21,7 +21,12 @@ export PYTHONPATH
 python=${PYTHON:-$(command -v python || command -v python3 || echo python)}
 "$python" "$tools/environment.py" --help >/dev/null  # says so outside the environment
 
+# One machine needs no port, which a second evaluation would want as well.
+one=()
+[[ ${NNODES:-1} == 1 && -z ${PORT:-} ]] && one+=(--standalone)
+
 exec "$python" -m torch.distributed.run \
+  ${one[@]+"${one[@]}"} \
   --nnodes="${NNODES:-1}" \
   --node_rank="${NODE_RANK:-0}" \
   --master_addr="${MASTER_ADDR:-127.0.0.1}" \

@@ -24,8 +24,13 @@ nnodes=${NNODES:-1}
 address=${MASTER_ADDR:-127.0.0.1}
 restarts=${MAX_RESTARTS:-0}
 options=()
-# One machine needs no name that others can resolve.
-[[ $nnodes == 1 ]] && options+=(--local-addr="$address")
+port=${PORT:-29500}
+if [[ $nnodes == 1 ]]; then
+  # One machine needs no name that others can resolve, and no port: with the same one a second
+  # training would wait for the first.
+  options+=(--local-addr="$address")
+  port=${PORT:-0}
+fi
 # Each start gets a store of its own: in a shared one gloo finds the addresses of lost processes.
 export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 resume=()
@@ -35,8 +40,8 @@ resume=()
 exec "$python" -m torch.distributed.run \
   --nnodes="$nnodes" \
   --rdzv-backend=c10d \
-  --rdzv-endpoint="$address:${PORT:-29500}" \
-  --rdzv-id="${PORT:-29500}" \
+  --rdzv-endpoint="$address:$port" \
+  --rdzv-id="$port" \
   --max-restarts="$restarts" \
   ${options[@]+"${options[@]}"} \
   --nproc_per_node="$gpus" \

@@ -255,7 +255,7 @@ def run_windows(args: argparse.Namespace, cfg: Config) -> int:
     todo = [
         (name, out)
         for name, out in [*zip(names, files_of_windows(args, names), strict=True)][rank::ranks]
-        if not windows_are_finished(out, settings)
+        if not windows_are_finished(out, settings | size_of(args, name))
     ]
     model = load_frozen(cfg, args.checkpoint, device) if todo else None
     paths = [join_path(args.prefix, name) for name, _ in todo]
@@ -278,10 +278,16 @@ def run_windows(args: argparse.Namespace, cfg: Config) -> int:
                 bar.update()
                 if begun.pop(windows.video):
                     features, times = (np.concatenate(p) for p in zip(*parts, strict=True))
-                    write_windows(out, features, times, settings)
+                    write_windows(out, features, times, settings | size_of(args, name))
                     written += 1
     print(f'{written} videos written, {len(names[rank::ranks]) - len(todo)} there -> {args.out}')
     return len(todo) - written
+
+
+def size_of(args: argparse.Namespace, name: str) -> dict[str, int]:
+    """What tells a video from another one of its name, in another folder; empty for an address."""
+    path = Path(join_path(args.prefix, name))
+    return {'bytes': path.stat().st_size} if path.is_file() else {}
 
 
 def features_of(model: nn.Module, windows: Windows, args: argparse.Namespace) -> np.ndarray:

@@ -96,6 +96,8 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     accept_any_name()
     args = parse_args(argv)
+    for path in filter(None, (args.out, args.json)):  # not at the end, when all is computed
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     runner = build_runner(args)
     features, labels = extract(runner)
     if args.labels_per_class:

@@ -7,6 +7,7 @@ runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 
 import argparse
 import logging
+import os
 import sys
 import warnings
 
@@ -33,7 +34,11 @@ def main(argv: list[str] | None = None) -> None:
         run = Run.open(args.run)
     except RunError as error:
         sys.exit(str(error))
-    print(write_report(run, args.out or run.work_dir / 'report.html'))
+    out = args.out or run.work_dir / 'report.html'
+    folder = next(path for path in out.absolute().parents if path.exists())
+    if not os.access(folder, os.W_OK):  # said before minutes of computing
+        sys.exit(f'{folder} cannot be written to: name another file with --out')
+    print(write_report(run, out))
 
 
 if __name__ == '__main__':

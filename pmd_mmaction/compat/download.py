@@ -29,14 +29,22 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
         pickle.UnpicklingError: If the file holds anything that may run code.
         RuntimeError: If its hash is wrong.
     """
-    name = os.path.basename(urlparse(filename).path)
-    path = Path(get_dir()) / 'checkpoints' / name
-    if get_rank() == 0 and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = HASH_REGEX.search(name)
-        download_url_to_file(filename, str(path), digest and digest.group(1), progress=False)
-    barrier()
+    path = Path(get_dir()) / 'checkpoints' / os.path.basename(urlparse(filename).path)
+    try:
+        if get_rank() == 0:
+            _download(filename, path)
+    finally:
+        barrier()
+    _download(filename, path)  # on another node, which has a cache of its own
     return load_from_local(str(path), map_location)
+
+
+def _download(address: str, path: Path) -> None:
+    """Does nothing where the file is there; several processes may do it at a time."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = HASH_REGEX.search(path.name)
+        download_url_to_file(address, str(path), digest and digest.group(1), progress=False)
 
 
 def urls_run_code() -> bool:

@@ -91,13 +91,17 @@ def read_path_list(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it names no video, or naming the line with a path outside the folder, a
-            wrong column or a missing label.
+        ValueError: if it is no UTF-8 text or names no video, or naming the line with a path
+            outside the folder, a wrong column or a missing label.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no list file {path}: docs/data.md tells how to make one')
     text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if b'\0' in text:
+        raise ValueError(
+            f'{path} is not UTF-8 (UTF-16, as PowerShell writes it?): save it as UTF-8'
+        )
     confined = bool(folder) and not allow_outside
     if not (confined and (b'..' in text or text.startswith(b'/') or b'\n/' in text)):
         videos = scan_ordinary(text)

@@ -92,6 +92,7 @@ def windows_are_finished(out: Path, settings: dict) -> bool:
         note = (file.metadata() or {}).get('settings')
     if note != json.dumps(settings, sort_keys=True):
         raise ExtractionError(
-            f'{out} is of another config, checkpoint or option: choose another --out, or remove it'
+            f'{out} is of another video, config, checkpoint or option: choose another --out, or '
+            'remove it'
         )
     return True

@@ -1,10 +1,12 @@
 """Base class of metrics on frozen features: a labelled bank, and queries to classify."""
 
+import math
 from abc import abstractmethod
 from typing import Literal, Sequence
 
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
 from torch import Tensor
 
 from pmd_mmaction.arguments import Text, checked
@@ -52,7 +54,7 @@ class FrozenFeatureMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """The metric over all clips.
+        """The metric over all clips; NaN, with a warning, if a feature is not finite.
 
         Raises:
             ValueError: if there is nothing to learn from or to classify, or a label is missing.
@@ -69,7 +71,15 @@ class FrozenFeatureMetric(BaseMetric):
             if (labels < 0).any():
                 raise ValueError(f'{int((labels < 0).sum())} clips of the {split} have no label')
             parts[split] = (torch.stack([result['feature'] for result in chosen]), labels)
-        return self.score(*parts['bank'], *parts['query'])
+        broken = sum(int((~f.isfinite()).any(1).sum()) for f, _ in parts.values())
+        parts = {split: (f.nan_to_num(), labels) for split, (f, labels) in parts.items()}
+        metrics = self.score(*parts['bank'], *parts['query'])
+        if broken:  # a training is not ended for it
+            MMLogger.get_current_instance().warning(
+                f'{type(self).__name__}: the features of {broken} of {len(results)} clips are not '
+                'finite, so there is no accuracy; a diverged student gives such features'
+            )
+        return dict.fromkeys(metrics, math.nan) if broken else metrics
 
     @abstractmethod
     def score(
@@ -91,12 +101,12 @@ def topk_accuracy(scores: Tensor, labels: Tensor, topk: Sequence[int] = (1, 5)) 
     Args:
         scores: ``(Q, K)`` scores of K classes.
         labels: ``(Q,)`` int64 classes; one outside 0 ... K - 1 counts as wrong.
-        topk: values of k; those not below K are left out.
+        topk: values of k; those not below K are left out, except 1.
 
     Returns:
         ``'top<k>'`` to the fraction.
     """
     order = scores.argsort(dim=1, descending=True, stable=True)
     hits = order == labels[:, None]
-    ks = [k for k in topk if k < scores.shape[1]]
+    ks = [k for k in topk if k == 1 or k < scores.shape[1]]
     return {f'top{k}': hits[:, :k].any(1).double().mean().item() for k in ks}

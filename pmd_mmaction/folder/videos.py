@@ -145,7 +145,7 @@ def divide(source: Path, videos: Sequence[Path]) -> Lists:
 def copy_name(source: Path, path: Path) -> str:
     """Name of a video's copy: nothing that a list of labels could not hold, and no other's name."""
     name = path.relative_to(source).as_posix()
-    digest = sha256(os.fsencode(name)).hexdigest()[:6]
+    digest = sha256(os.fsencode(name)).hexdigest()[:16]
     return f'{re.sub(r"[^A-Za-z0-9]+", "_", path.stem)[:60].strip("_")}_{digest}.mp4'
 
 

@@ -16,12 +16,13 @@ from pmd_mmaction.contracts import (
     find_hook,
     iterations_per_step,
 )
+from pmd_mmaction.hooks.box_order import check_crop_boxes, check_object_boxes
 from pmd_mmaction.hooks.checkpoints.batch_change import check_epoch_length
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.curriculum.optimizer_restart import check_coverage, check_restartable
 from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
-from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets, with_wrappers
+from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets, step_names, with_wrappers
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 REPEATING = (RepeatDataset, ClassBalancedDataset)
@@ -50,6 +51,8 @@ class PlanCheckHook(Hook):
         if isinstance(model, MaskedModel):
             _check_colours(model)
             _check_seeds(runner)
+            _check_objects(runner, model)
+            _check_splits(runner)
         if curriculum is not None:
             _check_phases(runner, model, curriculum)
         if isinstance(model, DifficultyModel) and model.difficulty_spec is not None:
@@ -128,6 +131,29 @@ def _check_seeds(runner) -> None:
             )
 
 
+def _check_objects(runner, model) -> None:
+    """Refuses boxes of objects that are moved after they were noted."""
+    if 'object_boxes' in model.masker.reads:
+        for dataset in plain_datasets(runner.train_dataloader.dataset):
+            check_object_boxes(step_names(dataset))
+
+
+def _check_splits(runner) -> None:
+    """Refuses a bank that holds queries: their nearest neighbour would be they themselves."""
+    files: dict[str, set[str]] = {'bank': set(), 'query': set()}
+    for dataset in plain_datasets(runner.val_loop.dataloader.dataset) if runner.val_loop else ():
+        for step in dataset.pipeline.transforms:
+            if getattr(step, 'split', None) in files and hasattr(dataset, 'file_names'):
+                files[step.split].update(dataset.file_names())
+    shared = files['bank'] & files['query']
+    if shared:
+        raise ValueError(
+            f'{len(shared)} videos of the validation are both in the bank and among the queries, '
+            f'such as {min(shared)}, and would find themselves: give the two data sets of '
+            'val_dataloader other lists, or smaller indices'
+        )
+
+
 def _check_accumulation(runner) -> None:
     """Refuses gradient accumulation that would change the learning rate or lose gradients."""
     steps = iterations_per_step(runner)
@@ -181,7 +207,7 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
                     "DARE needs: set meta_keys=('img_shape', 'sample_idx')"
                 )
         if hook.region == 'canonical':
-            _check_crop_boxes([type(step).__name__ for step in dataset.pipeline.transforms])
+            check_crop_boxes(step_names(dataset))
     if curriculum is None:
         return  # DAREHook reports what is missing
     phases = curriculum.phases.phases
@@ -197,20 +223,6 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
         if longest < hook.stage_epochs:
             raise ValueError(told)
         runner.logger.warning(told)  # a trial with phases of one epoch has no smaller stage
-
-
-def _check_crop_boxes(steps: list[str]) -> None:
-    """Refuses what :class:`NoteCropBox` cannot see: a second flip, what follows it or the box."""
-    flips = [i for i, name in enumerate(steps) if name == 'Flip']
-    crops = [i for i, name in enumerate(steps) if 'Crop' in name and name != 'NoteCropBox']
-    noted = steps.index('NoteCropBox') if 'NoteCropBox' in steps else len(steps)
-    late = any(i > noted for i in flips + crops)
-    if late or len(flips) > 1 or (flips and crops and flips[0] < crops[-1]):
-        raise ValueError(
-            "DAREHook(region='canonical') needs the place of each clip in its frame, which is "
-            'known after crops, then one flip, then NoteCropBox: the train pipeline has '
-            + ', '.join(name for name in steps if 'Crop' in name or name == 'Flip')
-        )
 
 
 def _log_batch(runner) -> None:

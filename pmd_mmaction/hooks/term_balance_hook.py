@@ -107,7 +107,8 @@ class TermBalanceHook(Hook):
         """Measures."""
         model = plain_model(runner)
         due = runner.iter % self.interval == 0 and is_main_process()
-        if due and isinstance(model, WeighableModel) and len(model.terms) > 1:
+        trained = any(weight.requires_grad for weight in model.backbone.parameters())
+        if due and trained and isinstance(model, WeighableModel) and len(model.terms) > 1:
             self._report(runner, model, self._measure(runner, model, data_batch))
 
     def _measure(self, runner, model: WeighableModel, data_batch: dict) -> dict[str, Pull]:

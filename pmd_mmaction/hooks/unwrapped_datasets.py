@@ -15,3 +15,8 @@ def with_wrappers(dataset) -> list:
 def plain_datasets(dataset) -> list:
     """The data sets that have a pipeline, inside wrappers and concatenations."""
     return [found for found in with_wrappers(dataset) if hasattr(found, 'pipeline')]
+
+
+def step_names(dataset) -> list[str]:
+    """Class names of the steps of a data set's pipeline."""
+    return [type(step).__name__ for step in dataset.pipeline.transforms]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from mmengine.dist import get_world_size
+from mmengine.dist import get_rank, get_world_size
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
@@ -60,7 +60,10 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 '(epoch, interval)'
             )
         self._length_known = max_epochs is not None
-        self._seed = runner.seed  # of the sampler, until a checkpoint brings another
+        self._seed = _common_seed(runner)  # of the sampler, until a checkpoint brings another
+        if isinstance(dataloader, dict) and isinstance(dataloader.get('sampler'), dict):
+            # with diff_rank_seed MMEngine would draw one, which no checkpoint knows
+            dataloader = {**dataloader, 'sampler': dict(seed=self._seed) | dataloader['sampler']}
         super().__init__(
             runner, dataloader, max_epochs or 1, val_begin, val_interval, dynamic_intervals
         )
@@ -89,7 +92,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         loader = self.dataloader
         for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
             if getattr(sampler, 'seed', None) == self._seed:
-                sampler.seed = self.runner.seed  # which the checkpoint restored, and MMEngine not
+                # the checkpoint restored the run's, and MMEngine not the sampler's
+                sampler.seed = _common_seed(self.runner)
         return super().run()
 
     def _require_a_batch(self) -> None:
@@ -130,6 +134,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             f'Workers hand over batches in shared memory, which may have run full: {need}; '
             f'{told_space()}. In that case {need.remedy}; tools/doctor.py adds it up for a config'
         )
+
+
+def _common_seed(runner) -> int:
+    """The seed that all ranks share; with ``diff_rank_seed`` each adds its rank to it."""
+    return runner.seed - get_rank() * bool(runner._randomness_cfg.get('diff_rank_seed'))
 
 
 def _ranks_of_node() -> int:

@@ -79,6 +79,7 @@ TABLE = [
         "filename_tmpl is 'model_{}.pth'.*by which a resumed run finds its checkpoints",
     ),
     ('checkpoint_hook', 'out_dir', 3, 'out_dir is 3; it must be a directory'),
+    ('checkpoint_hook', 'out_dir', 's3://a/b', 'out_dir is s3://a/b, but a run is resumed from'),
     ('checkpoint_hook', 'save_best', True, 'save_best is True; it must be a string or a list'),
     ('checkpoint_hook', 'backend_args', 'local', 'backend_args is .*; it must be a dict'),
     # --- signals that cannot be caught, or none

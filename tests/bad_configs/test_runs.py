@@ -1,5 +1,7 @@
 """What only a Runner can see is refused before the first iteration; nothing is trained here."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.integration import tiny
@@ -77,6 +79,25 @@ def late_flip(cfg):
     steps.insert(place + 1, dict(type='Flip'))
 
 
+def moved_objects(*late):
+    """Steps after the boxes of objects were noted."""
+
+    def change(cfg):
+        cfg.model.masker = dict(type='ObjectTubeMasker')
+        steps = cfg.train_dataloader.dataset.pipeline
+        steps[-2:-2] = [dict(type='PasteMovingObjects', folder='.'), *late]
+        steps[-1].meta_keys = ('img_shape', 'sample_idx', 'object_boxes')
+
+    return change
+
+
+def same_videos(cfg):
+    """The bank holds a query."""
+    tiny.validate_frozen(cfg, Path(cfg.train_dataloader.dataset.data_prefix.video), interval=1)
+    bank, query = cfg.val_dataloader.dataset.datasets
+    query.ann_file = bank.ann_file
+
+
 RUNS = [
     (drop(0), "add dict\\(type='StepSeedHook'\\) to custom_hooks"),
     (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
@@ -113,6 +134,12 @@ RUNS = [
     (whole_steps, 'not one step of 8 batches .accumulative_counts.: .*1 GPU.*want 16;?.*smaller'),
     (flips(2), 'then one flip, .*has RandomResizedCrop, Flip, Flip, NoteCropBox'),
     (flips(1, 'RandomCrop'), 'the train pipeline has RandomResizedCrop, Flip, RandomCrop'),
+    (moved_objects(dict(type='Flip')), 'Flip after PasteMovingObjects would move the objects'),
+    (
+        moved_objects(dict(type='CenterCrop', crop_size=16), dict(type='Resize', scale=(32, 32))),
+        'CenterCrop, Resize after PasteMovingObjects',
+    ),
+    (same_videos, 'videos of the validation are both in the bank and among the queries'),
     (late_flip, 'the train pipeline has RandomResizedCrop, NoteCropBox, Flip'),
     (put('train_dataloader.dataset.ann_file', 'nowhere.txt'), 'no list file nowhere.txt'),
 ]

@@ -76,6 +76,29 @@ def test_an_effect_of_other_methods_is_refused(board, capsys):
     assert "--effects has ['b'], which are not among the methods" in capsys.readouterr().err
 
 
+def test_two_methods_of_one_name_are_refused(board, capsys):
+    with pytest.raises(SystemExit):
+        board.parse_args(['a=configs/pmd/vit-tiny_demo_pretrain.py'] * 2)
+    assert 'two of the methods have one name: a a' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('change', ['auto_scale_lr.enable=True', 'train_cfg.max_epochs=7'])
+def test_a_cell_knows_all_of_its_training(board, change):
+    plain = 'a=configs/pmd/vit-tiny_demo_pretrain.py'
+    found = {board.digest(board.parse_method(text), 4) for text in (plain, f'{plain}:{change}')}
+    assert len(found) == 2
+
+
+def test_clips_are_of_their_lists(board, tmp_path):
+    args = board.parse_args(['a=configs/pmd/vit-tiny_demo_pretrain.py', f'--data={tmp_path}'])
+    paths = []
+    for entry in ('a.mp4 0', 'b.mp4 0'):
+        for split in ('train', 'val'):
+            (tmp_path / f'{split}.txt').write_text(entry)
+        paths.append(board.clips_path(args))
+    assert paths[0] != paths[1] and paths[1].name.startswith(tmp_path.name)
+
+
 @pytest.mark.parametrize('device, hidden', [('cpu', ''), ('cuda', None)])
 @pytest.mark.parametrize('interrupted', [False, True])
 def test_a_training_in_parts_has_no_seconds(

@@ -2,6 +2,7 @@ import http.server
 import os
 import pickle
 import threading
+import urllib.error
 from functools import partial
 
 import pytest
@@ -55,6 +56,22 @@ def test_a_wrong_hash_is_refused(server):
     torch.save(dict(w=torch.ones(2)), folder / 'weights-00000000.pth')
     with pytest.raises(RuntimeError, match='hash'):
         CheckpointLoader.load_checkpoint(f'{url}/weights-00000000.pth', map_location='cpu')
+
+
+def test_each_node_downloads_into_its_own_cache(server, monkeypatch):
+    folder, url = server
+    torch.save(dict(w=torch.ones(2)), folder / 'weights.pth')
+    monkeypatch.setattr(download, 'get_rank', lambda: 8)
+    found = CheckpointLoader.load_checkpoint(f'{url}/weights.pth', map_location='cpu')
+    assert torch.equal(found['w'], torch.ones(2))
+
+
+def test_a_failed_download_leaves_no_rank_waiting(server, monkeypatch):
+    waited = []
+    monkeypatch.setattr(download, 'barrier', lambda: waited.append(True))
+    with pytest.raises(urllib.error.URLError):
+        CheckpointLoader.load_checkpoint(f'{server[1]}/absent.pth', map_location='cpu')
+    assert waited == [True]
 
 
 def test_the_repair_is_in_force():

@@ -106,6 +106,13 @@ def test_lists_of_other_editors(tmp_path):
     assert list(read_path_list(tmp_path / 'list.txt')) == [('a.mp4', 1), ('b.mp4', 2)]
 
 
+def test_a_list_in_utf16_is_refused(tmp_path):
+    """As PowerShell's > writes it; each second byte would be a NUL in a name."""
+    (tmp_path / 'list.txt').write_text('a.mp4 1\nb.mp4 2\n', encoding='utf-16')
+    with pytest.raises(ValueError, match='list.txt is not UTF-8.*save it as UTF-8'):
+        read_path_list(tmp_path / 'list.txt')
+
+
 def test_no_list_and_an_empty_one(tmp_path):
     with pytest.raises(FileNotFoundError, match='docs/data.md'):
         read_path_list(tmp_path / 'list.txt')

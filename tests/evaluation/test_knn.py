@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mmengine.logging import MMLogger
 from sklearn.neighbors import KNeighborsClassifier
 
 from pmd_mmaction.evaluation import KNNMetric, knn_scores, topk_accuracy
@@ -83,6 +84,10 @@ def test_few_classes_have_no_top5():
     assert topk_accuracy(torch.eye(5), torch.arange(5)) == dict(top1=1.0)
 
 
+def test_one_class_has_a_top1():
+    assert topk_accuracy(torch.ones(2, 1), torch.tensor([0, 1])) == dict(top1=0.5)
+
+
 def test_a_class_outside_the_bank_is_wrong():
     assert topk_accuracy(torch.eye(2), torch.tensor([0, 7]))['top1'] == 0.5
 
@@ -117,6 +122,20 @@ def test_what_is_missing_is_named(data, message):
     metric.process(None, data)
     with pytest.raises(ValueError, match=message):
         metric.evaluate(len(data))
+
+
+@pytest.mark.parametrize('split', ['bank', 'query'])
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+def test_features_that_are_not_finite_have_no_accuracy(split, value, caplog, monkeypatch):
+    """One NaN in the bank would be everyone's nearest neighbour."""
+    data = samples(BANK.clone(), LABELS, 'bank') + samples(QUERY.clone(), LABELS[:9], 'query')
+    data[3 if split == 'bank' else -1]['feature'][2] = value
+    metric = KNNMetric(k=5)
+    metric.process(None, data)
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'handlers', [caplog.handler])
+    with caplog.at_level('WARNING'):
+        assert math.isnan(metric.evaluate(len(data))['knn/top1'])
+    assert 'the features of 1 of 49 clips are not finite' in caplog.text
 
 
 @pytest.mark.parametrize('key', ['feature', 'gt_label', 'split'])

@@ -61,6 +61,9 @@ def test_names_of_copies():
     assert name.startswith('IMG_1_2_') and name.endswith('.mp4') and ' ' not in name
     assert name != copy_name(SOURCE, SOURCE / 'other/IMG 1 (2).MOV')
     assert copy_name(SOURCE, SOURCE / '\udcff ä.mp4')
+    # the first 24 bits of their hashes are equal
+    pair = [SOURCE / 'dog/01638/video.mp4', SOURCE / 'cat/04261/video.mp4']
+    assert len({copy_name(SOURCE, path) for path in pair}) == 2
 
 
 def test_lists_are_read_as_they_were_written(tmp_path):

@@ -138,6 +138,16 @@ def test_held_out_clips_are_diagnosed_after_a_validation(clips, tmp_path):
     assert 'held_out_explained_vid' in log.read_text()
 
 
+def test_a_loader_with_batches_of_its_own_has_a_size(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, HEALTH, ratios=(0.5,), epochs=2)
+    tiny.validate_frozen(cfg, clips, 2)
+    batches = dict(type='WholeStepBatchSampler', accumulative_counts=1)
+    cfg.val_dataloader.batch_sampler = batches
+    runner = tiny.train(cfg)
+    assert runner.val_dataloader.batch_sampler.batch_size == 5
+    assert any('held_out' in key for key in runner.message_hub.log_scalars)
+
+
 def test_a_masker_that_needs_boxes_is_not_examined(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path, HEALTH, ratios=(0.5,), epochs=2)
     cfg.model.masker = dict(type='ObjectTubeMasker')

@@ -57,6 +57,13 @@ def test_pulls_are_those_of_one_backward_pass_per_term(scale):
         assert pulls[name].cosine == pytest.approx(cosine, rel=1e-4, abs=1e-6)
 
 
+def test_a_frozen_encoder_is_not_measured(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path, BALANCE, ratios=(0.5,), epochs=2)
+    cfg.model.backbone.frozen = True
+    runner = tiny.train(cfg)
+    assert not any('term_norm' in key for key in runner.message_hub.log_scalars)
+
+
 def test_a_term_without_gradient_pulls_with_0():
     weight = nn.Parameter(torch.ones(2))
     pulls = term_pulls(dict(df=weight.sum(), pg=torch.zeros(())), [weight])

@@ -1,5 +1,6 @@
 """The page: its sections, for every method and state of a run, and a browser that opens it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -49,6 +50,13 @@ def test_nothing_is_fetched(page):
     addresses = re.findall(r'(?:src|href)="([^"]{5})', page.read_text())
     assert len(addresses) > 20
     assert {address for address in addresses if not address.startswith('#')} == {'data:'}
+
+
+def test_a_place_that_cannot_be_written_is_told_at_once(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'access', lambda *_: False)
+    with pytest.raises(SystemExit, match='cannot be written to: name another file with --out'):
+        main([str(finished), '--out', str(tmp_path / 'new' / 'a.html')])
+    assert not (tmp_path / 'new').exists()
 
 
 def test_a_run_that_has_not_begun(clips, tmp_path):

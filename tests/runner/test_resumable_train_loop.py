@@ -2,6 +2,7 @@ import pytest
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader, Dataset
 
+from pmd_mmaction.runner import resumable_train_loop
 from pmd_mmaction.runner.resumable_train_loop import without_first_batches
 from tests.integration import tiny
 
@@ -59,3 +60,18 @@ def test_the_sampler_gets_the_seed_of_the_checkpoint(tmp_path, monkeypatch, own,
     runner._seed = 5
     loop.run()
     assert loop.dataloader.sampler.seed == expected
+
+
+def test_ranks_with_seeds_of_their_own_share_the_sampler_s(tmp_path, monkeypatch):
+    """MMEngine would draw that one, and no checkpoint would know it."""
+    monkeypatch.setattr(resumable_train_loop, 'get_rank', lambda: 3)
+    cfg = tiny.tiny_config(tiny.make_clips(tmp_path / 'demo'), tmp_path)
+    cfg.randomness = dict(seed=7, diff_rank_seed=True)
+    runner = tiny.build(cfg)
+    runner._seed = 7 + 3
+    loop = runner.train_loop
+    assert loop.dataloader.sampler.seed == 7
+    monkeypatch.setattr(EpochBasedTrainLoop, 'run', lambda self: None)
+    runner._seed = 5 + 3  # of a checkpoint
+    loop.run()
+    assert loop.dataloader.sampler.seed == 5

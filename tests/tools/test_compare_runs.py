@@ -1,13 +1,11 @@
 """Runs side by side: a verdict for each and one picture."""
 
 import json
-import subprocess
-import sys
 
 import matplotlib
+import pytest
 
 from pmd_mmaction.visualization import plot_health
-from tests.integration.tiny import ROOT
 from tools import compare_runs
 
 matplotlib.use('Agg')
@@ -21,23 +19,21 @@ def _write(run, **curves):
     return run
 
 
-def test_verdicts_and_a_picture(tmp_path):
+def test_verdicts_and_a_picture(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '200')
     runs = [
-        _write(tmp_path / 'good', explained_vid=0.02, feature_rank=1),
+        _write(tmp_path / 'good[lr=3]', explained_vid=0.02, feature_rank=1),
         _write(tmp_path / 'stuck', explained_vid=0.0, feature_rank=1),
     ]
     picture = tmp_path / 'runs.png'
-    tool = [sys.executable, str(ROOT / 'tools/compare_runs.py')]
-    result = subprocess.run(
-        [*tool, *map(str, runs), f'--out={picture}'], capture_output=True, text=True, timeout=200
-    )
-    assert result.returncode == 0, result.stderr
+    compare_runs.main([*map(str, runs), f'--out={picture}'])
     assert picture.stat().st_size > 5000
-    for word in ('good', 'healthy', 'stuck', 'plateau'):
-        assert word in result.stdout
+    printed = capsys.readouterr().out
+    for word in ('good[lr=3]', 'healthy', 'stuck', 'plateau'):
+        assert word in printed
     (tmp_path / 'empty').mkdir()
-    result = subprocess.run([*tool, str(tmp_path / 'empty')], capture_output=True, text=True)
-    assert result.returncode == 1 and 'has no */vis_data/scalars.json' in result.stderr
+    with pytest.raises(SystemExit, match='has no \\*/vis_data/scalars.json'):
+        compare_runs.main([str(tmp_path / 'empty')])
 
 
 def test_a_link_is_named_as_it_is(tmp_path):

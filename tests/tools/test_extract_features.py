@@ -391,12 +391,16 @@ def test_finished_videos_are_not_read_again(run, long_video, monkeypatch, capsys
     code, out = run('--window', '4', **options)
     first = windows_of(out, 'day/a.mp4')[0]
     (out / 'day' / 'short.mkv.safetensors').unlink()
-    (long_video / 'day' / 'a.mp4').write_bytes(b'')
+    video = long_video / 'day' / 'a.mp4'
+    video.write_bytes(bytes(video.stat().st_size))
     assert run('--window', '4', **options)[0] == 0
     assert '1 videos written, 1 there' in capsys.readouterr().out
     np.testing.assert_array_equal(windows_of(out, 'day/a.mp4')[0], first)
     assert run('--window', '4', '--stride', '1', **options)[0] == 1
-    assert 'is of another config, checkpoint or option' in capsys.readouterr().err
+    assert 'is of another video, config, checkpoint or option' in capsys.readouterr().err
+    video.write_bytes(b'another of this name')
+    assert run('--window', '4', **options)[0] == 1
+    assert 'is of another video' in capsys.readouterr().err
 
 
 def test_a_broken_video_has_no_windows(run, long_video, capsys):

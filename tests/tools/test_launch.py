@@ -223,9 +223,10 @@ def test_scripts_pass_names_with_blanks(tmp_path, script):
             assert {'--rdzv-backend=c10d', '--max-restarts=0', '--local-addr=127.0.0.1'} <= set(
                 given
             )
+            assert '--rdzv-endpoint=127.0.0.1:0' in given  # not that of another training
             assert '--resume' not in given
         else:
-            assert '--node_rank=0' in given
+            assert {'--node_rank=0', '--standalone'} <= set(given)
 
 
 @pytest.mark.parametrize('script', SCRIPTS)

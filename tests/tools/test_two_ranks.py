@@ -101,7 +101,6 @@ def run(tmp_path):
         PYTHONPATH=os.pathsep.join(
             [str(place), str(TOOLS.parent), os.environ.get('PYTHONPATH', '')]
         ),
-        PORT=str(_free_port()),
         OMP_NUM_THREADS='1',
         CUDA_VISIBLE_DEVICES='',  # two processes would need two
     )
@@ -160,8 +159,9 @@ def test_a_killed_rank_is_started_again(run, tmp_path):
 def test_two_machines_meet(run, tmp_path):
     """Two launchers with one process each, on the loopback interface."""
     command = ('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '1')
+    place = dict(NNODES='2', PORT=str(_free_port()))
     with ThreadPoolExecutor() as pool:
-        started = [pool.submit(run, *command, '--work-dir', 'shared', NNODES='2') for _ in range(2)]
+        started = [pool.submit(run, *command, '--work-dir', 'shared', **place) for _ in range(2)]
         for done in (future.result() for future in started):
             assert done.returncode == 0, done.stderr
     told = ''.join(path.read_text() for path in tmp_path.glob('shared/*/*.log'))

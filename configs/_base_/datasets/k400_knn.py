@@ -1,4 +1,4 @@
-# Validation of a pre-training on Kinetics-400: k nearest neighbours. 15,000 validation videos are
+# Validation of a pre-training on Kinetics-400: k nearest neighbours. 12,000 validation videos are
 # the labelled neighbours of 4,000 others; the middle clip and crop of each. The list has to be
 # shuffled, as MMAction2's script writes it. To watch a run, no published protocol.
 knn_root = 'data/kinetics400/videos_val'
@@ -23,7 +23,7 @@ val_dataloader = dict(
                 type='PathListDataset',
                 ann_file=knn_list,
                 data_prefix=dict(video=knn_root),
-                indices=15000,  # the first
+                indices=12000,  # the first
                 pipeline=[dict(type='MarkSplit', split='bank'), *knn_steps],
                 test_mode=True,
             ),

@@ -47,8 +47,7 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
             ``last_checkpoint`` says so, and are found here if the directory was moved.
     """
     work_dir = Path(work_dir)
-    note = work_dir / NOTE
-    text = os.fsdecode(note.read_bytes()).strip() if note.is_file() else ''
+    text = _noted(work_dir)
     noted = work_dir / text if text else None  # an absolute path stays as it is
     for directory in (work_dir, *([noted.parent] if noted else [])):
         if noted and (directory / noted.name).is_file() and _position(noted) is None:
@@ -62,6 +61,12 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
     return []
 
 
+def _noted(work_dir: Path) -> str:
+    """What ``last_checkpoint`` says; empty without it."""
+    note = work_dir / NOTE
+    return os.fsdecode(note.read_bytes()).strip() if note.is_file() else ''
+
+
 def newest_complete(work_dir: Path, warn: Callable[[str], None]) -> Path | None:
     """The newest checkpoint that is undamaged, with all the files it names.
 
@@ -73,8 +78,13 @@ def newest_complete(work_dir: Path, warn: Callable[[str], None]) -> Path | None:
         The checkpoint; None if there is none at all.
 
     Raises:
-        ValueError: if there are checkpoints, but no complete one.
+        ValueError: if there are checkpoints, but no complete one, or none on a disk.
     """
+    if '://' in _noted(work_dir):
+        raise ValueError(
+            f'{work_dir / NOTE} names {_noted(work_dir)}, which is on no disk: copy it to one and '
+            'give its path to --resume'
+        )
     paths = list_checkpoints(work_dir)
     for path in paths:
         problem = file_damage(path) or companion_damage(path, work_dir)

@@ -54,6 +54,7 @@ class PreemptionHook(Hook):
         self.agree_every = agree_every
         self._received: int | None = None
         self._stopping = False
+        self._common_batches = 0  # of a validation
         self._previous: dict = {}
 
     def before_train(self, runner) -> None:
@@ -97,11 +98,20 @@ class PreemptionHook(Hook):
             if done % iterations_per_step(runner) == 0:
                 self._stop(runner, done)
 
+    def before_val_epoch(self, runner) -> None:
+        """Finds how many batches all ranks have; some may have one more."""
+        if self._previous:
+            shortest = torch.tensor(len(runner.val_dataloader))
+            all_reduce(shortest, 'min')
+            self._common_batches = int(shortest)
+
     def after_val_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Stops during validation, too; a resumed run skips the rest of it."""
-        if self._previous and self._agree((batch_idx + 1) % self.agree_every == 0):
+        done = batch_idx + 1
+        due = done % self.agree_every == 0 and done <= self._common_batches
+        if self._previous and self._agree(due):
             if runner.iter < runner.max_iters:
                 for hook in runner.hooks:
                     if isinstance(hook, EMAHook):  # the model has the average while it validates

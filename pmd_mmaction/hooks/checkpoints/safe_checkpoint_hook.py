@@ -62,8 +62,8 @@ class SafeCheckpointHook(CheckpointHook):
       another total batch (see :func:`batch_change.adapt_checkpoint`).
 
     Args:
-        **kwargs: those of ``CheckpointHook``. ``backend_args`` other than the default and an
-            ``out_dir`` on a remote store leave atomicity to that store.
+        **kwargs: those of ``CheckpointHook``. ``backend_args`` other than the default leave
+            atomicity to that store.
 
     Raises:
         TypeError: for an argument that ``CheckpointHook`` does not have.
@@ -74,7 +74,13 @@ class SafeCheckpointHook(CheckpointHook):
         # The parent accepts anything, and fails or saves nothing hours later.
         for name in filter(OPTIONS.get, kwargs):
             require(self, OPTIONS[name], **{name: kwargs[name]})
-        if kwargs.get('backend_args') is None and '://' not in str(kwargs.get('out_dir')):
+        if '://' in str(kwargs.get('out_dir')):
+            raise ValueError(
+                f'SafeCheckpointHook: out_dir is {kwargs["out_dir"]}, but a run is resumed from a '
+                "disk: mount the store, or set default_hooks.checkpoint.type='CheckpointHook' and "
+                'leave PreemptionHook and DAREHook out'
+            )
+        if kwargs.get('backend_args') is None:
             kwargs['backend_args'] = dict(backend=atomic_backend.NAME)
         super().__init__(**kwargs)
         if self.args:  # the parent would pass them on and fail at the first checkpoint
@@ -163,7 +169,7 @@ class SafeCheckpointHook(CheckpointHook):
                 "train_cfg.type='ResumableTrainLoop'"
             )
         super().before_train(runner)
-        if is_main_process() and '://' not in str(self.out_dir):
+        if is_main_process():
             remove_unfinished(Path(self.out_dir))
         ids = getattr(self, 'keep_ckpt_ids', ())  # from a run that began with CheckpointHook
         names = [self.filename_tmpl.format(step) for step in ids]
@@ -245,7 +251,7 @@ class SafeCheckpointHook(CheckpointHook):
         gone = [name for name in self._kept[: max(surplus, 0)] if name not in whole]
         self._kept = [name for name in self._kept if name not in gone]
         self._remove([self.file_backend.join_path(self.out_dir, name) for name in gone])
-        if gone and '://' not in str(self.out_dir) and is_main_process():
+        if gone and is_main_process():
             prune_tables(Path(self.out_dir))
 
     @master_only

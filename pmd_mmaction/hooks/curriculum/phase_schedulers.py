@@ -27,7 +27,8 @@ def phase_schedulers(
     Args:
         phases: the curriculum.
         restart: one schedule per phase; False: a single one over all of them.
-        warmup: fraction of the epochs spent on warm-up, rounded to whole epochs.
+        warmup: fraction of the epochs spent on warm-up, rounded to whole epochs; one
+            is left to the cosine.
         start_factor: learning rate of the first step relative to the peak, in (0, 1].
         eta_min_ratio: final learning rate relative to the peak.
         extra_epochs: how much longer the cosine is than the phase, which ends before its end: 1 in
@@ -38,7 +39,7 @@ def phase_schedulers(
     by_step = dict(by_epoch=True, convert_to_iter_based=True)
     schedulers: list[dict] = []
     for begin, end in spans:
-        top = begin + round(warmup * (end - begin))
+        top = begin + min(round(warmup * (end - begin)), end - begin - 1)
         if top > begin:
             rise = dict(type='LinearLR', start_factor=start_factor, begin=begin, end=top)
             schedulers.append(rise | by_step)

@@ -6,6 +6,7 @@ from typing import Sequence
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
 
 from pmd_mmaction.arguments import Text, checked, require_keys
 from pmd_mmaction.contracts import OpenEndedLoop
@@ -75,11 +76,13 @@ class ProgressivePhaseHook(Hook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Derives the schedulers and the length of the run from the phases.
+        """Derives the schedulers and the length of a training from the phases.
 
         Raises:
             ValueError: if the config gives schedulers too.
         """
+        if not isinstance(runner._train_loop, BaseLoop):  # a validation or a test alone
+            return
         if isinstance(runner.train_loop, OpenEndedLoop):
             runner.train_loop.take_epochs(self.phases.total_epochs)
         if self.schedule is None:

@@ -37,6 +37,9 @@ class DifficultyReader:
         by_place: whether its rows cover the whole frame.
     """
 
+    def __deepcopy__(self, memo: dict) -> 'DifficultyReader':
+        return self  # there is one table; a copied model reads the same
+
     def __init__(self, table: DifficultyTable, by_place: bool = False) -> None:
         self.table = table
         self.by_place = by_place
@@ -244,6 +247,16 @@ class DAREHook(Hook):
 
 
 def _checkpoint_dir(runner) -> Path:
-    """The directory that CheckpointHook writes to."""
+    """The directory that CheckpointHook writes to.
+
+    Raises:
+        ValueError: if it is on no disk.
+    """
     hook = find_hook(runner, CheckpointHook)
-    return Path((hook and hook.out_dir) or runner.work_dir)
+    place = (hook and hook.out_dir) or runner.work_dir
+    if '://' in str(place):
+        raise ValueError(
+            f'DAREHook: checkpoints go to {place}, but the difficulty table beside them needs a '
+            'disk: mount the store'
+        )
+    return Path(place)

@@ -15,7 +15,7 @@ from pmd_mmaction.models.operations import build_without_weights, iteration_gflo
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.recognizers.part_building import build_part, build_teachers, build_terms
-from pmd_mmaction.models.recognizers.part_checks import check_reach, check_views
+from pmd_mmaction.models.recognizers.part_checks import check_decoders, check_reach, check_views
 from pmd_mmaction.models.teachers import LayerGroup
 from pmd_mmaction.models.terms import History, Step, add_losses
 from pmd_mmaction.models.terms.psd import TeacherDtype
@@ -96,11 +96,13 @@ class MaskedDistillation(CurriculumRecognizer):
         """As :meth:`CurriculumRecognizer.check_phase`, and every layer has to learn in it.
 
         Raises:
-            ValueError: also if the terms of this phase read inner layers alone, or there is none.
+            ValueError: also if the terms of this phase read inner layers alone, there is none, or
+                none reads a decoder.
         """
         super().check_phase(phase, previous_ratio)
         terms = [t for t in self.terms.values() if previous_ratio or not t.needs_auxiliary]
         check_reach(terms, self.backbone.depth, phase)
+        check_decoders(self.decoders.keys(), terms, phase)
 
     @staticmethod
     def step_gflops(

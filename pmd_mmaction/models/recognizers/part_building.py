@@ -1,5 +1,6 @@
 """Builds the parts of a recognizer from their configs and checks that they fit together."""
 
+from functools import partial
 from typing import Any, Mapping, Sequence
 
 from mmaction.registry import MODELS
@@ -170,12 +171,14 @@ def load_old_keys(model: nn.Module, old: str, new: str) -> None:
         old: the prefix of the keys in these checkpoints.
         new: the prefix now.
     """
+    model.register_load_state_dict_pre_hook(partial(_rename_keys, old, new))  # can be pickled
 
-    def rename(model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-        for key in [key for key in state if key.startswith(prefix + old)]:
-            state[prefix + new + key.removeprefix(prefix + old)] = state.pop(key)
 
-    model.register_load_state_dict_pre_hook(rename)
+def _rename_keys(
+    old: str, new: str, model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    for key in [key for key in state if key.startswith(prefix + old)]:
+        state[prefix + new + key.removeprefix(prefix + old)] = state.pop(key)
 
 
 def _check_size(name: str, teacher: FeatureTeacher, student: nn.Module) -> None:

@@ -59,3 +59,23 @@ def check_reach(terms: Collection[Term], depth: int, phase: Phase) -> None:
             'which would stay as they are drawn. Add a term that reads predictions in every '
             'phase, such as BaseTerm'
         )
+
+
+def check_decoders(decoders: Collection[str], terms: Collection[Term], phase: Phase) -> None:
+    """Refuses a phase in which a decoder is trained by no loss.
+
+    Args:
+        decoders: names of the teachers whose features are decoded.
+        terms: those that have a loss in the phase.
+        phase: the phase, for the message.
+
+    Raises:
+        ValueError: naming the decoders.
+    """
+    trained = {name for term in terms if term.decodes for name in term.teachers or decoders}
+    if idle := sorted(set(decoders) - trained):
+        raise ValueError(
+            f'no loss trains the decoder of {", ".join(idle)} in phase {phase.index + 1}, and the '
+            'auxiliary teacher of the next one would be as it was drawn: give a term that '
+            'needs none, such as BaseTerm, these teachers too'
+        )

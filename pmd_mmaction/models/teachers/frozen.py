@@ -1,7 +1,9 @@
 """Base classes of teachers: a frozen network that training cannot change."""
 
+import copy
 import math
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Annotated, Callable, Collection, Iterator, NamedTuple, Sequence
 
 import torch
@@ -88,8 +90,15 @@ class FrozenTeacher(nn.Module):
         return super()._apply(fn, recurse)
 
     def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
-        # Nothing can change it, so a copied model (EMA) may share it.
-        return self
+        # A copied model (EMA) shares the weights, which nothing changes, but may go to a device or
+        # dtype of its own.
+        for tensor in chain(self.network.parameters(), self.network.buffers(), self.buffers()):
+            shared = tensor.detach()
+            is_weight = isinstance(tensor, nn.Parameter)
+            memo[id(tensor)] = nn.Parameter(shared, requires_grad=False) if is_weight else shared
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
 
 class FeatureTeacher(FrozenTeacher):

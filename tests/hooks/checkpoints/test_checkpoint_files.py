@@ -69,6 +69,13 @@ def test_a_note_of_no_use(tmp_path, note):
     assert _names(tmp_path) == ['epoch_2.pth', 'epoch_1.pth']
 
 
+def test_a_checkpoint_on_no_disk_is_no_start_from_scratch(tmp_path):
+    """As MMEngine's own hook notes it."""
+    (tmp_path / 'last_checkpoint').write_text('s3://bucket/run/epoch_3.pth')
+    with pytest.raises(ValueError, match='names s3://bucket/run/epoch_3.pth, which is on no disk'):
+        newest_complete(tmp_path, print)
+
+
 def test_a_directory_whose_name_is_no_utf8(tmp_path):
     elsewhere = tmp_path / os.fsdecode(b'caf\xe9')
     (tmp_path / 'run').mkdir()

@@ -162,6 +162,30 @@ def test_ranks_stop_at_the_next_agreement(
     assert caplog.messages[0].startswith('A signal to another rank: stopped')
 
 
+@pytest.mark.parametrize('shortest, agreed', [(4, [2, 4]), (3, [2])])
+def test_in_a_validation_ranks_agree_while_all_have_batches(
+    runner, listening, monkeypatch, shortest, agreed
+):
+    """This rank has four batches; another one may be at the end already, where it gathers."""
+    found = []
+
+    def all_reduce(flag, op):
+        if op == 'min':
+            assert flag.item() == 4
+            flag.fill_(shortest)
+        else:
+            found.append(batch + 1)
+
+    monkeypatch.setattr(preemption_hook, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(preemption_hook, 'all_reduce', all_reduce)
+    runner.val_dataloader = range(4)
+    hook = listening(agree_every=2)
+    hook.before_val_epoch(runner)
+    for batch in range(4):
+        hook.after_val_iter(runner, batch)
+    assert found == agreed
+
+
 def test_a_signal_of_this_rank_is_sent_to_the_others(runner, listening, monkeypatch):
     sent = []
     monkeypatch.setattr(preemption_hook, 'get_world_size', lambda: 2)

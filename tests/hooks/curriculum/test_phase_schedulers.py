@@ -44,6 +44,12 @@ def test_no_warm_up():
     assert spans(configs) == [('CosineAnnealingLR', 0, 4)]
 
 
+@pytest.mark.parametrize('epochs, top', [(1, 0), (2, 1), (5, 4)])
+def test_a_long_warm_up_leaves_an_epoch_to_the_cosine(epochs, top):
+    configs = phase_schedulers(PhaseSchedule([(0.9, epochs)]), restart=True, warmup=0.9)
+    assert spans(configs)[-1] == ('CosineAnnealingLR', top, epochs)
+
+
 @pytest.fixture(scope='module')
 def clips(tmp_path_factory):
     return tiny.make_clips(tmp_path_factory.mktemp('data') / 'clips')
@@ -78,6 +84,11 @@ def test_a_resumed_run_goes_on_with_the_same_schedulers(clips, tmp_path):
     del cfg.custom_hooks[-1]
     again = tiny.train(tiny.resumed(cfg))
     assert tiny.same(again.model.state_dict(), whole.model.state_dict())
+
+
+def test_a_validation_alone_needs_no_schedule(clips, tmp_path):
+    cfg = tiny.validate_frozen(said_once(clips, tmp_path), clips, interval=1)
+    assert 'knn/top1' in tiny.build(cfg).val()
 
 
 def test_schedulers_said_twice_are_refused(clips, tmp_path):

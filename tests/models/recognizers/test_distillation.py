@@ -325,6 +325,11 @@ def test_a_teacher_on_a_view_gives_no_targets_at_all_masked_patches(make, sizes)
         ([dict(type='CLFATerm'), dict(type='PSDTerm')], 1, 0.5, None),
         ([dict(type='CLFATerm'), dict(type='BaseTerm')], 0, None, None),
         ([dict(type='LayerPairTerm', pairs=[(5, 2)])], 0, None, None),
+        (
+            [dict(type='BaseTerm', teachers='a'), dict(type='PSDTerm')],
+            *(0, None, 'no loss trains the decoder of b, c in phase 1'),
+        ),
+        ([dict(type='BaseTerm', teachers='a'), dict(type='PSDTerm')], 1, 0.5, None),
         ([dict(type='LayerPairTerm', pairs=[(4, 2)])], 0, None, 'LayerPairTerm in phase 1'),
     ],
 )

@@ -1,9 +1,16 @@
 """The weighted terms of the total loss, against plain computations from stock parts."""
 
+import copy
+import pickle
+from mmap import mmap
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from pmd_mmaction.hooks.difficulty.dare_hook import DifficultyReader
+from tests.integration import tiny
 from tests.models.recognizers.loops import SEED
 
 ONLY_BASE = dict(psd=None, dare=None, clfa=None)
@@ -199,6 +206,16 @@ def test_token_grids_must_agree(make_recognizer, sizes):
         ValueError, match=r'video_teacher .*\(4, 4, 4\), the student of \(2, 4, 4\)'
     ):
         make_recognizer(video_teacher=video)
+
+
+def test_a_model_in_training_can_be_copied_and_pickled(make_recognizer):
+    model = make_recognizer()
+    model.attach_difficulty(DifficultyReader(SimpleNamespace(mapped=mmap(-1, 1))))
+    copied = copy.deepcopy(model)
+    assert copied._difficulty is model._difficulty
+    model.attach_difficulty(None)
+    again = pickle.loads(pickle.dumps(model))
+    assert tiny.same(again.state_dict(), model.state_dict())
 
 
 def test_checkpoints_that_call_clfa_a_neck_load(make_recognizer):

@@ -53,8 +53,15 @@ def test_it_moves_with_the_model(teacher):
 
 
 def test_a_copied_model_shares_it(teacher):
+    """Its weights, not their device and dtype."""
     model = nn.Sequential(teacher)
-    assert copy.deepcopy(model)[0] is teacher
+    copied = copy.deepcopy(model)
+    for mine, its in zip(teacher.network.parameters(), copied[0].network.parameters()):
+        assert mine is not its and mine.data_ptr() == its.data_ptr() and not its.requires_grad
+    copied.double()
+    assert {p.dtype for p in copied[0].network.parameters()} == {torch.float64}
+    assert {p.dtype for p in teacher.network.parameters()} == {torch.float32}
+    assert not copied.train()[0].network.training
 
 
 def test_targets_carry_no_gradient(sizes, random_clips):

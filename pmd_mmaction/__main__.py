@@ -37,7 +37,10 @@ def copy(name: str, out: str | None) -> Path:
         SystemExit: for an unknown name, or a file that exists.
     """
     if name not in config_names():
-        raise SystemExit(f'{name!r} is no config; `python -m pmd_mmaction configs` lists them')
+        close = [known for known in config_names() if Path(known).name == Path(name).name]
+        meant = f', write {" or ".join(close)}?' if close else ''
+        remedy = '`python -m pmd_mmaction configs` lists them'
+        raise SystemExit(f'{name!r} is no config{meant or f"; {remedy}"}')
     target = Path(out or Path(name).name)
     if target.exists():
         raise SystemExit(f'{target} exists: name another file with --out')

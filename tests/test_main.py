@@ -38,5 +38,7 @@ def test_a_training_without_its_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = TOOLS.parent / 'configs/pmd/vit-tiny_demo_pretrain.py'
     monkeypatch.setattr(sys, 'argv', ['train.py', str(config)])
-    with pytest.raises(SystemExit, match='image_teacher.pth(.|\n)*tools/doctor.py .* lists all'):
+    with pytest.raises(
+        SystemExit, match='image_teacher.pth(.|\n)*python -m pmd_mmaction doctor .* lists all'
+    ):
         runpy.run_path(str(TOOLS / 'train.py'), run_name='__main__')

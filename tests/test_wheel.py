@@ -117,6 +117,11 @@ def test_a_copy_is_refused(tmp_path, name, message):
         copy(name, str(tmp_path / 'mine.py'))
 
 
+def test_a_name_without_its_folder_is_helped():
+    with pytest.raises(SystemExit, match='write pmd/vit-b_k400_pretrain.py.$'):
+        copy('vit-b_k400_pretrain.py', None)
+
+
 def test_every_tool_has_its_command():
     assert {'doctor', 'train', 'test', 'check_videos', 'demo'} <= tool_paths().keys()
 

@@ -46,9 +46,9 @@ ERRORS = (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingE
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    formats = [f'{name}: {text}.' for name, text in SOURCES.items()]
+    formats = [f'From {name}: {text}.' for name, text in SOURCES.items()]
     formats += [f'To {name}: {text}.' for name, text in TARGETS.items()]
-    parser = argparse.ArgumentParser(description=f'{__doc__} From {" From ".join(formats)}')
+    parser = argparse.ArgumentParser(description=' '.join([__doc__, *formats]))
     parser.add_argument('src', type=Path, help='.pth, .safetensors or Hugging Face folder')
     parser.add_argument('dst', type=Path, help='file to write, or folder for huggingface')
     parser.add_argument('--from', dest='source', required=True, choices=list(SOURCES))

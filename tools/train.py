@@ -172,7 +172,7 @@ def train(cfg: Config) -> str | None:
         if runner is not None and runner.iter:
             raise
         raise SystemExit(
-            f'{error}\n`python tools/doctor.py {cfg.filename}` lists all that is missing'
+            f'{error}\n`python -m pmd_mmaction doctor {cfg.filename}` lists all that is missing'
         ) from None
     except RollbackRequested as request:
         runner.logger.warning(str(request))

@@ -10,7 +10,7 @@ from pmd_mmaction.shipped import CONFIGS
 from pmd_mmaction.storage.atomic_file import write_file
 
 RATIOS = (0.75, 0.80, 0.85, 0.90)
-TEACHER_SHARE = dict(image=0.5, video=0.75)  # of the epochs of two phases
+TEACHER_SHARE = dict(image=0.5, video=0.75)  # of the epochs of all phases
 FINETUNE_STEPS = 300  # at the least
 CLASSES = 'classes.txt'
 PATH_ENCODING = ('utf-8', 'surrogateescape')

@@ -13,7 +13,7 @@ from pmd_mmaction.folder.preset import (
     choose_preset,
     this_machine,
 )
-from pmd_mmaction.folder.videos import FolderError, Found, find_videos, read_lists
+from pmd_mmaction.folder.videos import FolderError, Found, class_names, find_videos, read_lists
 
 PUBLIC = ('mae_pretrain_vit_base.pth', 'videomae_vit-b_k400_pretrain.pth')
 
@@ -97,12 +97,15 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     found = find_videos(source) if lists is None else Found([], {})
     many = len(found.videos)
     videos = many - max(1, many // 10) if lists is None else len(lists.train)
-    classes = 0 if lists is None else lists.classes
+    names, _ = class_names(source, found.videos)
+    classes = len(names) if lists is None else lists.classes
     _make_folder(out)
     machine = this_machine(options.gpus)
     if machine.gpus < (options.gpus or 0):
-        remedy = 'choose another --out' if begun else 'leave it out to use all'
-        raise FolderError(f'--gpus is {options.gpus}, but {machine.gpus} were found: {remedy}')
+        remedy = 'choose another --out' if begun else 'leave it out to use what is there'
+        raise FolderError(
+            f'--gpus is {options.gpus}, but {machine.gpus or "no"} GPUs were found: {remedy}'
+        )
     name, why = choose_preset(videos, machine)
     if options.model is not None:
         name, why = options.model, begun['why'] if begun else 'as you said'
@@ -167,7 +170,9 @@ def _sized(preset: Preset, size: int | None, public: Path | None) -> Preset:
     """The preset with the clips' side in pixels."""
     size = size or (224 if public else preset.img_size)
     if size % preset.patch_size or (public and size != 224):
-        wanted = '224, that of the public teachers' if public else f'{preset.patch_size} times n'
+        wanted = (
+            '224, that of the public teachers' if public else f'a multiple of {preset.patch_size}'
+        )
         raise FolderError(f'--size is {size}; it must be {wanted}')
     return preset._replace(img_size=size, short_side=max(preset.short_side, size * 8 // 7))
 

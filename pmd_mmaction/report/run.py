@@ -54,8 +54,10 @@ class Run:
             raise RunError(f'{config} cannot be read: {type(error).__name__}: {error}') from error
         if 'backbone' not in cfg.get('model', {}):
             raise RunError(f'{config} has no model with a backbone: name a pre-training')
-        default = Path('work_dirs', config.stem)
-        return cls(cfg, path if path.is_dir() else Path(cfg.get('work_dir') or default))
+        own = Path(cfg.get('work_dir') or Path('work_dirs', config.stem))
+        # where pretrain_folder.py wrote configs, the run is in a folder of its own
+        logged = path.is_dir() and (any(path.glob('*/vis_data')) or not own.is_dir())
+        return cls(cfg, path if logged else own)
 
     @cached_property
     def scalars(self) -> dict[str, dict[int, float]]:

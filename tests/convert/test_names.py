@@ -146,6 +146,30 @@ def test_recorded_weights_give_the_recorded_features(method, part, prefix, tmp_p
 
 
 @pytest.mark.usefixtures('mmaction_scope')
+@pytest.mark.parametrize('method', ['videomae', 'videomaev2', 'amd', 'smile', 'mvd'])
+@pytest.mark.parametrize('target', ['recognizer', 'mmaction', 'huggingface'])
+def test_a_fine_tuned_file_is_read(method, target):
+    """Each code fine-tunes VideoMAE's classifier: no prefix, fc_norm instead of norm, a head."""
+    source, frames, _ = FILES[method]
+    state = {key.removeprefix('encoder.'): value for key, value in weights(method).items()}
+    own = ('patch_embed.', 'blocks.')
+    state = {key: value for key, value in state.items() if key.startswith(own)}
+    width = len(state['patch_embed.proj.bias'])
+    state |= {f'fc_norm.{name}': torch.randn(width) for name in ('weight', 'bias')}
+    state |= {'head.weight': torch.randn(5, width), 'head.bias': torch.randn(5)}
+    custom = target == 'huggingface' and source == 'mvd'  # its positions
+    options = Options(source_clip=ClipSize(frames, 32), num_heads=1, custom_code=custom)
+    result = convert(state, source, target, options)
+    if target == 'huggingface':
+        assert torch.equal(result.folder.state_dict['classifier.bias'], state['head.bias'])
+        return
+    assert {*result.conversion.renamed, *result.conversion.dropped} == state.keys()
+    if target == 'recognizer':
+        assert not result.conversion.dropped
+        assert torch.equal(result.conversion.state_dict['cls_head.fc_cls.bias'], state['head.bias'])
+
+
+@pytest.mark.usefixtures('mmaction_scope')
 @pytest.mark.parametrize('method, part', [*RECORDED, ('smile', 'student.')])
 def test_recorded_weights_in_hugging_face(method, part, tmp_path):
     golden = Golden(method)

@@ -100,6 +100,8 @@ def test_classes_are_evaluated(labelled, tmp_path):
     run.prepare(made)
     made = make_plan(source, tmp_path / 'out', TINY)
     assert (made.videos, made.classes) == (10, 2)
+    dry = make_plan(source, tmp_path / 'dry', TINY)  # nothing is copied yet
+    assert dry.classes == 2 and write_configs(dry).keys() == write_configs(made).keys()
     paths = write_configs(made)
     cfg = Config.fromfile(paths['pretrain'])
     assert cfg.val_evaluator.type == 'KNNMetric' and cfg.val_evaluator.k == 5
@@ -146,7 +148,7 @@ def test_public_teachers_are_taken(phone, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'changes, message',
     [
-        (dict(size=20), '--size is 20; it must be 8 times n'),
+        (dict(size=20), '--size is 20; it must be a multiple of 8'),
         (dict(batch_size=12), '--batch-size is 12, but there are 11 videos'),
         (dict(gpus=99), '--gpus is 99, but'),
         (dict(teachers=Path('nowhere')), 'nowhere has no mae_pretrain_vit_base.pth and no video'),

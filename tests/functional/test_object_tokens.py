@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,9 @@ import torch
 
 from pmd_mmaction.functional import object_ranks, object_tokens
 from tests.every import every
+from tests.models.recognizers.golden import FOLDER
 
-GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'golden' / 'smile_motion.npz')
+GOLDEN = np.load(FOLDER / 'smile_motion.npz')
 NOTES = json.loads(bytes(GOLDEN['meta_json']))
 CASES = sorted({m[1] for key in GOLDEN if (m := re.fullmatch(r'(mask_.+)\.object_tokens', key))})
 GRID, FRAME = (8, 14, 14), (224, 224)

@@ -354,6 +354,7 @@ def _one_step(name: str, clips: Path, work_dir: Path) -> None:
             f'{m}/vit-b_k400_pretrain'
             for m in ('pmd', 'mvd', 'videomae', 'videomaev2', 'amd', 'dmae')
         ),
+        'mvd/vit-b_k400_pretrain_vit-l-teachers',
         'smile/vit-b_k400_pretrain_600e_stage1',
         'smile/vit-b_k400_pretrain_600e_stage2',
     ],

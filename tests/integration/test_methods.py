@@ -10,6 +10,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from pmd_mmaction.evaluation import compute_features, load_frozen
 from pmd_mmaction.functional import Phase, object_tokens
 from pmd_mmaction.report import Run, write_report
 from pmd_mmaction.teacher_configs import find_teachers
@@ -87,6 +88,17 @@ def test_the_student_is_the_result(trained):
     assert not torch.equal(
         student['backbone.blocks.0.attn.qkv.weight'], fresh.backbone.blocks[0].attn.qkv.weight
     )
+
+
+def test_the_student_gives_features(trained):
+    _, cfg, runner = trained
+    model = load_frozen(cfg, str(tiny.Path(runner.work_dir) / 'student.pth'), 'cpu')
+    side = cfg.model.backbone.img_size
+    clips = torch.randn(2, 1, 3, cfg.model.backbone.num_frames, side, side)
+    features = compute_features(model, clips)
+    assert features.shape == (2, cfg.model.backbone.embed_dims)
+    tokens = compute_features(model, clips, per_patch=True)
+    torch.testing.assert_close(tokens.mean(2)[:, 0], features)
 
 
 def test_pictures(trained, tmp_path):

@@ -88,6 +88,15 @@ def test_a_run_in_progress_of_another_method(clips, tmp_path):
     assert 'clip | student, epoch 2 | clip teacher' in text
 
 
+def test_the_folder_above_a_run_is_taken_for_it(clips, tmp_path):
+    """As pretrain_folder.py writes it: configs and a report there, the run in a folder of it."""
+    cfg = tiny.tiny_config(clips, tmp_path / 'pmd')
+    cfg.dump(tmp_path / 'pretrain.py')
+    assert Run.open(tmp_path).work_dir == tmp_path  # nothing has begun
+    (tmp_path / 'pmd').mkdir()
+    assert Run.open(tmp_path).work_dir == tmp_path / 'pmd'
+
+
 def test_a_teacher_that_is_not_there(clips, finished):
     run = Run.open(finished)
     run.cfg.model.video_teacher.checkpoint = '/nowhere.pth'

@@ -38,6 +38,13 @@ def problems(rows):
     return {Path(row['path']).name: row['problem'] for row in rows}
 
 
+def test_what_is_not_there_is_named(tmp_path, capsys):
+    outputs = ['--out', str(tmp_path / 'a'), '--report', str(tmp_path / 'b')]
+    assert check_videos.main([str(tmp_path / 'nowhere'), *outputs]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith('nowhere is neither a folder of videos nor a list of them\n')
+
+
 def test_a_folder_with_every_problem(tmp_path, run):
     clips = tmp_path / 'clips'
     good = write_video(clips / 'good.mp4')

@@ -85,5 +85,12 @@ def test_layer_normalised_targets(golden, model, view):
         close(losses[f'loss_base_{name}'], golden[f'loss.alt_normfeature_SmoothL1_{name}'], 1e-4)
 
 
+def test_the_squared_distance(golden, model, view):
+    model.terms['base'].distance = 'l2'
+    losses, _, _ = model.distill(golden['clip'], dict(student=view))
+    for name in ('img', 'vid'):
+        close(losses[f'loss_base_{name}'], golden[f'loss.alt_L2_{name}'])
+
+
 def test_parameter_groups(golden, model):
     check_groups(golden, model, CONFIG)

@@ -5,7 +5,6 @@ norms of one step of the public code with random weights, at a tiny size, in flo
 """
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,8 +15,9 @@ from safetensors.torch import load_file
 from pmd_mmaction.convert import ClipSize, Options, convert
 from pmd_mmaction.functional import gather_tokens, split_mask
 from pmd_mmaction.models.maskers import View
+from tests.models.recognizers.golden import FOLDER
 
-GOLDEN = Path(__file__).resolve().parents[2] / 'data' / 'golden' / 'videomae.safetensors'
+GOLDEN = FOLDER / 'videomae.safetensors'
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 PREFIX = 'student.'
 

@@ -7,7 +7,6 @@ synthetic content: data and figures only.
 import json
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,8 +27,9 @@ from pmd_mmaction.transforms.motion.pasting import (
     rotate_object,
 )
 from pmd_mmaction.transforms.motion.trajectories import draw_centres, place, smooth
+from tests.models.recognizers.golden import FOLDER
 
-GOLDEN = np.load(Path(__file__).parents[2] / 'data' / 'golden' / 'smile_motion.npz')
+GOLDEN = np.load(FOLDER / 'smile_motion.npz')
 NOTES = json.loads(bytes(GOLDEN['meta_json']))
 MOTIONS = [key for key in NOTES if re.fullmatch(r'motion_seed\d+', key)]
 PATHS = sorted({m[1] for key in GOLDEN if (m := re.match(r'(motion_seed\d+\.path\d+)\.', key))})

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the wheel and runs the tests against it, from a directory without the package's source.
-#   tests/run_on_wheel.sh PYTHON [options of pytest]
+# Builds the wheel, compares its code with the source, and runs the tests against it, from a directory
+# without the package's source.
+#   tests/run_on_wheel.sh PYTHON [options of pytest, or which tests]
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 python=$1
@@ -16,6 +17,8 @@ git -C "$root" ls-files -z --cached --others --exclude-standard |
 "$python" -m pip wheel --quiet --no-deps --no-build-isolation \
   --wheel-dir "$aside/dist" "$aside/source"
 "$python" -m pip install --quiet --no-deps --target "$aside/site" "$aside"/dist/*.whl
+
+diff -r -x __pycache__ -x .mim "$aside/source/pmd_mmaction" "$aside/site/pmd_mmaction"
 
 rm -rf "$aside"/source/{pmd_mmaction,build,*.egg-info}
 cd "$aside/source"

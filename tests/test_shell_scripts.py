@@ -14,7 +14,7 @@ PYTHON = """#!/usr/bin/env bash
 previous=
 for argument in "$@"; do
   [[ $previous == --wheel-dir ]] && mkdir -p "$argument" && touch "$argument/x.whl"
-  [[ $previous == --target ]] && mkdir -p "$argument"
+  [[ $previous == --target ]] && mkdir -p "$argument/pmd_mmaction" && touch "$_/a"
   previous=$argument
 done
 [[ $1 == -c ]] && printf '%s' "$3" >"$NOTES/site"
@@ -44,6 +44,8 @@ def test_the_wheel_is_tested_over_files_of_any_name(tmp_path_factory, name):
     repository = place / name
     (repository / 'tests').mkdir(parents=True)
     shutil.copy(ROOT / 'tests' / 'run_on_wheel.sh', repository / 'tests')
+    (repository / 'pmd_mmaction').mkdir()
+    (repository / 'pmd_mmaction' / 'a').touch()
     for file in FOLDERS:
         (repository / f'{file}.py').touch()
     git = ['git', '-c', 'user.name=a', '-c', 'user.email=a@b', '-C', str(repository)]

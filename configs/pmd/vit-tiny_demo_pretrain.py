@@ -1,6 +1,7 @@
-# The whole curriculum on the embedded clips; `make demo` runs it after its two teachers.
+# All of PMD on the embedded clips. `make demo` makes the two teachers, and trains what is
+# recommended at this size, without CLFA: ablations/vit-tiny_demo_pretrain_psd-dare.py.
 #   python tools/train.py configs/pmd/vit-tiny_demo_pretrain.py
-# Hardware: 2 CPU cores.
+# Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = [
     '../_base_/models/pmd_vit-tiny.py',
     '../_base_/datasets/demo_pretrain.py',

@@ -41,7 +41,7 @@ def examine_keys(cfg: Mapping) -> Iterator[Finding]:
             yield from _misspelt(f'{path}.', section, known, cutoff=0.7)
 
 
-def count(value: object, least: int) -> int:
+def number_or(value: object, least: int) -> int:
     """A number in a config, or ``least`` if it is something else."""
     return max(value, least) if isinstance(value, int) else least
 

@@ -13,7 +13,7 @@ from pmd_mmaction.folder.preset import (
     choose_preset,
     this_machine,
 )
-from pmd_mmaction.folder.videos import FolderError, Found, class_names, find_videos, read_lists
+from pmd_mmaction.folder.videos import FolderError, Found, class_names, collect_videos, read_lists
 
 PUBLIC = ('mae_pretrain_vit_base.pth', 'videomae_vit-b_k400_pretrain.pth')
 
@@ -94,7 +94,7 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
         require_same(out, begun, dict(videos=source, **options._asdict()))
         options = Options(**{name: begun[name] for name in Options._fields})
     lists = read_lists(out)
-    found = find_videos(source) if lists is None else Found([], {})
+    found = collect_videos(source) if lists is None else Found([], {})
     many = len(found.videos)
     videos = many - max(1, many // 10) if lists is None else len(lists.train)
     names, _ = class_names(source, found.videos)

@@ -21,10 +21,10 @@ from pmd_mmaction.folder.preset import PHASES, this_machine
 from pmd_mmaction.folder.videos import (
     FolderError,
     class_names,
+    collect_videos,
     copy_name,
     copy_videos,
     divide,
-    find_videos,
     read_lists,
     require_enough,
     write_list,
@@ -102,7 +102,7 @@ def prepare(plan: Plan) -> None:
 def tell_late(plan: Plan) -> None:
     """Tells how many videos of the folder are in no list of an earlier call."""
     try:
-        found = find_videos(plan.source)
+        found = collect_videos(plan.source)
     except (FolderError, OSError):  # the copies are enough to go on
         return
     lists = read_lists(plan.out)

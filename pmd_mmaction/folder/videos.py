@@ -48,7 +48,7 @@ class Found(NamedTuple):
     left_out: dict[Path, str]
 
 
-def find_videos(source: Path) -> Found:
+def collect_videos(source: Path) -> Found:
     """All videos of a folder and its sub-folders, in order, each once.
 
     Raises:

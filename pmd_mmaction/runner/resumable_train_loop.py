@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from pmd_mmaction.arguments import Count, NonNegative, Whole, checked
-from pmd_mmaction.runner.first_batch import few_videos
+from pmd_mmaction.runner.few_videos import few_videos
 from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
 

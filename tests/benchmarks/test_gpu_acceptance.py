@@ -84,6 +84,7 @@ def test_a_part_that_fails_does_not_stop_the_others(accepted):
     assert [row['passed'] for row in found['works']] == [False, True]  # NaN is above every limit
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_is_ended_with_what_it_started(accepted, tmp_path):
     begin = time.monotonic()
     code, found = accepted('hangs', seconds=40)

@@ -1,9 +1,8 @@
-"""Two processes train on a machine without a GPU; with one, nothing is changed."""
+"""The fault that two processes cannot train without a GPU; tests/tools/test_two_ranks.py trains."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,11 +15,7 @@ from pmd_mmaction.compat import cpu_launch
 no_gpu = pytest.mark.skipif(not cpu_launch._on_cpu(), reason='this machine has an accelerator')
 SCRIPT = """
 import sys
-if sys.argv[2] == 'repaired':
-    import pmd_mmaction
 import torch
-from mmengine._strategy import DDPStrategy
-from mmengine.dist import get_backend, get_world_size
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
@@ -41,39 +36,22 @@ runner = Runner(
     optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
     default_hooks=dict(runtime_info=None, checkpoint=None))
 runner.train()
-assert get_world_size() == 2 and get_backend() == 'gloo' and runner.iter == 2
-weights = [torch.empty(1, 2) for _ in range(2)]
-torch.distributed.all_gather(weights, runner.model.module.layer.weight.data)
-assert torch.equal(*weights)
-# Neither leaves while the other still talks: gloo's threads would end it in SIGABRT now and then.
-torch.distributed.barrier()
 print('trained')
 """
 
 
-def _torchrun(tmp_path: Path, mode: str) -> subprocess.CompletedProcess:
+@no_gpu
+def test_two_ranks_fail_without_the_repair(tmp_path):
     script = tmp_path / 'script.py'
     script.write_text(SCRIPT)
     launch = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2']
-    return subprocess.run(
-        [*launch, str(script), str(tmp_path / 'work'), mode],
+    done = subprocess.run(
+        [*launch, str(script), str(tmp_path / 'work')],
         env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore'),
         capture_output=True,
         text=True,
         timeout=180,
     )
-
-
-@no_gpu
-def test_two_ranks_train_with_the_repair(tmp_path):
-    done = _torchrun(tmp_path, 'repaired')
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count('trained') == 2
-
-
-@no_gpu
-def test_two_ranks_fail_without_the_repair(tmp_path):
-    done = _torchrun(tmp_path, 'as it is')
     assert done.returncode != 0
     assert 'trained' not in done.stdout
 

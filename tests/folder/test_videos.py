@@ -10,10 +10,10 @@ from pmd_mmaction.folder.videos import (
     FolderError,
     Lists,
     class_names,
+    collect_videos,
     copy_name,
     copy_videos,
     divide,
-    find_videos,
     read_lists,
     write_list,
 )
@@ -109,7 +109,7 @@ def test_each_video_is_taken_once(tmp_path):
         (tmp_path / name).write_bytes(b'3')
     (tmp_path / 'latest').symlink_to(tmp_path / 'backup')
     (tmp_path / 'gone.mp4').symlink_to(tmp_path / 'nowhere.mp4')
-    found, left_out = find_videos(tmp_path)
+    found, left_out = collect_videos(tmp_path)
     assert [path.name for path in found] == [f'{i}.mp4' for i in range(10)]
     first = tmp_path / '3.mp4'
     assert left_out == {
@@ -126,7 +126,7 @@ def test_a_video_that_cannot_be_read_is_left_to_the_copying(tmp_path, monkeypatc
         raise PermissionError(13, 'Permission denied', str(path))
 
     monkeypatch.setattr(videos, 'sha256_of', refuse)
-    found, left_out = find_videos(tmp_path)
+    found, left_out = collect_videos(tmp_path)
     assert len(found) == 10 and not left_out
 
 
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(videos, 'scan_folder', refuse)
     with pytest.raises(FolderError, match=r'lost\+found cannot be read .Permission denied.: allow'):
-        find_videos(tmp_path)
+        collect_videos(tmp_path)
 
 
 def test_a_copy_that_takes_too_long(tmp_path, monkeypatch):
@@ -182,5 +182,5 @@ def test_bad_folders(tmp_path, files, message):
             (source / name).parent.mkdir(exist_ok=True)
             (source / name).write_text(Path(name).name)
     with pytest.raises(FolderError, match=message) as error:
-        find_videos(source)
+        collect_videos(source)
     assert '\n' not in str(error.value)

@@ -40,6 +40,7 @@ PHASES = {
     '75-80-90': [(0.75, 100), (0.8, 100), (0.9, 200)],
     '75-85-90': [(0.75, 100), (0.85, 100), (0.9, 200)],
 }
+RATIOS = [row for row in PHASES if row.startswith('75')]  # rows that change nothing else
 TERMS = {
     'base': (),
     'dare': ('dare',),
@@ -255,7 +256,7 @@ def test_a_row_changes_what_it_says_and_nothing_else(name):
         assert cfg.model[key] == main.model[key]
 
 
-@pytest.mark.parametrize('name', ABLATIONS)
+@pytest.mark.parametrize('name', [name for name in ABLATIONS if _row(name) not in RATIOS])
 def test_a_row_starts(name, clips, tmp_path):
     """Its terms, teachers and phases, on a small model: one epoch for each phase."""
     cfg = _config(name)

@@ -41,6 +41,21 @@ def test_a_lost_or_changed_phase_file_is_refused(clips, tmp_path):
         tiny.train(last)
 
 
+def test_the_student_beside_the_checkpoint_is_taken_not_that_of_the_work_dir(clips, tmp_path):
+    cfg = tiny.tiny_config(clips, tmp_path / 'first', dict(type='StopAfter', epoch=3))
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(cfg)
+    student = (tmp_path / 'first' / 'phase_1_student.pth').read_bytes()
+    own = tmp_path / 'second' / 'phase_1_student.pth'
+    own.parent.mkdir()
+    own.write_bytes(b'another run')
+    cfg.work_dir = str(own.parent)
+    cfg.custom_hooks[-1] = dict(type='StopAfter', epoch=4)
+    with pytest.raises(KeyboardInterrupt):
+        tiny.train(tiny.resumed(cfg, tmp_path / 'first' / 'epoch_4.pth'))
+    assert own.read_bytes() == student
+
+
 def test_another_number_of_iterations_per_epoch_is_refused_on_resume(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path, dict(type='StopAfter', epoch=1))
     cfg.default_hooks.checkpoint.type = 'CheckpointHook'  # says nothing of batches

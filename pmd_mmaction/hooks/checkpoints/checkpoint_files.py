@@ -121,7 +121,7 @@ def companion_damage(path: Path, work_dir: Path) -> str | None:
             return problem
     student = content.get('pmd', {})
     if name := student.get('auxiliary_file'):
-        places = [place / name for place in (Path(work_dir), path.parent)]
+        places = [place / name for place in (path.parent, Path(work_dir))]
         found = [place for place in places if place.is_file()]
         if not found:
             return f'{places[0]}, its auxiliary teacher, does not exist'

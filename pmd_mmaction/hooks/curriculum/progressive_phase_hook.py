@@ -164,12 +164,10 @@ class ProgressivePhaseHook(Hook):
         return Path(runner.work_dir) / f'phase_{self.phases_before + index}_student.pth'
 
     def _existing_path(self, runner, index: int) -> Path:
-        """The same, or beside the checkpoint to resume from if it is not in the work directory."""
+        """The same beside the checkpoint to resume from, or else in the work directory."""
         path = self._path(runner, index)
-        if not path.is_file() and runner._load_from:
-            beside = Path(runner._load_from).parent / path.name
-            return beside if beside.is_file() else path
-        return path
+        beside = Path(runner._load_from).parent / path.name if runner._load_from else path
+        return beside if beside.is_file() else path
 
     def previous_ratio(self, phase: Phase) -> float | None:
         """Mask ratio of the previous phase, in this run or an earlier one; None in the first."""

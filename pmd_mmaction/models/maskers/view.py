@@ -61,7 +61,7 @@ def is_among(index: Tensor, patches: Tensor) -> Tensor:
     return patches.gather(1, place.clamp_max(patches.shape[1] - 1)) == index
 
 
-def places(index: Tensor, within: Tensor, num_patches: int) -> Tensor:
+def positions_within(index: Tensor, within: Tensor, num_patches: int) -> Tensor:
     """Positions of patches in a list of patches.
 
     Args:

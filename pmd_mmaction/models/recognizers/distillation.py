@@ -10,7 +10,7 @@ from torch import Tensor
 from pmd_mmaction.arguments import checked
 from pmd_mmaction.contracts import Diagnosis, PatchLosses
 from pmd_mmaction.functional import GroupStatistics, Phase
-from pmd_mmaction.models.maskers import View, places
+from pmd_mmaction.models.maskers import View, positions_within
 from pmd_mmaction.models.operations import build_without_weights, iteration_gflops
 from pmd_mmaction.models.recognizers.curriculum import CurriculumRecognizer
 from pmd_mmaction.models.recognizers.diagnosis import diagnose
@@ -273,7 +273,7 @@ class MaskedDistillation(CurriculumRecognizer):
         """Positions of patches among those that a teacher sees."""
         if index is None or seen is None:
             return index
-        return places(index, seen, self.backbone.num_patches)
+        return positions_within(index, seen, self.backbone.num_patches)
 
     def _auxiliary(self, clips: Tensor, views: Mapping[str, View]) -> dict[str, Tensor] | None:
         """Predictions of the student of the previous phase; None in the first phase."""

@@ -11,7 +11,7 @@ from pmd_mmaction.arguments import Check, NonNegative, Options, TokenGrid, Whole
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance, split_mask
 from pmd_mmaction.models.heads import FeatureGenerator
 from pmd_mmaction.models.initialization import VIT_INIT
-from pmd_mmaction.models.maskers import is_among, places
+from pmd_mmaction.models.maskers import is_among, positions_within
 from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Distance, Term
@@ -143,7 +143,7 @@ class LayerPairTerm(Term):
         """What a teacher sees, as places in it: the student's visible patches, and the others."""
         if seen is None:
             seen = torch.arange(self.num_patches, device=visible.device).expand(len(visible), -1)
-        known = places(visible, seen, self.num_patches)
+        known = positions_within(visible, seen, self.num_patches)
         _, beyond = split_mask(~is_among(seen, visible), visible.shape[1])
         return known, beyond
 

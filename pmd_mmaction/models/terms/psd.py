@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pmd_mmaction.arguments import checked
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance
-from pmd_mmaction.models.maskers import places
+from pmd_mmaction.models.maskers import positions_within
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import ChannelReduction, LossWeight, Term
 
@@ -72,4 +72,4 @@ class PSDTerm(Term):
         """``(R, M')`` positions of the auxiliary teacher's masked patches among the student's."""
         student = step.student
         num_patches = student.visible.shape[1] + student.masked.shape[1]
-        return places(step.views['auxiliary'].masked, student.masked, num_patches)
+        return positions_within(step.views['auxiliary'].masked, student.masked, num_patches)

@@ -2,18 +2,18 @@
 
 import torch
 
-from pmd_mmaction.models.maskers import View, WholeClipView, is_among, places
+from pmd_mmaction.models.maskers import View, WholeClipView, is_among, positions_within
 
 
 def test_places_of_patches():
     within = torch.tensor([[7, 2, 5, 0], [1, 3, 4, 6]])
     index = torch.tensor([[5, 7], [1, 6]])
-    assert places(index, within, 8).tolist() == [[2, 0], [0, 3]]
+    assert positions_within(index, within, 8).tolist() == [[2, 0], [0, 3]]
 
 
 def test_a_patch_that_is_not_there_has_no_place():
     within = torch.tensor([[7, 2, 5, 0]])
-    assert places(torch.tensor([[5, 1]]), within, 8).tolist() == [[2, 4]]  # of 0 to 3
+    assert positions_within(torch.tensor([[5, 1]]), within, 8).tolist() == [[2, 4]]  # of 0 to 3
 
 
 def test_tokens_of_the_masked_patches_for_each_mask_of_a_clip():

@@ -30,7 +30,7 @@ quick: $(STAMP)
 	  tests/dare tests/models $(PYTEST_ARGS)
 
 # The installed wheel, without the source: its code is compared with the source, and the tests are run
-# of what depends on the installation. (`nox` runs all of them on each interpreter's wheel.)
+# of what depends on the installation. `nox` runs most of the others too, for each interpreter.
 test-wheel: $(STAMP)
 	bash tests/run_on_wheel.sh $(RUN) -n $(JOBS) $(ON_WHEEL) $(PYTEST_ARGS)
 

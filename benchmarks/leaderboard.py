@@ -160,14 +160,8 @@ def digest(method: Method, epochs: int) -> str:
     """SHA-256 of what the training depends on, whichever files of configs say it."""
     cfg = resolve(method, epochs)
     hooks = cfg.default_hooks
-    names = (
-        'model',
-        'train_dataloader',
-        'optim_wrapper',
-        'train_cfg',
-        'auto_scale_lr',
-        'custom_hooks',
-    )
+    names = 'model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg'
+    names += 'auto_scale_lr', 'custom_hooks', 'load_from'
     parts = [cfg.to_dict().get(name) for name in names]
     parts += [hooks.to_dict().get(name) for name in ('curriculum', 'difficulty')]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -252,6 +246,10 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
 def main(argv: list[str] | None = None) -> None:
     logging.disable(logging.INFO)
     args = parse_args(argv)
+    if not (args.data / 'val.txt').is_file():
+        raise SystemExit(
+            f'{args.data} is no demo data set: tools/data/make_demo_dataset.py makes one'
+        )
     clips = clips_path(args)
     for path in filter(None, (clips, args.json, args.plot)):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -38,9 +38,10 @@ def copy(name: str, out: str | None) -> Path:
     """
     if name not in config_names():
         close = [known for known in config_names() if Path(known).name == Path(name).name]
-        meant = f', write {" or ".join(close)}?' if close else ''
         remedy = '`python -m pmd_mmaction configs` lists them'
-        raise SystemExit(f'{name!r} is no config{meant or f"; {remedy}"}')
+        if close:
+            remedy = f'did you mean {" or ".join(close)}?'
+        raise SystemExit(f'{name!r} is no config; {remedy}')
     target = Path(out or Path(name).name)
     if target.exists():
         raise SystemExit(f'{target} exists: name another file with --out')

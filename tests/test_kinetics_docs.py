@@ -22,10 +22,10 @@ def test_a_watched_run_is_the_same_run(tmp_path, mmaction_scope):
     assert cfg.train_cfg == plain.train_cfg | dict(val_interval=20)
     bank, queries = cfg.val_dataloader.dataset.datasets
     listed = tmp_path / 'list.txt'
-    listed.write_text(''.join(f'{i}.mp4 {i % 400}\n' for i in range(19_500)))
+    listed.write_text(''.join(f'{i}.mp4 {i % 400}\n' for i in range(16_000)))
     names = []
     for part in (bank, queries):
         part.update(ann_file=str(listed), data_prefix=dict(video=''))
         names.append([*DATASETS.build(part).file_names()])
-    assert [len(part) for part in names] == [15_000, 4_000] and not {*names[0]} & {*names[1]}
+    assert [len(part) for part in names] == [12_000, 4_000] and not {*names[0]} & {*names[1]}
     assert [part.pipeline[0].split for part in (bank, queries)] == ['bank', 'query']

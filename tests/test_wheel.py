@@ -118,7 +118,7 @@ def test_a_copy_is_refused(tmp_path, name, message):
 
 
 def test_a_name_without_its_folder_is_helped():
-    with pytest.raises(SystemExit, match='write pmd/vit-b_k400_pretrain.py.$'):
+    with pytest.raises(SystemExit, match='did you mean pmd/vit-b_k400_pretrain.py.$'):
         copy('vit-b_k400_pretrain.py', None)
 
 

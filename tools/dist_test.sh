@@ -23,7 +23,7 @@ python=${PYTHON:-$(command -v python || command -v python3 || echo python)}
 
 # One machine needs no port, which a second evaluation would want as well.
 one=()
-[[ ${NNODES:-1} == 1 && -z ${PORT:-} ]] && one+=(--standalone)
+[[ ${NNODES:-1} == 1 && -z ${PORT:-} ]] && one+=(--standalone --local-addr=127.0.0.1)
 
 exec "$python" -m torch.distributed.run \
   ${one[@]+"${one[@]}"} \

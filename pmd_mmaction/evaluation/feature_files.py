@@ -83,6 +83,10 @@ def write_windows(out: Path, features: np.ndarray, times: np.ndarray, settings: 
 def windows_are_finished(out: Path, settings: dict) -> bool:
     """Whether a video's file is there.
 
+    Args:
+        out: the file.
+        settings: of this extraction; ``bytes`` is compared where both know it.
+
     Raises:
         ExtractionError: if it is of another extraction.
     """
@@ -90,7 +94,9 @@ def windows_are_finished(out: Path, settings: dict) -> bool:
         return False
     with safe_open(out, 'np') as file:
         note = (file.metadata() or {}).get('settings')
-    if note != json.dumps(settings, sort_keys=True):
+    known = json.loads(note or '{}')
+    sizes = {known.pop('bytes', None), settings.get('bytes')} - {None}
+    if known != {k: v for k, v in settings.items() if k != 'bytes'} or len(sizes) > 1:
         raise ExtractionError(
             f'{out} is of another video, config, checkpoint or option: choose another --out, or '
             'remove it'

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-from mmengine.visualization.utils import img_from_canvas
 
 from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.contracts import PicturedModel
@@ -50,6 +48,9 @@ class PhasePictureHook(Hook):
     @torch.no_grad()
     def _draw(self, runner, model: PicturedModel, data_batch: dict) -> None:
         # Here, since Matplotlib takes a while to import.
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from mmengine.visualization.utils import img_from_canvas
+
         from pmd_mmaction.visualization import mask_rows, plot_difficulty, plot_masks
 
         inputs, samples = data_batch['inputs'], data_batch['data_samples']

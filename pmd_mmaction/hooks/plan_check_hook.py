@@ -133,7 +133,7 @@ def _check_seeds(runner) -> None:
 
 def _check_objects(runner, model) -> None:
     """Refuses boxes of objects that are moved after they were noted."""
-    if 'object_boxes' in model.masker.reads:
+    if 'object_boxes' in getattr(getattr(model, 'masker', None), 'reads', ()):
         for dataset in plain_datasets(runner.train_dataloader.dataset):
             check_object_boxes(step_names(dataset))
 
@@ -142,7 +142,7 @@ def _check_splits(runner) -> None:
     """Refuses a bank that holds queries: their nearest neighbour would be they themselves."""
     files: dict[str, set[str]] = {'bank': set(), 'query': set()}
     for dataset in plain_datasets(runner.val_loop.dataloader.dataset) if runner.val_loop else ():
-        for step in dataset.pipeline.transforms:
+        for step in getattr(dataset.pipeline, 'transforms', ()):
             if getattr(step, 'split', None) in files and hasattr(dataset, 'file_names'):
                 files[step.split].update(dataset.file_names())
     shared = files['bank'] & files['query']

@@ -107,9 +107,9 @@ class TermBalanceHook(Hook):
         """Measures."""
         model = plain_model(runner)
         due = runner.iter % self.interval == 0 and is_main_process()
-        trained = any(weight.requires_grad for weight in model.backbone.parameters())
-        if due and trained and isinstance(model, WeighableModel) and len(model.terms) > 1:
-            self._report(runner, model, self._measure(runner, model, data_batch))
+        if due and isinstance(model, WeighableModel) and len(model.terms) > 1:
+            if any(weight.requires_grad for weight in model.backbone.parameters()):
+                self._report(runner, model, self._measure(runner, model, data_batch))
 
     def _measure(self, runner, model: WeighableModel, data_batch: dict) -> dict[str, Pull]:
         few = {key: value[: self.clips] for key, value in data_batch.items()}

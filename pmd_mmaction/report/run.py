@@ -208,11 +208,12 @@ def spread(count: int, wanted: int) -> list[int]:
 
 
 def _config_of(work_dir: Path) -> Path:
-    """The config that the Runner left in its folder."""
+    """The config that the Runner left in its folder, or pretrain_folder.py above it."""
     found = [*work_dir.glob('*.py'), *work_dir.glob('*/vis_data/config.py')]
     if not found:
         raise RunError(f'{work_dir} holds no config: name the work directory of a run')
-    return max(found, key=os.path.getmtime)
+    first = work_dir / 'pretrain.py'  # beside those of teachers and fine-tuning
+    return first if first in found else max(found, key=os.path.getmtime)
 
 
 def _numbers(path: Path) -> list[int]:

@@ -380,7 +380,7 @@ COMPONENTS = {
     ('evaluation/frozen_feature_metric.py', 'evaluation/test_knn.py'): [
         ('top-k: one more', 'hits[:, :k]', 'hits[:, : k + 1]'),
         ('top-k: the worst', 'descending=True, stable', 'descending=False, stable'),
-        ('top-k: of k classes', 'if k < scores.shape[1]', 'if k <= scores.shape[1]'),
+        ('top-k: of k classes', 'k < scores.shape[1]', 'k <= scores.shape[1]'),
     ],
     ('evaluation/features.py', 'evaluation/test_features.py'): [
         ('feature of a layer: one late', '(layer - 1,)', '(layer,)'),

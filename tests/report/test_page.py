@@ -92,6 +92,8 @@ def test_the_folder_above_a_run_is_taken_for_it(clips, tmp_path):
     """As pretrain_folder.py writes it: configs and a report there, the run in a folder of it."""
     cfg = tiny.tiny_config(clips, tmp_path / 'pmd')
     cfg.dump(tmp_path / 'pretrain.py')
+    cfg.work_dir = str(tmp_path / 'finetune')
+    cfg.dump(tmp_path / 'finetune.py')
     assert Run.open(tmp_path).work_dir == tmp_path  # nothing has begun
     (tmp_path / 'pmd').mkdir()
     assert Run.open(tmp_path).work_dir == tmp_path / 'pmd'

@@ -226,7 +226,7 @@ def test_scripts_pass_names_with_blanks(tmp_path, script):
             assert '--rdzv-endpoint=127.0.0.1:0' in given  # not that of another training
             assert '--resume' not in given
         else:
-            assert {'--node_rank=0', '--standalone'} <= set(given)
+            assert {'--node_rank=0', '--standalone', '--local-addr=127.0.0.1'} <= set(given)
 
 
 @pytest.mark.parametrize('script', SCRIPTS)

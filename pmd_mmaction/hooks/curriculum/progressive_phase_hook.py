@@ -68,6 +68,7 @@ class ProgressivePhaseHook(Hook):
         self.allow_decreasing = allow_decreasing
         self.prev_student = prev_student
         self.phases_before = 0  # number of phases that the run of prev_student finished
+        self._schedulers: list | None = None
         self._ratio_before: float | None = None
         self._auxiliary_sha256: str | None = None
         self._auxiliary_path: Path | None = None
@@ -85,16 +86,18 @@ class ProgressivePhaseHook(Hook):
             return
         if isinstance(runner.train_loop, OpenEndedLoop):
             runner.train_loop.take_epochs(self.phases.total_epochs)
-        if self.schedule is None:
+        made = self._schedulers is not None and runner.param_schedulers is self._schedulers
+        if self.schedule is None or made:  # made before: a validation after the training
             return
         if runner.param_schedulers is not None:
             raise ValueError(
                 'ProgressivePhaseHook makes the schedulers (schedule=...), but the config has '
                 'param_scheduler too: set param_scheduler=None, or schedule=None in the hook'
             )
-        runner.param_schedulers = runner.build_param_scheduler(
+        self._schedulers = runner.build_param_scheduler(
             phase_schedulers(self.phases, self.restart, **self.schedule)
         )
+        runner.param_schedulers = self._schedulers
 
     def before_train(self, runner) -> None:
         """Restores the auxiliary teacher of a resumed run."""

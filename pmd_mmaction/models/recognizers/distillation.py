@@ -97,7 +97,7 @@ class MaskedDistillation(CurriculumRecognizer):
 
         Raises:
             ValueError: also if the terms of this phase read inner layers alone, there is none, or
-                none reads a decoder.
+                there is a decoder that none reads.
         """
         super().check_phase(phase, previous_ratio)
         terms = [t for t in self.terms.values() if previous_ratio or not t.needs_auxiliary]

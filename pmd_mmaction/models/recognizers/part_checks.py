@@ -75,7 +75,7 @@ def check_decoders(decoders: Collection[str], terms: Collection[Term], phase: Ph
     trained = {name for term in terms if term.decodes for name in term.teachers or decoders}
     if idle := sorted(set(decoders) - trained):
         raise ValueError(
-            f'no loss trains the decoder of {", ".join(idle)} in phase {phase.index + 1}, and the '
-            'auxiliary teacher of the next one would be as it was drawn: give a term that '
-            'needs none, such as BaseTerm, these teachers too'
+            f'no loss trains the decoder of {", ".join(idle)} in phase {phase.index + 1}, so PSD '
+            'would learn from one that is as it was drawn: give a term that needs no auxiliary '
+            'teacher, such as BaseTerm, these teachers too'
         )

@@ -70,6 +70,7 @@ def test_a_run_whose_phases_say_everything_equals_one_with_schedulers_by_hand(cl
     by_hand = tiny.train(tiny.tiny_config(clips, tmp_path / 'a'))
     phases = list(zip(tiny.RATIOS, [tiny.EPOCHS] * 3))  # pairs, as on the command line
     once = tiny.train(said_once(clips, tmp_path / 'b', phases=phases))
+    once.call_hook('before_run')  # as a validation does after the training
     assert once.epoch == by_hand.epoch == once.max_epochs == 9
     assert tiny.same(once.model.state_dict(), by_hand.model.state_dict())
     assert tiny.same(once.optim_wrapper.state_dict(), by_hand.optim_wrapper.state_dict())

@@ -247,9 +247,7 @@ def main(argv: list[str] | None = None) -> None:
     logging.disable(logging.INFO)
     args = parse_args(argv)
     if not (args.data / 'val.txt').is_file():
-        raise SystemExit(
-            f'{args.data} is no demo data set: tools/data/make_demo_dataset.py makes one'
-        )
+        raise SystemExit(f'{args.data} is no data set of tools/data/make_demo_dataset.py')
     clips = clips_path(args)
     for path in filter(None, (clips, args.json, args.plot)):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -105,7 +105,7 @@ def test_a_copy_is_the_config_without_bases(tmp_path):
 
     target = copy(CONFIG, str(tmp_path / 'mine.py'))
     text = target.read_text()
-    assert text.startswith('# The whole curriculum') and '_base_' not in text
+    assert text.startswith('# All of PMD') and '_base_' not in text
     shipped = Config.fromfile(ROOT / 'configs' / CONFIG)
     assert Config.fromfile(target).to_dict() == shipped.to_dict()
 
@@ -118,8 +118,8 @@ def test_a_copy_is_refused(tmp_path, name, message):
 
 
 def test_a_name_without_its_folder_is_helped():
-    with pytest.raises(SystemExit, match='did you mean pmd/vit-b_k400_pretrain.py.$'):
-        copy('vit-b_k400_pretrain.py', None)
+    with pytest.raises(SystemExit, match='did you mean pmd/vit-b_ssv2_finetune.py.$'):
+        copy('vit-b_ssv2_finetune.py', None)
 
 
 def test_every_tool_has_its_command():

@@ -132,7 +132,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         )
         return (
             f'Workers hand over batches in shared memory, which may have run full: {need}; '
-            f'{told_space()}. In that case {need.remedy}; `python -m pmd_mmaction doctor` adds it up for a config'
+            f'{told_space()}. In that case {need.remedy}; '
+            '`python -m pmd_mmaction doctor CONFIG` adds it up'
         )
 
 

@@ -201,25 +201,55 @@ def clips_path(args: argparse.Namespace) -> Path:
     return (args.work_dir / f'{args.data.name}_{read.hexdigest()[:8]}.pt').resolve()
 
 
+def write_clips(args: argparse.Namespace) -> None:
+    """Reads the clips of the evaluation, unless that is done already."""
+    if not (args.data / 'val.txt').is_file():
+        raise SystemExit(f'{args.data} is no data set of tools/data/make_demo_dataset.py')
+    path = clips_path(args)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        with atomic_writer(path) as file:
+            torch.save(read_clips(configure(args.methods[0], args.epochs, args), args.data), file)
+
+
 def cell_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> Path:
     """Where the result of a cell is kept; boards of either budget share it."""
     return args.results / args.data.name / f'{method.name}_{epochs}epochs_seed{seed}.json'
 
 
-def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> None:
-    """Trains and evaluates a cell that is not there yet."""
+def work_path(cell: Path, args: argparse.Namespace) -> Path:
+    """Where a cell is trained."""
+    return (args.work_dir / cell.parent.name / cell.stem).resolve()
+
+
+def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> bool:
+    """Whether a cell has all it will get: a later evaluation is added where its student still is.
+
+    Raises:
+        SystemExit: for a cell of another config, or one that cannot get what the board compares.
+    """
     out = cell_path(method, seed, epochs, args)
-    work = (args.work_dir / out.parent.name / out.stem).resolve()
-    if out.exists():
-        found = json.loads(out.read_text())
-        if found['digest'] != digest(method, epochs):
-            raise SystemExit(
-                f'{out} was trained by another config than {method.name} is now: give it another '
-                'name, or remove the cells of that name'
-            )
-        # a later evaluation is added where the student still is
-        if set(args.evaluate) <= found['top1'].keys() or not (work / 'student.pth').exists():
-            return
+    if not out.exists():
+        return False
+    found = json.loads(out.read_text())
+    if found['digest'] != digest(method, epochs):
+        raise SystemExit(
+            f'{out} was trained by another config than {method.name} is now: give it another '
+            'name, or remove the cells of that name'
+        )
+    if (work_path(out, args) / 'student.pth').exists():
+        return set(args.evaluate) <= found['top1'].keys()
+    if args.metric not in found['top1']:
+        raise SystemExit(
+            f'{out} has no {args.metric}, and its student is gone: name other --results'
+        )
+    return True
+
+
+def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> None:
+    """Trains and evaluates a cell that is not finished."""
+    out = cell_path(method, seed, epochs, args)
+    work = work_path(out, args)
     work.mkdir(parents=True, exist_ok=True)
     configure(method, epochs, args).dump(work / 'config.py')
     note = dict(
@@ -246,14 +276,8 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
 def main(argv: list[str] | None = None) -> None:
     logging.disable(logging.INFO)
     args = parse_args(argv)
-    if not (args.data / 'val.txt').is_file():
-        raise SystemExit(f'{args.data} is no data set of tools/data/make_demo_dataset.py')
-    clips = clips_path(args)
-    for path in filter(None, (clips, args.json, args.plot)):
+    for path in filter(None, (args.json, args.plot)):
         path.parent.mkdir(parents=True, exist_ok=True)
-    if not clips.exists():
-        with atomic_writer(clips) as file:
-            torch.save(read_clips(configure(args.methods[0], args.epochs, args), args.data), file)
     configs = [configure(method, args.epochs, args) for method in args.methods]
     gflops = [epoch_gflops(cfg) for cfg in configs]
     costs = gflops if args.budget == 'flops' else [passes(cfg) for cfg in configs]
@@ -262,7 +286,10 @@ def main(argv: list[str] | None = None) -> None:
         (method, seed, length, cost, args)
         for seed in range(args.seeds)
         for method, length, cost in zip(args.methods, epochs, gflops, strict=True)
+        if not is_finished(method, seed, length, args)
     ]
+    if cells:
+        write_clips(args)
     with ThreadPoolExecutor(args.jobs) as pool:
         list(tqdm(pool.map(lambda cell: run_cell(*cell), cells), total=len(cells)))
     results = {

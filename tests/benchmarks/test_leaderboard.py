@@ -241,30 +241,26 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
 
 
 @pytest.mark.parametrize('student', [True, False])
-def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, monkeypatch, student):
-    started = []
-    monkeypatch.setattr(board.subprocess, 'run', lambda *args, **kwargs: started.append(args))
-    monkeypatch.setattr(board, 'configure', lambda *args: started.append('config'))
+def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, student):
     method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
     options = ['--results', str(tmp_path / 'results'), '--work-dir', str(tmp_path / 'work')]
     args = board.parse_args([f'a={method.config}', *options])
     cell = board.cell_path(method, 0, 2, args)
-    work = tmp_path / 'work' / cell.parent.name / cell.stem
+    work = board.work_path(cell, args)
+    assert not board.is_finished(method, 0, 2, args)
     for folder in (cell.parent, work):
         folder.mkdir(parents=True)
     if student:
         (work / 'student.pth').touch()
     found = dict(digest=board.digest(method, 2), top1=dict.fromkeys(board.FROZEN, 0.5))
     cell.write_text(json.dumps(found))
-    board.run_cell(method, 0, 2, 1.0, args)
-    assert not started, 'the cell is complete'
-    args.evaluate = ['finetune']
-    if student:
-        with pytest.raises(AttributeError):  # it goes on to write the config
-            board.run_cell(method, 0, 2, 1.0, args)
-    else:
-        board.run_cell(method, 0, 2, 1.0, args)
-    assert bool(started) == student
+    assert board.is_finished(method, 0, 2, args)
+    args.evaluate = ['linear', 'finetune']
+    assert board.is_finished(method, 0, 2, args) != student
+    args.metric = 'finetune'
+    if not student:
+        with pytest.raises(SystemExit, match='has no finetune, and its student is gone'):
+            board.is_finished(method, 0, 2, args)
 
 
 # ---------------------------------------------------------------------- classifiers
@@ -343,7 +339,7 @@ def test_a_cell_of_a_config_that_changed_is_not_taken(board, tmp_path):
     path.parent.mkdir(parents=True)
     top1 = dict.fromkeys(board.METRICS, 0.5)
     path.write_text(json.dumps(dict(digest=board.digest(method, 4), top1=top1)))
-    board.run_cell(method, 0, 4, 1.0, args)  # is there, so nothing is run
+    assert board.is_finished(method, 0, 4, args)
     other = method._replace(changes={'model.clfa.student_norm': 'none'})
     with pytest.raises(SystemExit, match='was trained by another config'):
-        board.run_cell(other, 0, 4, 1.0, args)
+        board.is_finished(other, 0, 4, args)

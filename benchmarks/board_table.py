@@ -84,12 +84,12 @@ class Row(NamedTuple):
 
 
 def summarize(results: Results, metric: str = 'linear') -> list[Row]:
-    """The rows of the board, compared in one metric."""
+    """The rows of the board, compared in one metric; a row has what all its cells have."""
     base = next(iter(results.values()))
     rows = []
     for method, cells in results.items():
-        columns = {m: [cell['top1'][m] for cell in cells if m in cell['top1']] for m in METRICS}
-        top1 = {name: estimate(values) for name, values in columns.items() if values}
+        known = [name for name in METRICS if all(name in cell['top1'] for cell in cells)]
+        top1 = {name: estimate([cell['top1'][name] for cell in cells]) for name in known}
         better = None if cells is base else effect([(cells, base)], metric)
         needed = better and seeds_for(0.02, better.half, len(cells))
         epochs, gflops = cells[0]['epochs'], cells[0]['gflops_per_video']

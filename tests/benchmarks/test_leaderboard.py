@@ -53,6 +53,15 @@ def test_seeds_are_paired(table):
     assert found.p == pytest.approx(stats.ttest_rel([0.52, 0.91, 0.11], [0.5, 0.9, 0.1]).pvalue)
 
 
+def test_a_row_has_what_all_its_seeds_have(table):
+    some = cells(0.5, 0.7)
+    some[1]['top1']['finetune'] = 0.9
+    for cell in some:
+        cell.update(epochs=2, gflops_per_video=1.0)
+    (row,) = table.summarize(dict(a=some))
+    assert row.top1.keys() == {'linear'}
+
+
 def test_an_effect_is_the_mean_over_its_pairs_of_a_seed(table):
     a, b, c, d = cells(0.5, 0.7), cells(0.4, 0.5), cells(0.9, 0.6, 0.1), cells(0.6, 0.8, 0.1)
     found = table.effect([(a, b), (c, d)], 'linear')

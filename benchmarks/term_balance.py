@@ -21,6 +21,7 @@ from pmd_mmaction.hooks.term_balance_hook import term_pulls
 from pmd_mmaction.teacher_configs import find_teachers
 
 ROOT = Path(__file__).resolve().parents[1]
+LETTER = dict(student_norm='none', fc_std=None)
 ROWS = {
     'the letter': {},
     'weight 0.1': dict(loss_weight=0.1),
@@ -57,7 +58,7 @@ def read_config(tiny: bool, data: str) -> Config:
 def measure(cfg: Config, switches: dict, inputs: torch.Tensor, device: str) -> dict:
     """Losses and pulls of one step of a fresh student."""
     torch.manual_seed(0)
-    model = MODELS.build({**cfg.model, 'clfa': {**cfg.model.clfa, **switches}})
+    model = MODELS.build({**cfg.model, 'clfa': {**cfg.model.clfa, **LETTER, **switches}})
     model.init_weights()
     model.to(device).train()
     model.set_phase(Phase(0, 0.75, 0, 100))

@@ -1,9 +1,8 @@
 """Runs the whole method on embedded clips: data, two teachers, four phases, probe, pictures.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
-result exists is skipped; one that was interrupted is resumed. The student is trained with PSD and
-DARE, the variant of PMD that is recommended at this size (docs/results.md); base, which has
-neither, trains beside it.
+result exists is skipped; one that was interrupted is resumed. Base, the student without PSD, DARE
+and CLFA, trains beside the PMD student.
 """
 
 import runpy
@@ -172,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
 
     teachers = dict(model__image_teacher__checkpoint=image, model__video_teacher__checkpoint=video)
     student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
-    config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_psd-dare.py'
+    config = 'configs/pmd/vit-tiny_demo_pretrain.py'
     base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base.py'
     base_training = demo.training(base_config, base.parent, **teachers)
     with demo.beside(base, *base_training):
@@ -194,8 +193,8 @@ def main(argv: list[str] | None = None) -> None:
     for name, label, source in (
         ('untrained', 'untrained', '--random'),
         ('video_teacher', 'video teacher (VideoMAE)', str(video)),
-        ('base', 'base: no PSD, no DARE', str(base)),
-        ('student', 'student: PSD + DARE', str(student)),
+        ('base', 'base: no PSD, DARE, CLFA', str(base)),
+        ('student', 'PMD student', str(student)),
     ):
         scores = demo.probe(name, source), demo.probe(f'{name}_few', source, *few)
         table.add_row(label, *(f'{score:.3f}' for score in scores))

@@ -1,5 +1,4 @@
-# All of PMD on the embedded clips. `make demo` makes the two teachers, and trains what is
-# recommended at this size, without CLFA: ablations/vit-tiny_demo_pretrain_psd-dare.py.
+# All of PMD on the embedded clips; `make demo` runs it after its two teachers.
 #   python tools/train.py configs/pmd/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = [

@@ -62,8 +62,6 @@ def pretrain_config(plan: Plan) -> Config:
             work_dir=str(plan.out / 'pmd'),
         )
     )
-    if preset.name == 'tiny':
-        cfg.model.clfa = None  # it gains nothing at this size and costs kNN (docs/results.md)
     for name in ('data_root', 'vit_tiny'):  # the demo's, resolved
         cfg.pop(name, None)
     cfg.auto_scale_lr = dict(enable=preset.scaled, base_batch_size=256)

@@ -108,7 +108,7 @@ def test_classes_are_evaluated(labelled, tmp_path):
     bank, query = cfg.val_dataloader.dataset.datasets
     assert (Path(bank.ann_file).name, Path(query.ann_file).name) == ('train.txt', 'held_out.txt')
     assert 'report' not in cfg
-    assert cfg.model.clfa is None and cfg.model.psd is not None
+    assert all(cfg.model[term] is not None for term in ('psd', 'dare', 'clfa'))
     assert Run(cfg, tmp_path).held_out[0].metainfo['classes'] == ['a', 'b']
     student = MODELS.build(leave_out_files(cfg.model) or cfg.model).state_dict()
     check_finetuning(Config.fromfile(paths['finetune']), student, made)

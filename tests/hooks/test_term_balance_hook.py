@@ -158,7 +158,7 @@ def test_one_term_is_not_compared(clips, tmp_path):
 
 def test_bfloat16_changes_little(clips, tmp_path):
     # Behind a layer norm, which takes out most of it, more of CLFA's small cosine is rounding.
-    letter = dict(model__clfa__student_norm='none')
+    letter = dict(model__clfa__student_norm='none', model__clfa__fc_std=None)
     amp = dict(type='HalfOptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
     found = [
         _train(clips, tmp_path / name, BALANCE, ratios=(0.5,), **letter, **changes)[1][0][1]

@@ -205,6 +205,7 @@ def test_other_methods_are_refused(board, text, message):
         board.parse_method(text)
 
 
+@pytest.mark.slow
 def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     videos = tiny.make_clips(tmp_path / 'clips')
     cfg = tiny.tiny_config(videos, tmp_path)

@@ -99,7 +99,9 @@ def read_source(
         videos, others = scan_folder(source)
         return [(str(path.relative_to(source)), str(path)) for path in videos], others
     if not source.exists():
-        raise FileNotFoundError(f'{source} is neither a folder of videos nor a list of them')
+        raise FileNotFoundError(
+            f'{source} is neither a folder of videos nor a list of them; see docs/data.md'
+        )
     return [
         (name if label is None else f'{name} {label}', str(Path(prefix, name)))
         for name, label in read_path_list(source, prefix, allow_outside)

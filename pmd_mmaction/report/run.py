@@ -55,9 +55,9 @@ class Run:
         if 'backbone' not in cfg.get('model', {}):
             raise RunError(f'{config} has no model with a backbone: name a pre-training')
         own = Path(cfg.get('work_dir') or Path('work_dirs', config.stem))
-        # where pretrain_folder.py wrote configs, the run is in a folder of its own
-        logged = path.is_dir() and (any(path.glob('*/vis_data')) or not own.is_dir())
-        return cls(cfg, path if logged else own)
+        # pretrain_folder.py writes configs above the folder of the run
+        below = own.is_dir() and path.resolve() in own.resolve().parents
+        return cls(cfg, path if path.is_dir() and not below else own)
 
     @cached_property
     def scalars(self) -> dict[str, dict[int, float]]:

@@ -97,6 +97,11 @@ def test_the_folder_above_a_run_is_taken_for_it(clips, tmp_path):
     assert Run.open(tmp_path).work_dir == tmp_path  # nothing has begun
     (tmp_path / 'pmd').mkdir()
     assert Run.open(tmp_path).work_dir == tmp_path / 'pmd'
+    copied = tmp_path / 'copied'  # a run of which only the config was copied is not the original
+    copied.mkdir()
+    cfg.work_dir = str(tmp_path / 'pmd')
+    cfg.dump(copied / 'pretrain.py')
+    assert Run.open(copied).work_dir == copied
 
 
 def test_a_teacher_that_is_not_there(clips, finished):

@@ -15,6 +15,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +86,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('methods', nargs='+', type=parse_method, help='the first one is the base')
     parser.add_argument('--seeds', type=int, default=5)
-    parser.add_argument('--epochs', type=int, default=16, help='of the first method')
+    parser.add_argument('--epochs', type=int, default=12, help='of the first method')
     parser.add_argument(
         '--budget',
         choices=('passes', 'flops'),
@@ -246,8 +247,11 @@ def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace
     return True
 
 
-def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> None:
-    """Trains and evaluates a cell that is not finished."""
+def prepare_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> list[str]:
+    """Writes the config of a cell; returns the command that trains and evaluates it.
+
+    Not in a thread: yapf, which lays out the config, is not made for several.
+    """
     out = cell_path(method, seed, epochs, args)
     work = work_path(out, args)
     work.mkdir(parents=True, exist_ok=True)
@@ -267,10 +271,14 @@ def run_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> Non
         *('--note', json.dumps(note)),
         *('--evaluate', *args.evaluate),
     ]
+    return list(map(str, command))
+
+
+def run_cell(command: list[str]) -> None:
+    """Trains and evaluates a cell."""
     threads = {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
-    status = subprocess.run(map(str, command), cwd=ROOT, env={**os.environ, **threads}).returncode
-    if status:
-        raise SystemExit(f'{method.name}, seed {seed}: failed')
+    if subprocess.run(command, cwd=ROOT, env={**os.environ, **threads}).returncode:
+        raise SystemExit(f'failed: {shlex.join(command)}')
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -282,16 +290,16 @@ def main(argv: list[str] | None = None) -> None:
     gflops = [epoch_gflops(cfg) for cfg in configs]
     costs = gflops if args.budget == 'flops' else [passes(cfg) for cfg in configs]
     epochs = [round(args.epochs * costs[0] / cost) for cost in costs]
-    cells = [
-        (method, seed, length, cost, args)
+    commands = [
+        prepare_cell(method, seed, length, cost, args)
         for seed in range(args.seeds)
         for method, length, cost in zip(args.methods, epochs, gflops, strict=True)
         if not is_finished(method, seed, length, args)
     ]
-    if cells:
+    if commands:
         write_clips(args)
     with ThreadPoolExecutor(args.jobs) as pool:
-        list(tqdm(pool.map(lambda cell: run_cell(*cell), cells), total=len(cells)))
+        list(tqdm(pool.map(run_cell, commands), total=len(commands)))
     results = {
         method.name: [
             json.loads(cell_path(method, seed, length, args).read_text())

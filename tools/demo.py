@@ -1,8 +1,8 @@
 """Runs the whole method on embedded clips: data, two teachers, four phases, probe, pictures.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
-result exists is skipped; one that was interrupted is resumed. Base, the student without PSD, DARE
-and CLFA, trains beside the PMD student.
+result exists is skipped; one that was interrupted is resumed. Two run at a time: the teachers, then
+the PMD student and base, which has no PSD, DARE and CLFA, then two probes.
 """
 
 import runpy
@@ -98,7 +98,7 @@ class Demo:
             self.console.print(f'[green]have[/] {result}')
             yield
             return
-        log = result.parent / 'output.txt'
+        log = result.with_suffix('.txt')
         self.console.rule(shlex.join(('python', *command)))
         self.console.print(f'runs beside what follows; output: {log}')
         (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
@@ -125,18 +125,24 @@ class Demo:
             *(['--cfg-options', *settings] if settings else []),
         )
 
-    def probe(self, name: str, *source: str) -> float:
-        """Top-1 of a linear probe, through MMAction2's Recognizer3D and AccMetric."""
-        result = self.work / 'probe' / f'{name}.json'
-        self.run(
-            result,
-            'tools/linear_probe.py',
-            'configs/pmd/vit-tiny_demo_probe.py',
-            *source,
-            *('--work-dir', str(self.work / 'probe'), '--json', str(result)),
-            *('--out', str(self.work / 'probe' / f'{name}.pth')),
-        )
-        return json.loads((ROOT / result).read_text())['acc/top1']
+    def probe(self, name: str, source: str) -> tuple[float, float]:
+        """Top-1 of linear probes on all labels and on few of them.
+
+        They go through MMAction2's Recognizer3D and AccMetric.
+        """
+        on_all, on_few = (self.work / 'probe' / f'{name}{part}.json' for part in ('', '_few'))
+
+        def probing(result: Path) -> tuple[str, ...]:
+            return (
+                *('tools/linear_probe.py', 'configs/pmd/vit-tiny_demo_probe.py', source),
+                *('--work-dir', str(result.with_suffix('')), '--json', str(result)),
+                *('--out', str(result.with_suffix('.pth'))),
+            )
+
+        with self.beside(on_few, *probing(on_few), '--labels-per-class', str(FEW)):
+            self.run(on_all, *probing(on_all))
+        scores = (json.loads((ROOT / result).read_text()) for result in (on_all, on_few))
+        return tuple(score['acc/top1'] for score in scores)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -150,24 +156,13 @@ def main(argv: list[str] | None = None) -> None:
 
     image, video = work / 'image_teacher.pth', work / 'video_teacher' / 'epoch_24.pth'
     image_run = work / 'image_teacher' / 'epoch_10.pth'
-    demo.run(
-        image_run,
-        *demo.training('configs/teachers/mae_vit-tiny_demo.py', work / 'image_teacher'),
+    image_config, video_config = (
+        f'configs/teachers/{name}_vit-tiny_demo.py' for name in ('mae', 'videomae')
     )
-    demo.run(
-        image,
-        'tools/convert_checkpoint.py',
-        '--from',
-        'mmaction',
-        '--to',
-        'timm',
-        str(image_run),
-        str(image),
-    )
-    demo.run(
-        video,
-        *demo.training('configs/teachers/videomae_vit-tiny_demo.py', work / 'video_teacher'),
-    )
+    with demo.beside(image_run, *demo.training(image_config, image_run.parent)):
+        demo.run(video, *demo.training(video_config, video.parent))
+    to_timm = ('tools/convert_checkpoint.py', '--from', 'mmaction', '--to', 'timm')
+    demo.run(image, *to_timm, str(image_run), str(image))
 
     teachers = dict(model__image_teacher__checkpoint=image, model__video_teacher__checkpoint=video)
     student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
@@ -189,15 +184,13 @@ def main(argv: list[str] | None = None) -> None:
         f'{FEW} labels per class',
         title=f'Top-1 of a linear probe, 12 classes, chance {CHANCE:.3f}, seed {args.seed}',
     )
-    few = ('--labels-per-class', str(FEW))
     for name, label, source in (
         ('untrained', 'untrained', '--random'),
         ('video_teacher', 'video teacher (VideoMAE)', str(video)),
         ('base', 'base: no PSD, DARE, CLFA', str(base)),
         ('student', 'PMD student', str(student)),
     ):
-        scores = demo.probe(name, source), demo.probe(f'{name}_few', source, *few)
-        table.add_row(label, *(f'{score:.3f}' for score in scores))
+        table.add_row(label, *(f'{score:.3f}' for score in demo.probe(name, source)))
     demo.console.print(table)
     report = work / 'pmd' / 'report.html'
     demo.run(None, 'tools/report.py', str(work / 'pmd'), '--out', str(report))

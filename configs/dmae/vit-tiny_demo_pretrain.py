@@ -20,6 +20,6 @@ model = dict(
         dict(type='UnitAlignmentTerm', teachers=['vid']),  # layers at three quarters of the depth
     ],
 )
-default_hooks = dict(curriculum=dict(phases=[(0.75, 8)], schedule=dict(warmup=0.25)))
-train_cfg = dict(val_interval=4)
+default_hooks = dict(curriculum=dict(phases=[(0.75, 6)], schedule=dict(warmup=0.25)))
+train_cfg = dict(val_interval=3)
 work_dir = 'work_dirs/demo/dmae'

@@ -11,5 +11,5 @@ model = dict(
     dare=None,
     clfa=None,
 )
-default_hooks = dict(curriculum=dict(phases=[(0.90, 16)]))
+default_hooks = dict(curriculum=dict(phases=[(0.90, 12)]))
 work_dir = 'work_dirs/demo/mvd'

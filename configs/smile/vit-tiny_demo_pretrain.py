@@ -44,6 +44,6 @@ train_dataloader = dict(
         ]
     )
 )
-default_hooks = dict(curriculum=dict(phases=[(0.8, 8)], schedule=dict(warmup=0.25)))
-train_cfg = dict(val_interval=4)
+default_hooks = dict(curriculum=dict(phases=[(0.8, 6)], schedule=dict(warmup=0.25)))
+train_cfg = dict(val_interval=3)
 work_dir = 'work_dirs/demo/smile'

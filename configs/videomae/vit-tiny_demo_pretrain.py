@@ -8,5 +8,5 @@ _base_ = [
     '../_base_/schedules/demo.py',
 ]
 
-train_cfg = dict(val_interval=4)
+train_cfg = dict(val_interval=3)
 work_dir = 'work_dirs/demo/videomae'

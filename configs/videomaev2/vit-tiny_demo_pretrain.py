@@ -13,5 +13,5 @@ train_dataloader = dict(
     collate_fn=dict(type='repeat_pseudo_collate'),
     dataset=dict(type='RepeatAugPathListDataset', num_repeats=4, sample_once=True),
 )
-default_hooks = dict(curriculum=dict(phases=[(0.90, 4)], schedule=dict(warmup=0.25)))
+default_hooks = dict(curriculum=dict(phases=[(0.90, 3)], schedule=dict(warmup=0.25)))
 work_dir = 'work_dirs/demo/videomaev2'

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -248,6 +249,28 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     assert second['changes'] == {'model.clfa': None}
     assert second['gflops_per_video'] < first['gflops_per_video']
     assert (tmp_path / 'board.png').stat().st_size > 5000
+
+
+def test_no_config_is_written_by_a_thread(board, monkeypatch, tmp_path):
+    """yapf, which lays configs out, fails in one of two threads that begin at once."""
+    threads = []
+    dump = board.Config.dump
+    monkeypatch.setattr(
+        board.Config, 'dump', lambda *a: threads.append(threading.current_thread()) or dump(*a)
+    )
+    commands = []
+    monkeypatch.setattr(board, 'run_cell', commands.append)
+    monkeypatch.setattr(board, 'write_clips', lambda args: None)
+    (tmp_path / 'val.txt').touch()
+    (tmp_path / 'train.txt').touch()
+    options = [f'--{name}={tmp_path / name}' for name in ('results', 'work-dir')]
+    with pytest.raises(FileNotFoundError):  # the cells, which were not run
+        board.main(
+            ['a=configs/pmd/vit-tiny_demo_pretrain.py', f'--data={tmp_path}', '--seeds=2', *options]
+        )
+    assert threads == [threading.main_thread()] * 2
+    configs = [Path(word) for command in commands for word in command if word.endswith('config.py')]
+    assert len(configs) == 2 and all(path.exists() for path in configs)
 
 
 @pytest.mark.parametrize('student', [True, False])

@@ -4,5 +4,5 @@
 _base_ = '../vit-tiny_demo_pretrain.py'
 
 # The warm-up takes as many epochs as that of a phase of the curriculum.
-default_hooks = dict(curriculum=dict(phases=[(0.90, 16)], schedule=dict(warmup=1 / 16)))
+default_hooks = dict(curriculum=dict(phases=[(0.90, 12)], schedule=dict(warmup=1 / 16)))
 work_dir = 'work_dirs/demo/pmd_90'

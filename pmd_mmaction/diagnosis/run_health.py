@@ -18,6 +18,7 @@ MIN_EXPLAINED = 0.02
 MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
 LEAST = 10  # logged values in such a mean: single ones scatter by 0.15 in a small batch
+MAX_WAIT = 0.2  # share of the time, as DataTimeHook tolerates
 MAX_GAP = 0.2  # of the explained variance, from the training clips to those held out
 
 
@@ -36,6 +37,7 @@ def judge_run(scalars: Scalars) -> list[Finding]:
     # What has diverged or collapsed explains nothing either: that is no illness of its own.
     broken = diverged or [*_too_high_rate(scalars), *_collapse(scalars)]
     found = [*(broken or _plateau(scalars)), *_overfit(scalars), *_imbalance(scalars)]
+    found += _late_data(scalars)
     if found:
         return found
     if not _explained(scalars):
@@ -134,6 +136,15 @@ def _imbalance(scalars: Scalars) -> list[Finding]:
                 heavy.append(f'{key.removeprefix("term_norm_")} pulls {ratio:.0f} times as hard')
     remedy = "a smaller loss_weight; for CLFA student_norm='layer_norm' or a smaller fc_std"
     return [Finding('base drowned', 'warning', ', '.join(heavy), remedy)] if heavy else []
+
+
+def _late_data(scalars: Scalars) -> list[Finding]:
+    times, waits = (sum(scalars.get(key, {}).values()) for key in ('time', 'data_time'))
+    if waits <= MAX_WAIT * times:
+        return []
+    remedy = 'more data loader workers, smaller copies of the videos, a faster disk: docs/data.md'
+    text = f'{waits / times:.0%} of the time was spent waiting for data'
+    return [Finding('late data', 'warning', text, remedy)]
 
 
 def _explained(scalars: Scalars, since: int = 0) -> dict[str, Mapping[int, float]]:

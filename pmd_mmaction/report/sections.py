@@ -9,7 +9,6 @@ from mmengine.utils.dl_utils import collect_env
 
 from pmd_mmaction.diagnosis.run_health import judge_run
 from pmd_mmaction.report import features, pictures
-from pmd_mmaction.report.health import check_log
 from pmd_mmaction.report.masks import draw_masks
 from pmd_mmaction.report.run import Run, frames_of, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
@@ -63,7 +62,7 @@ def health(run: Run) -> list[tuple]:
     """Verdicts."""
     if not run.scalars:
         raise Missing('no log yet: vis_data/scalars.json appears with the first logged step')
-    rows = [*_verdicts(run.scalars), *check_log(run.scalars, run.work_dir)]
+    rows = _verdicts(run.scalars)
     for name, scalars in run.teacher_scalars.items():
         rows += _verdicts(scalars, f'{name} teacher: ')
     numbers = pictures.embed_figure(plot_health({run.work_dir.name: run.scalars}))

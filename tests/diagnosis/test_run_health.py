@@ -51,6 +51,8 @@ def _run(**changes):
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.3), 'overfit', '0.45, and 0.20 on'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.1), 'healthy', ''),
         ({'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', 'from 0.70 to 0.50'),
+        (dict(time=lambda x: 2, data_time=lambda x: 0.6), 'late data', '30% of the time'),
+        (dict(time=lambda x: 2, data_time=lambda x: 0.3), 'healthy', ''),
         ({PROBE: lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', f'{PROBE} fell from 0.70'),
     ],
 )

@@ -22,7 +22,7 @@ def pack_rows(
 
     Values beyond the range of the table's dtype (65504 for float16) are clamped; non-finite ones
     become infinite, for `infinite_rows` to find. Only shapes are checked, so that the host does not
-    wait for the device: call `check_patches` first if the patches do not come from a mask.
+    wait for the device.
 
     Args:
         masked_index: Masked patches of each clip, (B, M), integer, in [0, patches), each at most
@@ -37,10 +37,13 @@ def pack_rows(
         TypeError: If the patches are not integers.
         ValueError: If a shape is wrong.
     """
-    batch = len(smoothed)
-    _check_form(masked_index, batch)
-    masked = masked_index.shape[1]
-    expected = (batch, layout.num_teachers, masked)
+    kind, batch = masked_index.dtype, len(smoothed)
+    if kind == torch.bool or kind.is_floating_point or kind.is_complex:
+        raise TypeError(f'masked_index must be integers, got {str(kind).removeprefix("torch.")}')
+    if masked_index.ndim != 2 or len(masked_index) != batch:
+        shape = tuple(masked_index.shape)
+        raise ValueError(f'masked_index must have shape ({batch}, M), got {shape}')
+    expected = (batch, layout.num_teachers, masked_index.shape[1])
     if smoothed.shape != expected:
         raise ValueError(
             f'smoothed must have shape (clips, teachers, masked) = {expected}, got '
@@ -52,31 +55,6 @@ def pack_rows(
     values = values.masked_fill(~smoothed.isfinite(), torch.inf)
     rows = values.new_full((batch, *layout.shape[1:]), torch.nan)
     return rows.scatter_(2, masked_index[:, None].expand(expected).long(), values)
-
-
-def check_patches(masked_index: torch.Tensor, batch: int, num_patches: int) -> None:
-    """Refuses patches outside the table and duplicates; reads them from the device.
-
-    Args:
-        masked_index: Masked patches of each clip, (B, M), integer.
-        batch: Number of clips B.
-        num_patches: Number of patches of the table.
-
-    Raises:
-        TypeError: If the patches are not integers.
-        IndexError: If a patch is outside the table.
-        ValueError: If the shape is wrong or a row names a patch twice.
-    """
-    _check_form(masked_index, batch)
-    outside = (masked_index < 0) | (masked_index >= num_patches)
-    if outside.any():
-        raise IndexError(
-            f'masked_index {masked_index[outside][0].item()} is outside of the difficulty table, '
-            f'which has {num_patches} patches (0 to {num_patches - 1}). Create the table with the '
-            'number of patches of the student.'
-        )
-    if (masked_index.sort(1).values.diff() == 0).any():
-        raise ValueError('masked_index names a patch twice in one row; each patch is masked once')
 
 
 def infinite_rows(rows: torch.Tensor) -> torch.Tensor:
@@ -160,13 +138,3 @@ def video_rows(
             'repeats or concatenates it.'
         )
     return rows
-
-
-def _check_form(masked_index: torch.Tensor, batch: int) -> None:
-    """Raises unless these are integers, (B, M)."""
-    dtype = masked_index.dtype
-    if dtype == torch.bool or dtype.is_floating_point or dtype.is_complex:
-        raise TypeError(f'masked_index must be integers, got {str(dtype).removeprefix("torch.")}')
-    if masked_index.ndim != 2 or len(masked_index) != batch:
-        shape = tuple(masked_index.shape)
-        raise ValueError(f'masked_index must have shape ({batch}, M), got {shape}')

@@ -12,14 +12,7 @@ import torch
 
 from pmd_mmaction.dare import scratch_file
 from pmd_mmaction.dare.layout import TableLayout
-from pmd_mmaction.dare.rows import (
-    check_finite,
-    check_patches,
-    infinite_rows,
-    merge_copies,
-    pack_rows,
-    video_rows,
-)
+from pmd_mmaction.dare.rows import merge_copies, video_rows
 
 CHUNK_BYTES = 16 * 2**20
 
@@ -31,8 +24,8 @@ class DifficultyTable:
     the patch was last masked, `stage` what `current` was at the end of the previous stage. Zero
     means never masked. Made by `create` in one process and `attach` in the others.
 
-    The table takes no locks. Processes may make the same `write`, `end_stage` or `reset` at once,
-    since each is idempotent, or divide a batch (`write_rows`); between such calls and anything else
+    The table takes no locks. Processes may make the same `write_rows`, `end_stage` or `reset` at
+    once, since each is idempotent, or divide a batch; between such calls and anything else
     that touches the same rows the caller needs a barrier.
 
     Attributes:
@@ -133,30 +126,6 @@ class DifficultyTable:
         videos = video_rows(sample_idx, self.shape[0])
         last, stage = (torch.from_numpy(part[videos]) for part in (self._current, self._stage))
         return last.float(), stage.float()
-
-    def write(
-        self, sample_idx: Sequence[int], masked_index: torch.Tensor, smoothed: torch.Tensor
-    ) -> None:
-        """Stores new smoothed losses of masked patches in `current`; other patches keep theirs.
-
-        Values beyond the range of the table's dtype (65504 for float16) become its limit. For
-        copies of a video see `write_rows`.
-
-        Args:
-            sample_idx: Sample index of each clip, length B, in [0, videos).
-            masked_index: Masked patches of each clip, (B, M) int64, in [0, patches).
-            smoothed: Their smoothed losses, (B, teachers, M), floating, finite.
-
-        Raises:
-            IndexError: If a video or a patch lies outside of the table.
-            ValueError: If a shape is wrong, a row names a patch twice or a value is not finite. The
-                table is unchanged after any error.
-        """
-        masked_index, smoothed = masked_index.cpu(), smoothed.cpu()
-        check_patches(masked_index, len(smoothed), self.layout.num_patches)
-        rows = pack_rows(masked_index, smoothed, self.layout)
-        check_finite(sample_idx, infinite_rows(rows))
-        self.write_rows(sample_idx, rows)
 
     def write_rows(
         self,

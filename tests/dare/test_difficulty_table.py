@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pmd_mmaction.dare import DifficultyTable
 from pmd_mmaction.dare.table import CHUNK_BYTES
+from tests.dare.writing import write
 
 VIDEOS, TEACHERS, PATCHES = 5, 2, 8
 NEVER_MASKED = PATCHES - 1
@@ -84,7 +85,7 @@ def test_a_run_of_several_phases_agrees_with_the_definition(dtype, rtol, alpha):
                 expected = oracle.array(oracle.stage)[[video for video, _ in clips]]
                 np.testing.assert_allclose(stage, expected, rtol=rtol)
                 ours = smooth(clips, lambda i, v, t, p, last=last: last[i, t, p].item(), alpha)
-                table.write(*batch_of(ours))
+                write(table, *batch_of(ours))
                 oracle.write(
                     smooth(clips, lambda i, v, t, p: oracle.current.get((v, t, p), 0.0), alpha)
                 )
@@ -102,9 +103,9 @@ def test_a_run_of_several_phases_agrees_with_the_definition(dtype, rtol, alpha):
 
 def test_read_gives_float32_rows_in_the_order_asked_for():
     table = DifficultyTable.create(None, VIDEOS, TEACHERS, PATCHES)
-    table.write([1], torch.tensor([[3]]), torch.tensor([[[0.5], [0.25]]]))
+    write(table, [1], torch.tensor([[3]]), torch.tensor([[[0.5], [0.25]]]))
     table.end_stage()
-    table.write([1], torch.tensor([[3]]), torch.tensor([[[2.0], [4.0]]]))
+    write(table, [1], torch.tensor([[3]]), torch.tensor([[[2.0], [4.0]]]))
     last, stage = table.read([0, 1, 1])
     assert last.dtype == stage.dtype == torch.float32
     assert last.shape == stage.shape == (3, TEACHERS, PATCHES)
@@ -117,15 +118,16 @@ def test_read_gives_float32_rows_in_the_order_asked_for():
 def test_float32_table_keeps_every_bit():
     table = DifficultyTable.create(None, 3, 1, 4, 'float32')
     values = torch.rand(2, 1, 4, generator=torch.manual_seed(0))
-    table.write(torch.tensor([2, 0]), torch.arange(4).expand(2, 4), values)
+    write(table, torch.tensor([2, 0]), torch.arange(4).expand(2, 4), values)
     assert torch.equal(table.read([2, 0])[0], values)
     assert not table.current[1].any()
 
 
 def test_copies_count_only_where_they_were_masked():
     table = DifficultyTable.create(None, VIDEOS, 1, 4, 'float32')
-    table.write([3], torch.tensor([[0, 3]]), torch.tensor([[[7.0, 7.0]]]))
-    table.write(
+    write(table, [3], torch.tensor([[0, 3]]), torch.tensor([[[7.0, 7.0]]]))
+    write(
+        table,
         [3, 1, 3],
         torch.tensor([[0, 1], [0, 1], [1, 2]]),
         torch.tensor([[[1, 2]], [[5, 6]], [[4, 8.0]]]),
@@ -155,24 +157,24 @@ def test_write_does_not_depend_on_order_or_repetition(first, second, data):
     )
     oracle = Oracle()
     for clips in (first, second):
-        table.write(*batch_of(clips))
+        write(table, *batch_of(clips))
         oracle.write(clips)
         for _ in range(2):
-            other.write(*batch_of(data.draw(st.permutations(clips))))
+            write(other, *batch_of(data.draw(st.permutations(clips))))
     np.testing.assert_allclose(other.current, table.current, rtol=1e-6, atol=0)
     np.testing.assert_allclose(table.current, oracle.array(oracle.current), rtol=1e-6, atol=1e-44)
 
 
 def test_an_empty_batch_is_fine():
     table = DifficultyTable.create(None, VIDEOS, TEACHERS, PATCHES)
-    table.write([], torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0, TEACHERS, 3))
+    write(table, [], torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0, TEACHERS, 3))
     assert table.read([])[0].shape == (0, TEACHERS, PATCHES)
     assert not table.current.any()
 
 
 def test_losses_beyond_float16_become_its_limit():
     table = DifficultyTable.create(None, 1, 1, 3)
-    table.write([0], torch.tensor([[0, 1, 2]]), torch.tensor([[[1e6, 65519.9, 3.0]]]))
+    write(table, [0], torch.tensor([[0, 1, 2]]), torch.tensor([[[1e6, 65519.9, 3.0]]]))
     assert table.current[0, 0].tolist() == [65504, 65504, 3]
 
 
@@ -192,7 +194,7 @@ def test_a_table_of_several_chunks_turns_over_as_a_whole():
     assert table.nbytes // 2 > CHUNK_BYTES
     every = torch.arange(1_568).expand(2_800, -1)
     losses = (torch.arange(2_800) % 97 + 1.0)[:, None, None].expand(-1, 2, 1_568)
-    table.write(range(2_800), every, losses)
+    write(table, range(2_800), every, losses)
     table.end_stage()
     np.testing.assert_array_equal(table.stage, losses.numpy())
     np.testing.assert_array_equal(table.current, losses.numpy())

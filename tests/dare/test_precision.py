@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pmd_mmaction.dare import DifficultyTable, check_precision
+from tests.dare.writing import write
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_precision(dtype, alpha, fits):
 def test_the_average_stalls_only_where_precision_is_refused(alpha, stalls):
     table = DifficultyTable.create(None, 1, 1, 1)
     masked = torch.tensor([[0]])
-    table.write([0], masked, torch.tensor([[[1.0]]]))
+    write(table, [0], masked, torch.tensor([[[1.0]]]))
     for _ in range(1000):
-        table.write([0], masked, alpha * 1.02 + (1 - alpha) * table.read([0])[0])
+        write(table, [0], masked, alpha * 1.02 + (1 - alpha) * table.read([0])[0])
     assert (abs(table.current.item() - 1.02) > 0.005) == stalls

@@ -12,6 +12,7 @@ from pmd_mmaction.dare import (
     pack_rows,
 )
 from pmd_mmaction.dare.rows import merge_copies
+from tests.dare.writing import write
 
 VIDEOS, TEACHERS, PATCHES = 6, 2, 9
 
@@ -88,7 +89,7 @@ def test_shares_together_are_the_whole(sharers, dtype):
     whole, shared = (DifficultyTable.create(None, VIDEOS, TEACHERS, PATCHES, dtype) for _ in 'ab')
     for seed in range(4):
         videos, masked, smoothed = batch(seed=seed)
-        whole.write(videos, masked, smoothed)
+        write(whole, videos, masked, smoothed)
         rows = pack_rows(masked, smoothed, shared.layout)
         for place in range(sharers):
             before = shared.current.copy()

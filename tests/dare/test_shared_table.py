@@ -14,6 +14,7 @@ import torch
 
 from pmd_mmaction.dare import DifficultyTable, table_file
 from pmd_mmaction.dare.scratch_file import HEADER_BYTES
+from tests.dare.writing import write
 
 FORK = multiprocessing.get_context('fork')
 
@@ -51,7 +52,7 @@ def test_two_processes_share_one_table_after_its_name_is_gone(tmp_path):
         barrier.wait(20)  # unlinked, row 1 written
         assert not path.exists()
         assert mine.read([1])[0][0, :, 2].tolist() == [1, 2]
-        mine.write([3], torch.tensor([[0]]), torch.tensor([[[5.0], [6.0]]]))
+        write(mine, [3], torch.tensor([[0]]), torch.tensor([[[5.0], [6.0]]]))
         mine.end_stage()
 
     process = FORK.Process(target=other, daemon=True)
@@ -60,7 +61,7 @@ def test_two_processes_share_one_table_after_its_name_is_gone(tmp_path):
     table.unlink()
     table.unlink()  # harmless
     assert os.listdir(tmp_path) == []
-    table.write([1], torch.tensor([[2]]), torch.tensor([[[1.0], [2.0]]]))
+    write(table, [1], torch.tensor([[2]]), torch.tensor([[[1.0], [2.0]]]))
     barrier.wait(20)
     process.join(20)
     assert process.exitcode == 0
@@ -88,7 +89,7 @@ def test_processes_may_write_the_same_batches_at_the_same_time(tmp_path):
     sizes = dict(videos=12, patches=200, masked=150)
     alone = DifficultyTable.create(None, 12, 2, 200)
     for batch in batches(30, 16, **sizes):
-        alone.write(*batch)
+        write(alone, *batch)
     shared = DifficultyTable.create(tmp_path / 'scratch', 12, 2, 200)
     barrier = FORK.Barrier(3)
 
@@ -96,8 +97,8 @@ def test_processes_may_write_the_same_batches_at_the_same_time(tmp_path):
         table = DifficultyTable.attach(tmp_path / 'scratch')
         for batch in batches(30, 16, **sizes):
             barrier.wait(20)
-            table.write(*batch)
-            table.write(*batch)
+            write(table, *batch)
+            write(table, *batch)
 
     run(rank, rank, rank)
     assert np.array_equal(shared.current, alone.current)
@@ -109,7 +110,7 @@ def test_chunked_operations_cover_everything(tmp_path, monkeypatch, on_disk):
     monkeypatch.setattr('pmd_mmaction.dare.table.CHUNK_BYTES', mmap.PAGESIZE + 10)
     table = DifficultyTable.create(tmp_path / 'scratch' if on_disk else None, 50, 2, 301)
     for batch in batches(20, 50, videos=50, patches=301, masked=280):
-        table.write(*batch)
+        write(table, *batch)
     expected = table.current.copy()
     table.end_stage()
     assert np.array_equal(table.current, expected)
@@ -170,7 +171,7 @@ def test_a_file_system_that_cannot_reserve_gets_a_sparse_file(tmp_path, monkeypa
 
     monkeypatch.setattr(os, 'posix_fallocate', unsupported, raising=False)
     table = DifficultyTable.create(tmp_path / 'scratch', 10, 2, 10)
-    table.write([3], torch.tensor([[1]]), torch.ones(1, 2, 1))
+    write(table, [3], torch.tensor([[1]]), torch.ones(1, 2, 1))
     assert DifficultyTable.attach(tmp_path / 'scratch').current[3, :, 1].tolist() == [1, 1]
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pmd_mmaction.dare import DifficultyTable
+from tests.dare.writing import write
 
 VIDEOS, TEACHERS, PATCHES = 5, 2, 8
 
@@ -16,7 +17,7 @@ def test_a_loss_that_is_not_finite_names_its_video_and_changes_nothing(bad):
     smoothed = torch.ones(3, 1, 2)
     smoothed[1, 0, 1] = bad
     with pytest.raises(ValueError, match=r'video 4 is not finite; nothing was written'):
-        table.write([0, 4, 2], torch.tensor([[0, 1]] * 3), smoothed)
+        write(table, [0, 4, 2], torch.tensor([[0, 1]] * 3), smoothed)
     assert not table.current.any()
 
 
@@ -27,16 +28,13 @@ def test_a_video_outside_of_the_table_is_refused(index):
     with pytest.raises(IndexError, match=message):
         table.read([0, index])
     with pytest.raises(IndexError, match=message):
-        table.write([0, index], torch.tensor([[0], [1]]), torch.ones(2, 1, 1))
+        write(table, [0, index], torch.tensor([[0], [1]]), torch.ones(2, 1, 1))
     assert not table.current.any()
 
 
 @pytest.mark.parametrize(
     ('masked', 'smoothed', 'error', 'message'),
     [
-        ([[0, -1]], (1, 2, 2), IndexError, 'masked_index -1 is outside .* 4 patches'),
-        ([[0, 4]], (1, 2, 2), IndexError, 'masked_index 4 is outside .* 4 patches'),
-        ([[2, 2]], (1, 2, 2), ValueError, 'names a patch twice'),
         ([0, 1], (1, 2, 2), ValueError, r'must have shape \(1, M\), got \(2,\)'),
         ([[0], [1]], (1, 2, 1), ValueError, r'must have shape \(1, M\), got \(2, 1\)'),
         ([[0.0, 1.0]], (1, 2, 2), TypeError, 'masked_index must be integers, got float32'),
@@ -45,10 +43,10 @@ def test_a_video_outside_of_the_table_is_refused(index):
         ([[0, 1]], (1, 2, 3), ValueError, r'= \(1, 2, 2\), got \(1, 2, 3\)'),
     ],
 )
-def test_write_refuses_what_does_not_fit(masked, smoothed, error, message):
+def test_packing_refuses_what_does_not_fit(masked, smoothed, error, message):
     table = DifficultyTable.create(None, VIDEOS, 2, 4)
     with pytest.raises(error, match=message):
-        table.write([0], torch.tensor(masked), torch.ones(smoothed))
+        write(table, [0], torch.tensor(masked), torch.ones(smoothed))
     assert not table.current.any()
 
 

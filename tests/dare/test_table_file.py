@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from pmd_mmaction.dare import DifficultyTable, dataset_fingerprint, table_file
+from tests.dare.writing import write
 
 FINGERPRINT = dataset_fingerprint(f'class/{i}.mp4' for i in range(6))
 
@@ -23,7 +24,7 @@ def filled(seed, dtype='float16', videos=6):
     for _ in range(2):
         table.end_stage()
         masked = torch.rand(videos, 9, generator=generator).argsort(1)[:, :7]
-        table.write(range(videos), masked, torch.rand(videos, 2, 7, generator=generator))
+        write(table, range(videos), masked, torch.rand(videos, 2, 7, generator=generator))
     return table
 
 

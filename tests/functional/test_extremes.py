@@ -14,12 +14,14 @@ from pmd_mmaction.functional import (
     region_weights,
     smooth_difficulty,
 )
+from tests.dare.writing import write
 
 MAX = torch.finfo(torch.float32).max
 TINY = 2.0**-149  # the smallest number above 0
 losses = st.one_of(
     st.floats(0, MAX, width=32), st.sampled_from([0.0, TINY, 1e-38, 65504.0, 1e30, MAX])
 )
+
 quick = settings(deadline=None, max_examples=100)
 
 
@@ -94,7 +96,7 @@ def test_difficulty_stays_finite_over_any_history_of_losses(history, dtype):
         smoothed = smooth_difficulty(
             torch.tensor([[[min(loss, 0.999 * MAX)]]]), last[..., :1], 0.95
         )
-        table.write([0], torch.tensor([[0]]), smoothed)
+        write(table, [0], torch.tensor([[0]]), smoothed)
         assert table.read([0])[0].isfinite().all()
     table.end_stage()
     weights = region_weights(table.read([0])[1], 0.5)

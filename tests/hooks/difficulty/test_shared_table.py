@@ -12,6 +12,7 @@ import torch.distributed as dist
 from pmd_mmaction.dare import DifficultyTable, TableLayout, pack_rows
 from pmd_mmaction.hooks.difficulty import shared_table
 from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
+from tests.dare.writing import write
 from tests.integration import processes, tiny
 
 RANKS, VIDEOS, TEACHERS, PATCHES, MASKED, CLIPS, STEPS = 3, 7, 2, 40, 30, 4, 12
@@ -106,7 +107,7 @@ def test_every_read_sees_all_writes_before(ranks):
             expected = alone.read(videos[rank].tolist())[0]
             assert torch.equal(ranks[rank]['read'][step], expected), (step, rank)
         if step not in SKIPPED:
-            alone.write(videos.flatten(), masked.flatten(0, 1), smoothed.flatten(0, 1))
+            write(alone, videos.flatten(), masked.flatten(0, 1), smoothed.flatten(0, 1))
     assert alone.current.any((1, 2)).all()
     for notes in ranks:
         assert np.array_equal(notes['table'], alone.current)

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.diagnosis.run_health import judge_run
 from pmd_mmaction.visualization import plot_health, read_scalars
 
@@ -51,7 +50,6 @@ def read_runs(paths: list[str]) -> dict[str, dict[str, dict[int, float]]]:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     runs = read_runs(args.runs)
     table = Table('run', 'verdict', 'because', 'remedy')

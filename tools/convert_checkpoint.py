@@ -18,7 +18,6 @@ from torch import Tensor
 
 import pmd_mmaction
 from pmd_mmaction.arguments import Whole, require
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.convert import (
     SOURCES,
     TARGETS,
@@ -192,7 +191,6 @@ def _verified(
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         conversion, differences = run(args)

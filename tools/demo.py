@@ -147,7 +147,6 @@ class Demo:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # the repository may lie in any folder
     args = parse_args(argv)
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
     demo.require_seed()

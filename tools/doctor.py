@@ -162,7 +162,6 @@ def libraries_silenced() -> Iterator[None]:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # the package may not be importable yet
     args = parse_args(argv)
     with libraries_silenced():
         findings = examine(args)

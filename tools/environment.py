@@ -1,8 +1,9 @@
 """Checks the environment of a run: the project's packages, and CPUs for its workers.
 
-Every tool runs this file before it imports anything outside the standard library; if packages are
-missing, the tool ends with a one-line message. Run directly, it prints how many CPUs each process
-of a run needs: one per data loader worker, plus one.
+Every tool runs this file before it imports anything outside the standard library. If packages are
+missing, the tool ends with a one-line message; and what it prints may hold file names that are no
+UTF-8, escaped. Run directly, it prints how many CPUs each process of a run needs: one per data
+loader worker, plus one.
 """
 
 import argparse
@@ -12,6 +13,10 @@ import warnings
 
 # mmcv-lite advises to install mmcv; nothing here needs its compiled operators.
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+
+for stream in (sys.stdout, sys.stderr):  # which a notebook or a test may have replaced
+    if hasattr(stream, 'reconfigure'):
+        stream.reconfigure(errors='backslashreplace')
 
 PACKAGES = ('torch', 'mmengine', 'pmd_mmaction')
 LOADERS = dict(train=('train_dataloader', 'val_dataloader'), test=('test_dataloader',))
@@ -48,7 +53,6 @@ def main() -> None:
     """Runs the tool."""
     from mmengine.config import DictAction
 
-    sys.stdout.reconfigure(errors='backslashreplace')  # the package is slow to import
     parser = argparse.ArgumentParser(description=__doc__, epilog='Other options are ignored.')
     parser.add_argument('task', choices=LOADERS, help='what the run does')
     parser.add_argument('config', help='path of the config')

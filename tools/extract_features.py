@@ -32,7 +32,6 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.datasets import ReadableClips, VideoWindows, Windows, find_videos, read_path_list
 from pmd_mmaction.datasets.path_list import join_path
 from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
@@ -301,7 +300,6 @@ def features_of(model: nn.Module, windows: Windows, args: argparse.Namespace) ->
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; 0 if every video was read, 1 for an error, 3 if some were left out."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         broken = run(args)

@@ -14,7 +14,7 @@ from mmengine.runner import Runner, save_checkpoint
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import accept_any_name, one_line_if_missing
+from pmd_mmaction.compat.terminal import one_line_if_missing
 from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 from pmd_mmaction.hooks import CheckBackboneHook
 from pmd_mmaction.shipped import read_config
@@ -94,7 +94,6 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
 @one_line_if_missing()
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     for path in filter(None, (args.out, args.json)):  # not at the end, when all is computed
         Path(path).parent.mkdir(parents=True, exist_ok=True)

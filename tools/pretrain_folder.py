@@ -13,7 +13,6 @@ import argparse
 import sys
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.folder import FolderError, Options, make_plan, pretrain
 from pmd_mmaction.folder.configs import write_configs
 from pmd_mmaction.folder.preset import PRESETS
@@ -48,7 +47,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     options = Options(**{name: getattr(args, name) for name in Options._fields})
     try:

@@ -24,7 +24,6 @@ from torch import Tensor
 
 import pmd_mmaction
 from pmd_mmaction.compat.checkpoint import load_from_local
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.convert import (
     ClipSize,
     HuggingFaceFolder,
@@ -228,7 +227,6 @@ def _check(path: Path, expected: dict) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         if args.to == 'huggingface':

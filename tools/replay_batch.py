@@ -30,7 +30,6 @@ from rich.table import Table
 from torch import Tensor, nn
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.hooks.nonfinite.restore_step import restore_model
 from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
@@ -217,7 +216,6 @@ def show(console: Console, record: BatchRecord, findings: Findings) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         record = BatchRecord.read(args.record)

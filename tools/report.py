@@ -12,7 +12,6 @@ import sys
 import warnings
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.report import Run, RunError, write_report
 
 
@@ -26,7 +25,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     logging.disable(logging.INFO)  # building the models tells of each weight
     warnings.filterwarnings('ignore', 'SeedAugmentation knows no epoch')  # nothing is trained

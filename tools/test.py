@@ -15,7 +15,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
-from pmd_mmaction.compat.terminal import accept_any_name, one_line_if_missing
+from pmd_mmaction.compat.terminal import one_line_if_missing
 from pmd_mmaction.shipped import read_config
 
 
@@ -96,7 +96,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 @one_line_if_missing()
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(read_config(args.config), args)

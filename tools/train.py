@@ -19,7 +19,6 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import RollbackRequested
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import list_checkpoints
@@ -182,7 +181,6 @@ def train(cfg: Config) -> str | None:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(read_config(args.config), args)

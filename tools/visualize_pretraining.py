@@ -10,7 +10,7 @@ import argparse
 import matplotlib
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import accept_any_name, one_line_if_missing
+from pmd_mmaction.compat.terminal import one_line_if_missing
 from pmd_mmaction.report.masks import draw_masks
 from pmd_mmaction.report.run import Run, RunError, frames_of, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
@@ -32,7 +32,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 @one_line_if_missing()
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         run = Run.open(args.config)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.every import every
-from tests.tools.names import ODD_NAMES
+from tests.tools.names import ODD_NAMES, prepare_streams
 from tools import convert_checkpoint
 from tools.convert_checkpoint import main
 
@@ -292,6 +292,7 @@ def test_unpickling_errors_are_caught():
 
 @every('name', ODD_NAMES, name=repr)
 def test_any_file_name(hf_folder, tmp_path_factory, capsys, monkeypatch, name):
+    prepare_streams()
     monkeypatch.chdir(tmp_path_factory.mktemp('empty'))
     shutil.copytree(hf_folder, f'./{name}')
     assert run(f'./{name}', f'./{name}.pth', 'huggingface', 'recognizer') == 0

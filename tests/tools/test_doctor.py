@@ -9,7 +9,7 @@ import pytest
 
 from tests.every import every
 from tests.integration import tiny
-from tests.tools.names import ODD_NAMES
+from tests.tools.names import ODD_NAMES, prepare_streams
 from tools.doctor import libraries_silenced, main, show
 
 
@@ -84,6 +84,7 @@ def test_a_library_that_is_too_old(tmp_path):
 
 @every('name', ODD_NAMES, name=repr)
 def test_lists_and_videos_of_any_name(capsys, tmp_path_factory, name):
+    prepare_streams()
     folder = tmp_path_factory.mktemp('place')
     cfg = tiny.tiny_config(folder, folder)
     listed = name if '\n' not in name else 'a b'  # a list has a line for each video

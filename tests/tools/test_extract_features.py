@@ -17,7 +17,7 @@ from pmd_mmaction.evaluation.feature_files import Parts
 from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.storage.atomic_file import write_file
 from tests.integration import tiny
-from tests.tools.names import ODD_NAMES
+from tests.tools.names import ODD_NAMES, prepare_streams
 from tools import extract_features
 from tools.extract_features import files_of_windows, main
 
@@ -274,6 +274,7 @@ def test_a_config_without_a_model(model, run, capsys):
 
 
 def test_videos_and_output_of_any_name(model, run, tmp_path, capsys):
+    prepare_streams()
     clips, odd = model[1], tmp_path / "it's odd"
     odd.mkdir()
     wanted = [f'{name}.mp4' for name in ODD_NAMES]

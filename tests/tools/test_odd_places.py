@@ -10,7 +10,7 @@ from mmengine.config import Config
 from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
 from tests.integration import tiny
 from tests.integration.poison import poisoned_config
-from tests.tools.names import ODD_NAMES
+from tests.tools.names import ODD_NAMES, prepare_streams
 from tools import demo, linear_probe, replay_batch, test, train, visualize_pretraining
 from tools.data import make_demo_dataset
 
@@ -91,6 +91,7 @@ def test_probe_and_evaluation(run, place):
 
 
 def test_a_record_is_replayed(place, capsys):
+    prepare_streams()
     cfg = poisoned_config(place / 'clips', place / 'bad', poison=dict(epochs=[1], samples=[5]))
     tiny.train(cfg)
     record = min(Path(cfg.work_dir, 'nonfinite').glob('epoch_*.json'))

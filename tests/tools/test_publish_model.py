@@ -11,7 +11,7 @@ from mmengine.runner import load_checkpoint
 from torch import nn
 
 from tests.every import every
-from tests.tools.names import ODD_NAMES
+from tests.tools.names import ODD_NAMES, prepare_streams
 from tools import publish_model
 from tools.publish_model import main
 
@@ -159,6 +159,7 @@ def test_a_file_that_reads_back_wrong_is_removed(checkpoint, tmp_path, capsys, m
 
 @every('name', ODD_NAMES, name=repr)
 def test_any_file_name(checkpoint, tmp_path_factory, capsys, monkeypatch, name):
+    prepare_streams()
     folder = tmp_path_factory.mktemp('place')
     monkeypatch.chdir(folder)
     shutil.copy(checkpoint, f'./{name}.pth')

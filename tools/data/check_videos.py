@@ -31,7 +31,6 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.curation.process_per_file import Outcome, map_isolated
 from pmd_mmaction.curation.finished_files import Journal
@@ -186,7 +185,6 @@ def write_results(judged: list[tuple[str, str, dict]], out: Path, report: Path) 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         entries, others = read_source(args.source, args.prefix, args.allow_outside)

@@ -345,7 +345,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry point; returns the exit code."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
     args = parse_args(argv)
     try:
         recipe = Recipe(**{entry.name: getattr(args, entry.name) for entry in fields(Recipe)})

@@ -72,7 +72,6 @@ def shrink(picture: np.ndarray) -> Image.Image:
 
 
 def main(argv: list[str] | None = None) -> int:
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='data/demo/objects', help='where the pictures go')
     args = parser.parse_args(argv)

@@ -24,7 +24,6 @@ from functools import partial
 
 from tqdm import tqdm
 
-from pmd_mmaction.compat.terminal import accept_any_name
 from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.curation.process_per_file import map_isolated
 from pmd_mmaction.curation.other_files import describe_other_files
@@ -125,7 +124,6 @@ def write_failures(path: Path, failures: dict[str, str]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit code."""
-    accept_any_name()
     args = parse_args(argv)
     try:
         pairs, others = plan(args.source, args.target)

@@ -30,7 +30,6 @@ FRAMES, SIDE, GRID = 16, 224, (8, 14, 14)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    sys.stdout.reconfigure(errors='backslashreplace')  # names that are not UTF-8
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('video', help='a video')
     parser.add_argument('--objects', default='data/objects', help='folder of PNG files')

@@ -30,6 +30,7 @@ from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction.curation.process_per_file import count_cores
 from pmd_mmaction.evaluation import choose_pipeline
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.storage.atomic_file import atomic_writer
@@ -97,7 +98,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--teachers', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--results', type=Path, default=RESULTS, help='folder of the cells')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/leaderboard'))
-    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='trainings at a time')
+    parser.add_argument('--jobs', type=int, default=count_cores(), help='trainings at a time')
     parser.add_argument(
         '--evaluate',
         nargs='+',
@@ -168,6 +169,20 @@ def digest(method: Method, epochs: int) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def sources(method: Method, epochs: int, args: argparse.Namespace) -> dict[str, str]:
+    """SHA-256 of the videos and of the teachers that a cell learns from, where they are here."""
+    teachers = find_teachers(configure(method, epochs, args).model).values()
+    files = dict(
+        videos=[args.data / name for name in ('meta.json', 'train.txt', 'val.txt')],
+        teachers=[Path(t.config.checkpoint) for t in teachers if t.config.get('checkpoint')],
+    )
+    return {
+        name: hashlib.sha256(b''.join(path.read_bytes() for path in paths)).hexdigest()
+        for name, paths in files.items()
+        if paths and all(path.is_file() for path in paths)
+    }
+
+
 def share(epochs: int, phases: int) -> list[int]:
     """Epochs of each phase; the first phases get what is left over."""
     return [epochs // phases + (i < epochs % phases) for i in range(phases)]
@@ -197,8 +212,8 @@ def clips_path(args: argparse.Namespace) -> Path:
     """Where the clips of the evaluation are kept: those of these lists, read in this way."""
     cfg = configure(args.methods[0], args.epochs, args)
     read = hashlib.sha256(repr(choose_pipeline(cfg)).encode())
-    for split in SPLITS:
-        read.update((args.data / f'{split}.txt').read_bytes())
+    for name in ('meta.json', *(f'{split}.txt' for split in SPLITS)):
+        read.update((args.data / name).read_bytes())
     return (args.work_dir / f'{args.data.name}_{read.hexdigest()[:8]}.pt').resolve()
 
 
@@ -218,16 +233,20 @@ def cell_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) 
     return args.results / args.data.name / f'{method.name}_{epochs}epochs_seed{seed}.json'
 
 
-def work_path(cell: Path, args: argparse.Namespace) -> Path:
-    """Where a cell is trained."""
-    return (args.work_dir / cell.parent.name / cell.stem).resolve()
+def work_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> Path:
+    """Where a cell is trained: another place for another config, other videos or teachers."""
+    cell = cell_path(method, seed, epochs, args)
+    parts = digest(method, epochs), *sources(method, epochs, args).values()
+    version = hashlib.sha256(''.join(parts).encode()).hexdigest()[:8]
+    return (args.work_dir / cell.parent.name / f'{cell.stem}_{version}').resolve()
 
 
 def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> bool:
     """Whether a cell has all it will get: a later evaluation is added where its student still is.
 
     Raises:
-        SystemExit: for a cell of another config, or one that cannot get what the board compares.
+        SystemExit: for a cell of another config, other videos or teachers, or one that cannot get
+            what the board compares.
     """
     out = cell_path(method, seed, epochs, args)
     if not out.exists():
@@ -238,7 +257,10 @@ def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace
             f'{out} was trained by another config than {method.name} is now: give it another '
             'name, or remove the cells of that name'
         )
-    if (work_path(out, args) / 'student.pth').exists():
+    for name, value in sources(method, epochs, args).items():
+        if found.get(name, value) != value:
+            raise SystemExit(f'{out} was trained with other {name}: name other --results')
+    if (work_path(method, seed, epochs, args) / 'student.pth').exists():
         return set(args.evaluate) <= found['top1'].keys()
     if args.metric not in found['top1']:
         raise SystemExit(
@@ -253,7 +275,7 @@ def prepare_cell(method: Method, seed: int, epochs: int, gflops: float, args) ->
     Not in a thread: yapf, which lays out the config, is not made for several.
     """
     out = cell_path(method, seed, epochs, args)
-    work = work_path(out, args)
+    work = work_path(method, seed, epochs, args)
     work.mkdir(parents=True, exist_ok=True)
     configure(method, epochs, args).dump(work / 'config.py')
     note = dict(
@@ -261,6 +283,7 @@ def prepare_cell(method: Method, seed: int, epochs: int, gflops: float, args) ->
         config=method.config,
         changes=method.changes,
         digest=digest(method, epochs),
+        **sources(method, epochs, args),
         epochs=epochs,
         gflops_per_video=round(gflops, 4),
     )

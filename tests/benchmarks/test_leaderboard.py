@@ -99,7 +99,49 @@ def test_a_cell_knows_all_of_its_training(board, change):
     assert len(found) == 2
 
 
+def test_a_changed_config_is_trained_anew(board, tmp_path):
+    """Not evaluated by the student that its name had before."""
+    config, places = 'configs/pmd/vit-tiny_demo_pretrain.py', set()
+    args = board.parse_args([f'a={config}', f'--work-dir={tmp_path}', f'--data={tmp_path}'])
+    for changes in ({}, {'model.base.loss_weight': 9.0}):
+        places.add(board.work_path(board.Method('a', config, changes), 0, 4, args))
+    assert len(places) == 2
+
+
+def test_a_cell_knows_its_videos_and_teachers(board, tmp_path):
+    method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
+    places = {name: tmp_path / name for name in ('data', 'teachers', 'results')}
+    args = board.parse_args(
+        [f'a={method.config}', *(f'--{name}={place}' for name, place in places.items())]
+    )
+    assert board.sources(method, 4, args) == {}, 'a finished board needs neither'
+    for name in ('data/meta.json', 'data/train.txt', 'data/val.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for name in ('teachers/image_teacher.pth', 'teachers/video_teacher/epoch_24.pth'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = board.sources(method, 4, args)
+    assert found.keys() == {'videos', 'teachers'}
+    work, clips = board.work_path(method, 0, 4, args), board.clips_path(args)
+    cell = board.cell_path(method, 0, 4, args)
+    cell.parent.mkdir(parents=True)
+    cell.write_text(
+        json.dumps(dict(found, digest=board.digest(method, 4), top1=dict.fromkeys(board.FROZEN, 1)))
+    )
+    assert board.is_finished(method, 0, 4, args)
+    for name, what in (('data/meta.json', 'videos'), ('teachers/image_teacher.pth', 'teachers')):
+        before = (tmp_path / name).read_text()
+        (tmp_path / name).write_text('of another seed')
+        with pytest.raises(SystemExit, match=f'was trained with other {what}: name other'):
+            board.is_finished(method, 0, 4, args)
+        assert board.work_path(method, 0, 4, args) != work
+        assert (board.clips_path(args) != clips) == (what == 'videos')
+        (tmp_path / name).write_text(before)
+
+
 def test_clips_are_of_their_lists(board, tmp_path):
+    (tmp_path / 'meta.json').touch()
     args = board.parse_args(['a=configs/pmd/vit-tiny_demo_pretrain.py', f'--data={tmp_path}'])
     paths = []
     for entry in ('a.mp4 0', 'b.mp4 0'):
@@ -261,8 +303,8 @@ def test_no_config_is_written_by_a_thread(board, monkeypatch, tmp_path):
     commands = []
     monkeypatch.setattr(board, 'run_cell', commands.append)
     monkeypatch.setattr(board, 'write_clips', lambda args: None)
-    (tmp_path / 'val.txt').touch()
-    (tmp_path / 'train.txt').touch()
+    for name in ('meta.json', 'train.txt', 'val.txt'):
+        (tmp_path / name).touch()
     options = [f'--{name}={tmp_path / name}' for name in ('results', 'work-dir')]
     with pytest.raises(FileNotFoundError):  # the cells, which were not run
         board.main(
@@ -278,8 +320,7 @@ def test_what_a_cell_lacks_is_run_only_where_its_student_is(board, tmp_path, stu
     method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
     options = ['--results', str(tmp_path / 'results'), '--work-dir', str(tmp_path / 'work')]
     args = board.parse_args([f'a={method.config}', *options])
-    cell = board.cell_path(method, 0, 2, args)
-    work = board.work_path(cell, args)
+    cell, work = board.cell_path(method, 0, 2, args), board.work_path(method, 0, 2, args)
     assert not board.is_finished(method, 0, 2, args)
     for folder in (cell.parent, work):
         folder.mkdir(parents=True)

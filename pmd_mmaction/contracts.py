@@ -190,15 +190,7 @@ class PicturedModel(Protocol):
         """Smoothed losses ``(B, N)`` of videos by teacher; empty without a table."""
 
 
-# ---------------------------------------------------------------------- loops and hooks
-
-
-@runtime_checkable
-class OpenEndedLoop(Protocol):
-    """A training loop whose length the phases may set (``ResumableTrainLoop``)."""
-
-    def take_epochs(self, epochs: int) -> None:
-        """Sets the length of the run unless the config gives it."""
+# ---------------------------------------------------------------------- hooks
 
 
 @runtime_checkable
@@ -210,6 +202,9 @@ class Curriculum(Protocol):
 
     def previous_ratio(self, phase: Phase) -> float | None:
         """Mask ratio of the previous phase; None if there was none."""
+
+    def scheduler_configs(self) -> list[dict] | None:
+        """The learning rate's schedulers; None: the config gives them."""
 
 
 Kind = TypeVar('Kind')

@@ -39,7 +39,7 @@ ALLOWED = {
     'datasets': {'arguments', 'functional', 'storage', 'transforms'},
     'curation': {'arguments', 'datasets', 'readers', 'storage', 'transforms'},
     'evaluation': {'arguments', 'functional', 'storage', 'teacher_configs'},
-    'runner': {'arguments', 'functional'},
+    'runner': {'arguments', 'contracts', 'functional'},
     'compat': set(),
     'diagnosis': {
         'compat',

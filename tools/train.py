@@ -132,6 +132,8 @@ def _use_amp(cfg: Config) -> None:
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:
+    if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)):
+        checkpoint = 'auto'  # started again after a lost process: not from where it began
     if checkpoint == 'auto':
         found = list_checkpoints(Path(cfg.work_dir))
         if not found:

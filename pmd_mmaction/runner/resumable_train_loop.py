@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from pmd_mmaction.arguments import Count, NonNegative, Whole, checked
+from pmd_mmaction.contracts import Curriculum, find_hook
 from pmd_mmaction.runner.few_videos import few_videos
 from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
@@ -25,10 +26,13 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     epoch, iteration and epoch length. If a worker dies or hangs in a decoder, the run ends with an
     error that says what to do.
 
+    Phases (``ProgressivePhaseHook``) are said once: length and schedulers of the run follow from
+    them here, before the Runner builds what depends on them.
+
     Args:
         runner: the Runner.
         dataloader: the training data loader, or its config.
-        max_epochs: number of epochs; None: those of the phases (``ProgressivePhaseHook``).
+        max_epochs: number of epochs; None: those of the phases.
         val_begin: first epoch (from 1) after which to validate.
         val_interval: epochs between validations.
         dynamic_intervals: pairs of an epoch and the interval from there on.
@@ -36,8 +40,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             ``timeout`` of the data loader itself takes precedence.
 
     Raises:
-        ValueError: for an invalid number of epochs, a negative ``worker_timeout``, or fewer
-            videos than a batch.
+        ValueError: for an invalid number of epochs, or none, schedulers that are said twice, a
+            negative ``worker_timeout``, or fewer videos than a batch.
     """
 
     resumes_mid_epoch = True
@@ -59,36 +63,18 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 f'ResumableTrainLoop: dynamic_intervals is {pairs!r}; it must be a list of pairs '
                 '(epoch, interval)'
             )
-        self._length_known = max_epochs is not None
+        max_epochs = _take_curriculum(runner, max_epochs)
         self._seed = _common_seed(runner)  # of the sampler, until a checkpoint brings another
         if isinstance(dataloader, dict) and isinstance(dataloader.get('sampler'), dict):
             # with diff_rank_seed MMEngine would draw one, which no checkpoint knows
             dataloader = {**dataloader, 'sampler': dict(seed=self._seed) | dataloader['sampler']}
-        super().__init__(
-            runner, dataloader, max_epochs or 1, val_begin, val_interval, dynamic_intervals
-        )
+        super().__init__(runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals)
         self._require_a_batch()
         if self.dataloader.num_workers > 0 and not self.dataloader.timeout:
             self.dataloader.timeout = worker_timeout
 
-    def take_epochs(self, epochs: int) -> None:
-        """Sets the length of the run unless the config gives it; hooks call this in before_run."""
-        if not self._length_known:
-            self._length_known = True
-            self._max_epochs = epochs
-            self._max_iters = epochs * len(self.dataloader)
-
     def run(self) -> nn.Module:
-        """Trains to the end.
-
-        Raises:
-            ValueError: if neither config nor phases give the length of the run.
-        """
-        if not self._length_known:
-            raise ValueError(
-                'the length of the run is not set: set train_cfg.max_epochs, or add a '
-                'ProgressivePhaseHook, whose phases have a length'
-            )
+        """Trains to the end."""
         loader = self.dataloader
         for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
             if getattr(sampler, 'seed', None) == self._seed:
@@ -135,6 +121,25 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             f'{told_space()}. In that case {need.remedy}; '
             '`python -m pmd_mmaction doctor CONFIG` adds it up'
         )
+
+
+def _take_curriculum(runner, max_epochs: int | None) -> int:
+    """Hands the Runner the schedulers of the phases; returns the length of the run."""
+    curriculum = find_hook(runner, Curriculum)
+    schedulers = curriculum and curriculum.scheduler_configs()
+    if schedulers is not None:
+        if runner.param_schedulers is not None:
+            raise ValueError(
+                'ProgressivePhaseHook makes the schedulers (schedule=...), but the config has '
+                'param_scheduler too: set param_scheduler=None, or schedule=None in the hook'
+            )
+        runner.param_schedulers = schedulers
+    if max_epochs is None and curriculum is None:
+        raise ValueError(
+            'the length of the run is not set: set train_cfg.max_epochs, or add a '
+            'ProgressivePhaseHook, whose phases have a length'
+        )
+    return max_epochs or curriculum.phases.total_epochs
 
 
 def _common_seed(runner) -> int:

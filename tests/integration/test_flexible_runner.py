@@ -18,7 +18,7 @@ END = 'end.pth'
 
 
 def _config(clips: Path, work_dir: Path) -> Config:
-    """Two phases of two epochs, gradients accumulated over two iterations.
+    """Two phases of two epochs that say length and schedulers, accumulated over two iterations.
 
     SafeCheckpointHook and PreemptionHook, which refuse the FlexibleRunner, are left out.
     """
@@ -29,12 +29,14 @@ def _config(clips: Path, work_dir: Path) -> Config:
         ratios=(0.5, 0.8),
         epochs=2,
         dare=dict(stage_epochs=1),
+        phase=dict(schedule=dict(warmup=0.5)),
         launcher='pytorch',
         train_dataloader__batch_size=3,
         optim_wrapper__accumulative_counts=2,
         default_hooks__checkpoint=dict(type='CheckpointHook', interval=1),
     )
-    cfg.default_hooks.preemption = None
+    cfg.default_hooks.preemption = cfg.param_scheduler = None
+    cfg.train_cfg.pop('max_epochs')
     return cfg
 
 

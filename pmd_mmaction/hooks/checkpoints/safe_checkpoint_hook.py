@@ -107,9 +107,12 @@ class SafeCheckpointHook(CheckpointHook):
         # not for a test, whose ranks share no files
         if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
             require_shared_directory(Path(runner.work_dir))
+        begins = isinstance(runner._train_loop, BaseLoop) and runner.iter == 0
         if not runner._resume:
-            if isinstance(runner._train_loop, BaseLoop):  # a test overwrites nothing
+            if begins:  # not a test, nor a validation after the training, which overwrite nothing
                 self._warn_of_earlier_run(runner)
+            return
+        if runner._has_loaded:  # what the training began from may be gone
             return
         path, error = from_main_process(lambda: self._choose(runner))
         if error is not None:

@@ -9,7 +9,6 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
 from pmd_mmaction.arguments import Text, checked, require_keys
-from pmd_mmaction.contracts import OpenEndedLoop
 from pmd_mmaction.functional import Phase, PhaseSchedule
 from pmd_mmaction.hooks.curriculum.optimizer_restart import restart_optimizer
 from pmd_mmaction.hooks.curriculum.phase_file import PhaseFile, read_phase_file, write_phase_file
@@ -30,14 +29,14 @@ class ProgressivePhaseHook(Hook):
     K + 1; a resumed run reads it back from that file. The last student is the result and is also
     written to ``student.pth``, whatever the number of phases.
 
-    Unless ``train_cfg`` of a :class:`ResumableTrainLoop` gives ``max_epochs``, the phases
-    determine the length of the run.
+    A :class:`ResumableTrainLoop` takes the length of the run from the phases, unless ``train_cfg``
+    gives ``max_epochs``, and the schedulers from ``schedule``.
 
     Args:
         phases: one ``dict(mask_ratio=..., epochs=...)`` or pair ``(mask_ratio, epochs)`` per phase,
             so that ``--cfg-options default_hooks.curriculum.phases='[(0.75,50),(0.9,50)]'`` works.
-        schedule: arguments of ``phase_schedulers``, which then makes the schedulers; None: the
-            config's ``param_scheduler``.
+        schedule: arguments of ``phase_schedulers``, which then makes the schedulers of a
+            :class:`ResumableTrainLoop`; None: the config's ``param_scheduler``.
         restart: at a boundary, clear the optimiser's state and restore the initial learning
             rate; each phase then has its own schedulers.
         allow_decreasing: accept mask ratios that fall.
@@ -68,7 +67,6 @@ class ProgressivePhaseHook(Hook):
         self.allow_decreasing = allow_decreasing
         self.prev_student = prev_student
         self.phases_before = 0  # number of phases that the run of prev_student finished
-        self._schedulers: list | None = None
         self._ratio_before: float | None = None
         self._auxiliary_sha256: str | None = None
         self._auxiliary_path: Path | None = None
@@ -77,27 +75,24 @@ class ProgressivePhaseHook(Hook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Derives the schedulers and the length of a training from the phases.
+        """Refuses a loop that does not ask for the schedulers.
 
         Raises:
-            ValueError: if the config gives schedulers too.
+            ValueError: naming the one that does.
         """
-        if not isinstance(runner._train_loop, BaseLoop):  # a validation or a test alone
-            return
-        if isinstance(runner.train_loop, OpenEndedLoop):
-            runner.train_loop.take_epochs(self.phases.total_epochs)
-        made = self._schedulers is not None and runner.param_schedulers is self._schedulers
-        if self.schedule is None or made:  # made before: a validation after the training
-            return
-        if runner.param_schedulers is not None:
+        training = isinstance(runner._train_loop, BaseLoop)  # not a validation or a test alone
+        if training and self.schedule is not None and runner.param_schedulers is None:
             raise ValueError(
-                'ProgressivePhaseHook makes the schedulers (schedule=...), but the config has '
-                'param_scheduler too: set param_scheduler=None, or schedule=None in the hook'
+                f'ProgressivePhaseHook has a schedule, but {type(runner.train_loop).__name__} does '
+                "not ask for it: set train_cfg.type='ResumableTrainLoop', or schedule=None in the "
+                'hook and param_scheduler=[...]'
             )
-        self._schedulers = runner.build_param_scheduler(
-            phase_schedulers(self.phases, self.restart, **self.schedule)
-        )
-        runner.param_schedulers = self._schedulers
+
+    def scheduler_configs(self) -> list[dict] | None:
+        """The learning rate's schedulers; None: the config gives them."""
+        if self.schedule is None:
+            return None
+        return phase_schedulers(self.phases, self.restart, **self.schedule)
 
     def before_train(self, runner) -> None:
         """Restores the auxiliary teacher of a resumed run."""

@@ -133,8 +133,8 @@ def create_shared_table(
         num_teachers: number of teachers K.
         num_patches: number of patches N.
         dtype: ``'float16'`` or ``'float32'``.
-        scratch_dir: node-local directory; None tries shared memory, then the temporary
-            directory.
+        scratch_dir: node-local directory; None: the memory of a process that is alone, else shared
+            memory or the temporary directory.
 
     Returns:
         The table and this rank's part in it.
@@ -143,7 +143,7 @@ def create_shared_table(
         OSError: if there is not enough space.
     """
     sizes = (num_videos, num_teachers, num_patches, dtype)
-    if get_world_size() == 1:
+    if get_world_size() == 1 and scratch_dir is None:
         return TableShare(DifficultyTable.create(None, *sizes))
     name = [f'pmd-difficulty-{uuid.uuid4().hex}']
     broadcast_object_list(name)

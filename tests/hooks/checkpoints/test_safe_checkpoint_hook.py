@@ -157,6 +157,19 @@ def test_a_start_over_an_earlier_run_is_told(runner, tmp_path, file, told):
     assert len(found) == told and all(file in text and '--resume' in text for text in found)
 
 
+def test_a_validation_after_the_training_starts_nothing(runner, tmp_path):
+    """``Runner.val()`` calls ``before_run`` once more."""
+    texts = []
+    runner.train()
+    runner.logger.warning = texts.append
+    runner.call_hook('before_run')
+    assert not texts, 'its own files are of no earlier run'
+    runner._resume, runner._load_from = True, str(tmp_path / 'epoch_0.pth')  # pruned meanwhile
+    runner._has_loaded = True
+    runner.call_hook('before_run')
+    assert runner._load_from == str(tmp_path / 'epoch_0.pth')
+
+
 def test_a_path_below_home_is_where_its_files_are_looked_for(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path))
     torch.save(dict(state_dict={}), tmp_path / 'epoch_1.pth')

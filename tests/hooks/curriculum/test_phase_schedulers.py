@@ -70,7 +70,6 @@ def test_a_run_whose_phases_say_everything_equals_one_with_schedulers_by_hand(cl
     by_hand = tiny.train(tiny.tiny_config(clips, tmp_path / 'a'))
     phases = list(zip(tiny.RATIOS, [tiny.EPOCHS] * 3))  # pairs, as on the command line
     once = tiny.train(said_once(clips, tmp_path / 'b', phases=phases))
-    once.call_hook('before_run')  # as a validation does after the training
     assert once.epoch == by_hand.epoch == once.max_epochs == 9
     assert tiny.same(once.model.state_dict(), by_hand.model.state_dict())
     assert tiny.same(once.optim_wrapper.state_dict(), by_hand.optim_wrapper.state_dict())
@@ -85,6 +84,7 @@ def test_a_resumed_run_goes_on_with_the_same_schedulers(clips, tmp_path):
     del cfg.custom_hooks[-1]
     again = tiny.train(tiny.resumed(cfg))
     assert tiny.same(again.model.state_dict(), whole.model.state_dict())
+    again.call_hook('before_run')  # as a validation does after the training
 
 
 def test_a_validation_alone_needs_no_schedule(clips, tmp_path):
@@ -95,6 +95,25 @@ def test_a_validation_alone_needs_no_schedule(clips, tmp_path):
 def test_schedulers_said_twice_are_refused(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path, phase=dict(schedule=SCHEDULE))
     with pytest.raises(ValueError, match='the config has param_scheduler too'):
+        tiny.train(cfg)
+
+
+def test_schedulers_without_an_end_last_as_long_as_the_phases(clips, tmp_path):
+    """MMEngine ends them with the run, whose length it asks for before it calls the hooks."""
+    cfg = said_once(clips, tmp_path, restart=False)
+    cfg.custom_hooks[1].schedule = None
+    cfg.param_scheduler = [
+        dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True)
+    ]
+    runner = tiny.train(cfg)
+    assert [scheduler.end for scheduler in runner.param_schedulers] == [runner.max_iters]
+    assert runner.optim_wrapper.get_lr()['lr'][0] < 1e-5  # of 1e-3
+
+
+def test_a_loop_that_asks_for_no_schedulers_is_refused(clips, tmp_path):
+    cfg = said_once(clips, tmp_path)
+    cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=9)
+    with pytest.raises(ValueError, match='but EpochBasedTrainLoop does not ask for it: set'):
         tiny.train(cfg)
 
 

@@ -126,6 +126,21 @@ def test_a_rank_stores_its_share_and_what_it_reads(ranks):
             assert notes['stored'][step] == expected, (rank, step)
 
 
+@pytest.mark.parametrize('given', [True, False])
+def test_a_process_alone_uses_the_folder_that_it_is_given(tmp_path, monkeypatch, given):
+    made = []
+    create = DifficultyTable.create
+    monkeypatch.setattr(
+        DifficultyTable, 'create', lambda path, *sizes: made.append(path) or create(path, *sizes)
+    )
+    share = create_shared_table(*SIZES, str(tmp_path) if given else None)
+    assert [path and path.parent for path in made] == [tmp_path if given else None]
+    assert not list(tmp_path.iterdir()), 'a run that is killed leaves nothing'
+    share.write([2], _rows(torch.ones(1, TEACHERS, MASKED)))
+    share.complete()
+    assert share.table.current[2].any()
+
+
 def test_a_table_that_was_completed_is_left_alone():
     share = TableShare(DifficultyTable.create(None, *SIZES), sharers=2)
     share.write([2], _rows(torch.ones(1, TEACHERS, MASKED)))

@@ -47,6 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.random == bool(args.checkpoint):
         parser.error('give either a checkpoint or --random')
+    if args.c <= 0:
+        parser.error('--c must be above 0')
     if args.labels_per_class is not None and args.labels_per_class < 1:
         parser.error('--labels-per-class must be 1 or more; leave it out for all')
     return args

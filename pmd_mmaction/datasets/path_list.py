@@ -17,6 +17,8 @@ from pmd_mmaction.datasets.video_suffixes import count_suffixes, is_named_as_vid
 from pmd_mmaction.transforms.sampling_arguments import check_sampling
 
 NO_LABEL = -1
+# Folders that systems and network drives keep for deleted files and thumbnails.
+NOT_THE_USERS = {'$RECYCLE.BIN', 'System Volume Information', '@eaDir', '#recycle', 'lost+found'}
 Folder = Annotated[str, Check("a folder, or ''", lambda value: isinstance(value, str))]
 Pipeline = Annotated[
     Sequence[dict | Callable],
@@ -27,7 +29,7 @@ Pipeline = Annotated[
 def find_videos(folder: str | Path) -> list[Path]:
     """All videos under a folder, by suffix, in alphabetical order; links are followed.
 
-    Names that begin with a dot are left out, as those of a trash or of thumbnails.
+    Left out is what a system keeps for itself: names that begin with a dot, trash, thumbnails.
 
     Raises:
         ValueError: if it is no folder or holds none.
@@ -52,7 +54,9 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
                 subfolders.clear()
                 continue
             entered.add(os.path.realpath(place))
-            subfolders[:] = sorted(name for name in subfolders if name[0] != '.')
+            subfolders[:] = sorted(
+                name for name in subfolders if name[0] != '.' and name not in NOT_THE_USERS
+            )
             waiting += [Path(place, n) for n in subfolders if os.path.islink(Path(place, n))]
             found += [Path(place, name) for name in names if name[0] != '.']
     videos = sorted(path for path in found if is_named_as_video(path.name))

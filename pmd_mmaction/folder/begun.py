@@ -17,6 +17,11 @@ def read_begun(out: Path) -> Choices | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
+def has_trained(out: Path) -> bool:
+    """Whether a training has written a checkpoint: until then other settings lose nothing."""
+    return any(out.glob('*/last_checkpoint'))
+
+
 def write_begun(out: Path, choices: Choices) -> None:
     """Writes what :func:`read_begun` reads."""
     write_file(out / FILE, (json.dumps(choices, indent=1, default=str) + '\n').encode())

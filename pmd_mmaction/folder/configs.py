@@ -216,7 +216,8 @@ def _held_out(plan: Plan, name: str) -> dict:
         dict(type='VideoInit'),
         _frames(plan, plan.preset.num_frames, test_mode=True),
         dict(type='VideoDecode'),
-        dict(type='Resize', scale=(-1, size)),
+        # of videos in their full size, too (tools/extract_features.py)
+        dict(type='Resize', scale=(-1, size), interpolation='area'),
         dict(type='CenterCrop', crop_size=size),
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs', meta_keys=('img_shape', 'split')),

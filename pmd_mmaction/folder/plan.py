@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from pmd_mmaction.folder.begun import Choices, read_begun, require_same
+from pmd_mmaction.folder.begun import Choices, has_trained, read_begun, require_same
 from pmd_mmaction.folder.preset import (
     PRESETS,
     Machine,
@@ -13,7 +13,7 @@ from pmd_mmaction.folder.preset import (
     choose_preset,
     this_machine,
 )
-from pmd_mmaction.folder.videos import FolderError, Found, class_names, collect_videos, read_lists
+from pmd_mmaction.folder.videos import FolderError, Found, collect_videos, divide, read_lists
 
 PUBLIC = ('mae_pretrain_vit_base.pth', 'videomae_vit-b_k400_pretrain.pth')
 
@@ -90,15 +90,16 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     _keep_apart(source, out)
     options = options._replace(teachers=options.teachers and options.teachers.resolve())
     begun = read_begun(out)
+    if begun is not None and not has_trained(out):
+        require_same(out, begun, dict(videos=source))  # the copies are of that folder
+        begun = None
     if begun is not None:
         require_same(out, begun, dict(videos=source, **options._asdict()))
         options = Options(**{name: begun[name] for name in Options._fields})
     lists = read_lists(out)
     found = collect_videos(source) if lists is None else Found([], {})
-    many = len(found.videos)
-    videos = many - max(1, many // 10) if lists is None else len(lists.train)
-    names, _ = class_names(source, found.videos)
-    classes = len(names) if lists is None else lists.classes
+    lists = lists or divide(source, found.videos)
+    videos, classes = len(lists.train), lists.classes
     _make_folder(out)
     machine = this_machine(options.gpus)
     if machine.gpus < (options.gpus or 0):
@@ -163,6 +164,8 @@ def _public_teachers(given: Path | None, model: str, decided: bool) -> Path | No
     missing = [file for file in PUBLIC if not (folder / file).is_file()]
     if given and missing:
         raise FolderError(f'{folder} has no {" and no ".join(missing)}: see docs/model_zoo.md')
+    if given and model == 'tiny' and not decided:
+        raise FolderError('`tiny` is too small for --teachers: leave them out or add --model small')
     return None if missing or model == 'tiny' else folder.resolve()
 
 

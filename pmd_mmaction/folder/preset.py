@@ -1,9 +1,10 @@
 """Sizes of model, clips and training that fit the videos and the machine."""
 
-import os
 from typing import NamedTuple
 
 import torch
+
+from pmd_mmaction.curation.process_per_file import count_cores
 
 PHASES = 4
 
@@ -73,7 +74,7 @@ def this_machine(gpus: int | None = None) -> Machine:
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     used = found if gpus is None else min(gpus, found)
     sizes = [torch.cuda.get_device_properties(i).total_memory / 1e9 for i in range(used)]
-    return Machine(used, min(sizes, default=0.0), len(os.sched_getaffinity(0)))
+    return Machine(used, min(sizes, default=0.0), count_cores())
 
 
 def choose_preset(videos: int, machine: Machine) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from pmd_mmaction.folder.videos import (
     copy_videos,
     divide,
     read_lists,
+    require_copies,
     require_enough,
     write_list,
 )
@@ -56,6 +57,7 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
         plan = make_plan(source, out, options)  # now of the videos that can be read
     else:
         tell_late(plan)
+    require_copies(plan.out / 'videos', plan.preset.short_side)
     write_begun(plan.out, plan.choices)
     print('\n'.join(plan.reasons), flush=True)
     configs, clock = write_configs(plan), Clock(plan)

@@ -21,6 +21,7 @@ from pmd_mmaction.storage.digest import sha256_of
 FEWEST = 10
 FRAMES = 2  # of a video at the least
 HELD_OUT = 10  # one of so many
+SHORT_SIDE = 'short_side.txt'  # beside the copies
 TIMEOUT = 1800  # seconds for a copy, and so many more for each MB of the largest video
 TIMEOUT_PER_MB = 2
 
@@ -158,7 +159,7 @@ def copy_videos(
         source: the folder of the videos.
         videos: in it.
         target: folder of the copies, which bear :func:`copy_name`.
-        short_side: of the copies in pixels.
+        short_side: of the copies in pixels at the least; further ones get the size of those there.
         jobs: processes.
 
     Returns:
@@ -168,7 +169,10 @@ def copy_videos(
         FolderError: if the disk is full, or smaller copies are there.
     """
     target.mkdir(parents=True, exist_ok=True)
-    _note_short_side(target / 'short_side.txt', short_side)
+    note = target / SHORT_SIDE
+    if not note.is_file():
+        write_file(note, str(short_side).encode())
+    short_side = require_copies(target, short_side)
     pairs = {(str(path), str(target / copy_name(source, path))): path for path in videos}
     rest = [pair for pair in pairs if not Path(pair[1]).is_file()]
     settings = ResizeSettings(short_side=short_side, preset='veryfast')
@@ -193,15 +197,19 @@ def copy_videos(
     return [path for path in videos if path not in failed], failed
 
 
-def _note_short_side(note: Path, short_side: int) -> None:
-    """Refuses copies that an earlier call, which was interrupted, made smaller."""
-    there = int(note.read_text()) if note.is_file() else short_side
+def require_copies(folder: Path, short_side: int) -> int:
+    """The short side of the copies, which an earlier call may have made.
+
+    Raises:
+        FolderError: if it is smaller than is needed now.
+    """
+    there = int((folder / SHORT_SIDE).read_text())
     if there < short_side:
         raise FolderError(
-            f'the copies in {note.parent} are {there} px high, these settings need {short_side}: '
-            'remove them, or choose another --out'
+            f'the copies in {folder} are {there} px high, these settings need {short_side}: '
+            'choose another --out'
         )
-    write_file(note, str(there).encode())
+    return there
 
 
 def write_list(path: Path, entries: list[tuple[str, str | None]]) -> None:

@@ -74,9 +74,12 @@ def _without_space(error: OSError, path: Path, size: int | None) -> OSError:
 
 
 def _sync_directory(path: Path) -> None:
-    """Makes a rename survive a power cut."""
+    """Makes a rename survive a power cut, where the file system can."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
+    except OSError as error:  # the file is in its place; some shared folders know no more
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(fd)

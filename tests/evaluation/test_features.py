@@ -1,8 +1,9 @@
 """Loading a frozen model, and what is taken from it."""
 
+import numpy as np
 import pytest
 import torch
-from mmaction.registry import MODELS
+from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 
 from pmd_mmaction.evaluation import choose_pipeline, compute_features, load_frozen
@@ -82,6 +83,16 @@ def test_a_pretraining_config_gets_the_middle_of_its_clips():
     assert sample['out_of_bound_opt'] == 'repeat_last'  # as it was trained
     assert steps['CenterCrop']['crop_size'] == 224
     assert {'VideoInit', 'VideoDecode'} <= steps.keys()  # decord is not on every machine
+
+
+def test_a_large_frame_is_not_thinned_out():
+    """Stripes of a pixel are grey where a frame shrinks; every tenth of them would not be."""
+    cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-b_k400_pretrain.py')
+    resize = TRANSFORMS.build(next(s for s in choose_pipeline(cfg) if s['type'] == 'Resize'))
+    stripes = np.zeros((2240, 2240, 3), np.uint8)
+    stripes[:, ::2] = 255
+    found = resize(dict(imgs=[stripes], img_shape=(2240, 2240)))['imgs'][0]
+    assert found.shape == (224, 224, 3) and abs(found.astype(int) - 127).max() <= 1
 
 
 def test_a_wrapped_data_set_and_sizes_that_are_not_said():

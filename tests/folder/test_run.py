@@ -152,9 +152,14 @@ def test_public_teachers_are_taken(phone, tmp_path, monkeypatch):
         (dict(batch_size=12), '--batch-size is 12, but there are 11 videos'),
         (dict(gpus=99), '--gpus is 99, but'),
         (dict(teachers=Path('nowhere')), 'nowhere has no mae_pretrain_vit_base.pth and no video'),
+        (dict(teachers=Path('here')), 'too small for --teachers: .* add --model small'),
     ],
 )
-def test_options_that_make_no_sense(phone, tmp_path, changes, message):
+def test_options_that_make_no_sense(phone, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(tmp_path)
+    for name in plan.PUBLIC:
+        Path('here').mkdir(exist_ok=True)
+        Path('here', name).touch()
     with pytest.raises(FolderError, match=message):
         make_plan(phone, tmp_path / 'out', TINY._replace(**changes))
 
@@ -185,12 +190,14 @@ def test_results_among_the_videos(phone, tmp_path):
 
 @pytest.fixture
 def begun(phone, tmp_path):
-    """A folder in which an earlier call has made its lists, and that call's videos."""
+    """A folder in which an earlier call has begun to train, and that call's videos."""
     source = tmp_path / 'in'
     shutil.copytree(phone, source)
     run.prepare(make_plan(source, tmp_path / 'out', TINY))
     made = make_plan(source, tmp_path / 'out', TINY)
     write_begun(made.out, made.choices)
+    (made.out / 'image_teacher').mkdir()
+    (made.out / 'image_teacher' / 'last_checkpoint').touch()
     return source, made.out
 
 
@@ -234,6 +241,23 @@ def test_other_settings_need_another_folder(begun, changes, message):
         make_plan(source, out, TINY._replace(**changes))
     with pytest.raises(FolderError, match='the folder was .*in, now it is .*other'):
         make_plan(source.with_name('other'), out, TINY)
+
+
+def test_where_nothing_is_trained_other_settings_lose_nothing(begun):
+    source, out = begun
+    (out / 'image_teacher' / 'last_checkpoint').unlink()  # out of memory in the first step
+    made = make_plan(source, out, TINY._replace(batch_size=3, epochs=9))
+    assert (made.batch_size, made.epochs) == (3, 9)
+    with pytest.raises(FolderError, match='the folder was .*in, now it is .*other'):
+        make_plan(source.with_name('other'), out, TINY)
+
+
+def test_copies_that_are_too_small_are_refused_before_a_training(begun, monkeypatch):
+    source, out = begun
+    (out / 'image_teacher' / 'last_checkpoint').unlink()
+    monkeypatch.setattr(run, 'call', lambda *_, **__: pytest.fail('trained'))
+    with pytest.raises(FolderError, match='are 128 px high, these settings need 256: choose'):
+        run.pretrain(source, out, TINY._replace(size=224))
 
 
 def test_videos_that_came_later_are_told(begun, capsys):

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
@@ -94,8 +95,12 @@ def test_copies_are_made_once_and_broken_videos_told(tmp_path):
     assert failed[still] == 'a single frame'
     copies = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').glob('*.mp4')}
     assert {path.name for path in copies} == {copy_name(tmp_path / 'in', path) for path in good}
-    copy_videos(tmp_path / 'in', found, tmp_path / 'out', 16, 1)
-    with pytest.raises(FolderError, match='are 32 px high, these settings need 64: remove them'):
+    make_videos(tmp_path / 'in' / 'late', mov=1, webm=0, width=64, seconds=(0.2, 0.2))
+    late = videos.scan_folder(tmp_path / 'in' / 'late')[0]
+    copy_videos(tmp_path / 'in', [*found, *late], tmp_path / 'out', 16, 1)
+    with av.open(str(tmp_path / 'out' / copy_name(tmp_path / 'in', late[0]))) as file:
+        assert min(file.streams.video[0].width, file.streams.video[0].height) == 32, 'as the others'
+    with pytest.raises(FolderError, match='are 32 px high, these settings need 64: choose another'):
         copy_videos(tmp_path / 'in', found, tmp_path / 'out', 64, 1)
     assert copies == {path: path.stat().st_mtime_ns for path in copies}
 
@@ -104,9 +109,10 @@ def test_each_video_is_taken_once(tmp_path):
     """Backups, links and what file managers hide."""
     for i in range(10):
         (tmp_path / f'{i}.mp4').write_bytes(b'%d' % i)
-    for name in ('backup/3 (1).mp4', '.trash/a.mp4', '.b.mp4'):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b'3')
+    hidden = '.trash/a.mp4', '.b.mp4', '$RECYCLE.BIN/S-1/c.mp4', '@eaDir/1.mp4/d.mp4'
+    for name in ('backup/3 (1).mp4', *hidden):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b'3' if name[0] == 'b' else name.encode())
     (tmp_path / 'latest').symlink_to(tmp_path / 'backup')
     (tmp_path / 'gone.mp4').symlink_to(tmp_path / 'nowhere.mp4')
     found, left_out = collect_videos(tmp_path)

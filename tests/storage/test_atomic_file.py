@@ -1,11 +1,14 @@
 """No space for a file; kills and the order of events are in test_table_file.py."""
 
+import contextlib
 import errno
+import os
 import shutil
+import stat
 
 import pytest
 
-from pmd_mmaction.storage.atomic_file import NO_SPACE, atomic_writer
+from pmd_mmaction.storage.atomic_file import NO_SPACE, atomic_writer, write_file
 
 
 @pytest.fixture
@@ -43,6 +46,22 @@ def test_quota_and_file_size_are_named(tmp_path, number):
         with atomic_writer(tmp_path / 'a'):
             raise OSError(number, 'x')
     assert caught.value.errno == number
+
+
+@pytest.mark.parametrize('number, fatal', [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_folder_that_cannot_be_synchronised(tmp_path, monkeypatch, number, fatal):
+    """Some shared folders know no fsync of a directory; the file is in its place."""
+    sync = os.fsync
+
+    def refuse(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, 'x')
+        sync(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', refuse)
+    with pytest.raises(OSError) if fatal else contextlib.nullcontext():
+        write_file(tmp_path / 'a', b'new')
+    assert (tmp_path / 'a').read_bytes() == b'new'
 
 
 def test_another_error_stays_what_it_is(tmp_path):

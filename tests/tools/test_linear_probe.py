@@ -25,6 +25,13 @@ def test_the_clips_of_a_video_are_averaged():
     assert torch.equal(features, inputs.mean(1)) and labels.tolist() == [4, 1]
 
 
+@pytest.mark.parametrize('value', ['0', '-1'])
+def test_a_penalty_without_strength_is_refused_at_once(capsys, value):
+    with pytest.raises(SystemExit):
+        linear_probe.parse_args(['config.py', 'student.pth', f'--c={value}'])
+    assert '--c must be above 0' in capsys.readouterr().err
+
+
 def test_no_labels_are_no_number_of_labels(capsys):
     with pytest.raises(SystemExit):
         linear_probe.parse_args(['config.py', 'student.pth', '--labels-per-class', '0'])

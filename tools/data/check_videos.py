@@ -32,7 +32,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from pmd_mmaction.storage.atomic_file import write_file, write_table
-from pmd_mmaction.curation.process_per_file import Outcome, map_isolated
+from pmd_mmaction.curation.process_per_file import Outcome, count_cores, map_isolated
 from pmd_mmaction.curation.finished_files import Journal
 from pmd_mmaction.curation.other_files import describe_other_files
 from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
@@ -76,8 +76,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=0.02,
         help='fraction of the length that may be missing at the end (%(default)s)',
     )
-    cores = len(os.sched_getaffinity(0))
-    parser.add_argument('--jobs', type=int, default=cores, help='processes (%(default)s)')
+    parser.add_argument('--jobs', type=int, default=count_cores(), help='processes (%(default)s)')
     parser.add_argument('--timeout', type=float, default=300, help='seconds per file (%(default)s)')
     args = parser.parse_args(argv)
     for name in ('min_frames', 'jobs'):

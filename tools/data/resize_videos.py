@@ -25,7 +25,7 @@ from functools import partial
 from tqdm import tqdm
 
 from pmd_mmaction.storage.atomic_file import write_file, write_table
-from pmd_mmaction.curation.process_per_file import map_isolated
+from pmd_mmaction.curation.process_per_file import count_cores, map_isolated
 from pmd_mmaction.curation.other_files import describe_other_files
 from pmd_mmaction.datasets.path_list import scan_folder
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
@@ -53,8 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--gop', type=int, default=default.gop, help='frames between key frames (%(default)s)'
     )
-    cores = len(os.sched_getaffinity(0))
-    parser.add_argument('--jobs', type=int, default=cores, help='processes (%(default)s)')
+    parser.add_argument('--jobs', type=int, default=count_cores(), help='processes (%(default)s)')
     parser.add_argument('--timeout', type=float, default=1800, help='seconds each (%(default)s)')
     args = parser.parse_args(argv)
     for name in ('short_side', 'gop', 'jobs'):

@@ -153,7 +153,9 @@ def build(name, changes=None):
     known = {}
     if registry is LOOPS:
         known = dict(
-            runner=SimpleNamespace(visualizer=SimpleNamespace(), seed=0, _randomness_cfg={}),
+            runner=SimpleNamespace(
+                visualizer=SimpleNamespace(), hooks=[], seed=0, _randomness_cfg={}
+            ),
             dataloader=DataLoader(range(2)),
         )
     if registry is DATA_SAMPLERS:

@@ -179,7 +179,8 @@ COMPONENTS = {
         ('pasting: resized once', 'rotate_object(resize_object(source, *side), angle)', 'rotate_object(resize_object(pictures[k], *side), angle)'),
     ],
     ('transforms/motion/trajectories.py', 'transforms/motion/test_motion_golden.py'): [
-        ('paths: ends repeated', "mode='symmetric'", "mode='edge'"),
+        ('paths: ends repeated', "mode='reflect'", "mode='nearest'"),
+        ('paths: rougher', 'sigma=frames / 2', 'sigma=frames / 3'),
         ('paths: points cut off', 'np.round(np.linspace(0, smoothed.shape[1] - 1, frames))', 'np.linspace(0, smoothed.shape[1] - 1, frames)'),
         ('paths: one axis', 'smoothed.min(1, keepdims=True), smoothed.max(1, keepdims=True)', 'smoothed.min(keepdims=True), smoothed.max(keepdims=True)'),
     ],

@@ -83,9 +83,11 @@ class MaskedDistillation(CurriculumRecognizer):
                 self,
                 'decoder',
                 decoder,
-                in_dims=self.backbone.embed_dims,
-                out_dims=self.teachers[name].embed_dims,
-                token_grid=self.backbone.token_grid,
+                dict(
+                    in_dims=self.backbone.embed_dims,
+                    out_dims=self.teachers[name].embed_dims,
+                    token_grid=self.backbone.token_grid,
+                ),
             )
         self._run_teachers = self._taught(self.terms.values())
         self._student_layers = sorted({i for t in self.terms.values() for i in t.student_layers})

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pmd_mmaction.arguments import Config, Options, require, require_keys
 from pmd_mmaction.models.maskers import Masker, Views
-from pmd_mmaction.models.recognizers.part_building import build_named
+from pmd_mmaction.models.recognizers.part_building import build_part
 
 
 def build_masker(model: nn.Module, name: str, cfg: object) -> Masker:
@@ -24,7 +24,7 @@ def build_masker(model: nn.Module, name: str, cfg: object) -> Masker:
     """
     student = model.backbone
     known = dict(token_grid=student.token_grid, clip_size=student.clip_size)
-    masker = build_named(model, name, cfg, known)
+    masker = build_part(model, name, cfg, known)
     if not isinstance(masker, Masker):
         raise ValueError(
             f'{type(model).__name__}: {name} is a {type(masker).__name__}; it must be a '

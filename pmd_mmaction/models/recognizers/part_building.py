@@ -14,19 +14,22 @@ from pmd_mmaction.models.terms import Term
 TEACHER_ATTRIBUTES = ('depth', 'embed_dims', 'token_grid', 'clip_size')
 
 
-def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module:
-    """Builds a part, with arguments that follow from the rest of the model.
+def build_part(where: object, name: str, cfg: object, known: Mapping[str, Any]) -> nn.Module:
+    """Builds a part, with those arguments that its class has and the rest of the model gives.
 
     Args:
         where: the recognizer, for messages.
         name: its argument that holds the config.
         cfg: the config.
-        **known: arguments of the part that the recognizer fills in.
+        known: arguments that the recognizer fills in.
 
     Raises:
         ValueError: if it is not a config, or contains one of these arguments.
     """
     require(where, Config, **{name: cfg})
+    kind = _class_of(cfg)
+    names = argument_names(kind) if isinstance(kind, type) else ()
+    known = {key: value for key, value in known.items() if key in names}
     given = sorted(set(cfg) & set(known))
     if given:
         raise ValueError(
@@ -36,16 +39,8 @@ def build_part(where: object, name: str, cfg: object, **known: Any) -> nn.Module
     return MODELS.build(cfg, default_args=known)
 
 
-def build_named(where: object, name: str, cfg: object, known: Mapping[str, Any]) -> nn.Module:
-    """Builds a part, passing those of the known arguments that its class accepts.
-
-    Raises:
-        ValueError: as :func:`build_part`.
-    """
-    require(where, Config, **{name: cfg})
-    kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    names = argument_names(kind) if isinstance(kind, type) else ()
-    return build_part(where, name, cfg, **{k: v for k, v in known.items() if k in names})
+def _class_of(cfg: dict) -> object:
+    return MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
 
 
 def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
@@ -55,13 +50,13 @@ def build_term(where: object, cfg: dict, known: Mapping[str, Any]) -> Term:
         TypeError: for an argument that the class does not have.
         ValueError: if it is not a term, or contains an argument that the recognizer fills in.
     """
-    kind = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+    kind = _class_of(cfg)
     if not (isinstance(kind, type) and issubclass(kind, Term)):
         raise ValueError(f'{type(where).__name__}: {cfg["type"]!r} in terms is not a Term')
     own = [name for name in argument_names(kind) if name not in known]
     given = {key: value for key, value in cfg.items() if key != 'type' and key not in known}
     require_keys(where, own, **{kind.__name__: given})
-    return build_named(where, kind.__name__, cfg, known)
+    return build_part(where, kind.__name__, cfg, known)
 
 
 def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
@@ -84,7 +79,7 @@ def build_teachers(model: nn.Module, configs: Mapping[str, dict]) -> ModuleDict:
     teachers = ModuleDict()
     for name, cfg in configs.items():
         argument = model.TEACHER_ARGUMENTS.get(name, f'teachers.{name}')
-        teacher = build_named(model, argument, cfg, known)
+        teacher = build_part(model, argument, cfg, known)
         if not isinstance(teacher, FeatureTeacher):
             raise ValueError(
                 f'{argument} is a {type(teacher).__name__}; it must be a TimmImageTeacher, a '

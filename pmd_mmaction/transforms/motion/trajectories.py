@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.random import RandomState
+from scipy.ndimage import gaussian_filter1d
 
 POINTS = 3  # random points for each frame
 SMALLEST, LARGEST = 40 / 224, 180 / 224  # extent of a path over the frame's short side
@@ -20,28 +21,11 @@ def draw_centres(frames: int, height: int, width: int, rng: RandomState) -> np.n
         ``(T, 2)`` int64 centres (x, y), inside the frame.
     """
     side = min(height, width)
-    smoothed = smooth(rng.random_sample((2, POINTS * frames)), sigma=frames / 2)
+    points = rng.random_sample((2, POINTS * frames))
+    smoothed = gaussian_filter1d(points, sigma=frames / 2, mode='reflect')
     extent = rng.randint(round(SMALLEST * side), round(LARGEST * side))
     shift = [rng.randint(0, length - extent) for length in (width, height)]
     return place(smoothed, extent, shift, frames, (width, height))
-
-
-def smooth(points: np.ndarray, sigma: float) -> np.ndarray:
-    """Convolution with a Gaussian along the last axis, the ends reflected.
-
-    Args:
-        points: ``(..., P)``.
-        sigma: standard deviation in points; the kernel ends at four of them.
-
-    Returns:
-        Same shape.
-    """
-    radius = int(4 * sigma + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    padding = [(0, 0)] * (points.ndim - 1) + [(radius, radius)]
-    padded = np.pad(points, padding, mode='symmetric')
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=-1)
-    return windows @ (kernel / kernel.sum())
 
 
 def place(

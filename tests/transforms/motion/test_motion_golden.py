@@ -7,6 +7,7 @@ synthetic content: data and figures only.
 import json
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from pmd_mmaction.transforms.motion.pasting import (
     resize_object,
     rotate_object,
 )
-from pmd_mmaction.transforms.motion.trajectories import draw_centres, place, smooth
+from pmd_mmaction.transforms.motion.trajectories import draw_centres, place
 from tests.models.recognizers.golden import FOLDER
 
 GOLDEN = np.load(FOLDER / 'smile_motion.npz')
@@ -49,11 +50,12 @@ def sizes_of(boxes):
 
 @pytest.mark.parametrize('path', PATHS)
 def test_paths_of_the_recorded_points(path):
-    smoothed = smooth(of(path, 'raw'), sigma=of(path, 'centres').shape[0] / 2)
-    np.testing.assert_allclose(smoothed, of(path, 'smoothed'), rtol=1e-10)
-    frames = len(of(path, 'picked'))
-    centres = place(smoothed, of(path, 'scale'), of(path, 'shift'), frames, (SIDE, SIDE))
+    frames, extent, shift = len(of(path, 'picked')), of(path, 'scale'), of(path, 'shift')
+    centres = place(of(path, 'smoothed'), extent, shift, frames, (SIDE, SIDE))
     np.testing.assert_array_equal(centres, of(path, 'centres'))
+    drawn = iter([extent, *shift])
+    rng = SimpleNamespace(random_sample=lambda _: of(path, 'raw'), randint=lambda *_: next(drawn))
+    np.testing.assert_array_equal(draw_centres(frames, SIDE, SIDE, rng), centres)
 
 
 def test_drawn_paths_are_smooth_and_inside_and_of_all_extents():

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from harness import markdown
 from scipy.stats import t as student_t
 
-Results = Mapping[str, Sequence[Mapping]]
+Cells = Sequence[Mapping]
+Results = Mapping[str, Cells]
 METRICS = dict(
     knn='kNN',
     linear='linear',
@@ -159,8 +160,14 @@ def _gained(found: Estimate) -> str:
     return f'{100 * found.mean:+.1f} ± {100 * found.half:.1f} (p {found.p:.2g})'
 
 
-def plot(results: Results, path: Path, metric: str = 'linear') -> None:
-    """Accuracy against compute: means with intervals, and each seed as a dash."""
+def plot(lengths: Mapping[str, Sequence[Cells]], path: Path, metric: str = 'linear') -> None:
+    """Accuracy against compute: means with intervals, and each seed as a dash.
+
+    Args:
+        lengths: for each method its cells by length of the training, joined by a line.
+        path: of the picture.
+        metric: what to draw.
+    """
     import matplotlib
 
     matplotlib.use('Agg')
@@ -168,15 +175,18 @@ def plot(results: Results, path: Path, metric: str = 'linear') -> None:
 
     figure, axes = plt.subplots(figsize=(9, 4.5), layout='constrained')
     beside = Counter()  # of methods that cost the same, next to each other
-    for i, (name, cells) in enumerate(results.items()):
-        values = [100 * cell['top1'][metric] for cell in cells]
-        mean = estimate(values)
-        compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
-        place = compute * (1 + 0.002 * beside[round(compute, 1)])
-        beside[round(compute, 1)] += 1
-        shape = 'os'[i // 10 % 2]  # colours repeat
-        axes.errorbar(place, mean.mean, mean.half, color=f'C{i}', fmt=shape, capsize=3, label=name)
-        axes.plot([place] * len(values), values, '_', color=f'C{i}', alpha=0.6)
+    for i, (name, runs) in enumerate(lengths.items()):
+        places, means = [], []
+        for cells in runs:
+            values = [100 * cell['top1'][metric] for cell in cells]
+            means.append(estimate(values))
+            compute = cells[0]['gflops_per_video'] * cells[0]['epochs']
+            places.append(compute * (1 + 0.012 * beside[round(compute)]))
+            beside[round(compute)] += 1
+            axes.plot([places[-1]] * len(values), values, '_', color=f'C{i}', alpha=0.6)
+        centre, half = zip(*((mean.mean, mean.half) for mean in means))
+        style = dict(color=f'C{i}', fmt=f'{"os"[i // 10 % 2]}-', lw=1)  # colours repeat
+        axes.errorbar(places, centre, half, capsize=3, label=name, **style)
     axes.set_xlabel('GFLOPs per video of the data set, all epochs; equal ones side by side')
     axes.set_ylabel(f'top-1, {METRICS[metric]}, %')
     axes.grid(alpha=0.3)

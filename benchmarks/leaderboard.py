@@ -11,10 +11,13 @@ so a board grows over days and machines.
 """
 
 import argparse
+import copy
+import functools
 import hashlib
 import json
 import logging
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -33,6 +36,7 @@ import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.curation.process_per_file import count_cores
 from pmd_mmaction.evaluation import choose_pipeline
 from pmd_mmaction.functional import PhaseSchedule
+from pmd_mmaction.models.teachers.weights import read_state_dict
 from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.teacher_configs import find_teachers
 
@@ -148,9 +152,14 @@ def configure(method: Method, epochs: int, args: argparse.Namespace) -> Config:
     return cfg
 
 
+@functools.cache
+def _read(config: str) -> Config:
+    return Config.fromfile(ROOT / config)
+
+
 def resolve(method: Method, epochs: int) -> Config:
     """The config of a method, with phases of ``epochs`` in all."""
-    cfg = Config.fromfile(ROOT / method.config)
+    cfg = copy.deepcopy(_read(method.config))
     cfg.merge_from_dict(method.changes)
     curriculum = cfg.default_hooks.curriculum
     phases = PhaseSchedule.of_hook(curriculum).phases
@@ -170,17 +179,27 @@ def digest(method: Method, epochs: int) -> str:
 
 
 def sources(method: Method, epochs: int, args: argparse.Namespace) -> dict[str, str]:
-    """SHA-256 of the videos and of the teachers that a cell learns from, where they are here."""
-    teachers = find_teachers(configure(method, epochs, args).model).values()
-    files = dict(
-        videos=[args.data / name for name in ('meta.json', 'train.txt', 'val.txt')],
-        teachers=[Path(t.config.checkpoint) for t in teachers if t.config.get('checkpoint')],
-    )
-    return {
-        name: hashlib.sha256(b''.join(path.read_bytes() for path in paths)).hexdigest()
-        for name, paths in files.items()
-        if paths and all(path.is_file() for path in paths)
-    }
+    """SHA-256 of what the videos are made from and of the teachers' weights, of what is here."""
+    found = {}
+    lists = [args.data / name for name in ('meta.json', 'train.txt', 'val.txt')]
+    if all(path.is_file() for path in lists):
+        content = b''.join(path.read_bytes() for path in lists)
+        found['videos'] = hashlib.sha256(content).hexdigest()
+    configs = [t.config for t in find_teachers(configure(method, epochs, args).model).values()]
+    paths = [cfg.checkpoint for cfg in configs if cfg.get('checkpoint')]
+    if paths and all(map(os.path.isfile, paths)):
+        digests = ''.join(map(weights_digest, paths))
+        found['teachers'] = hashlib.sha256(digests.encode()).hexdigest()
+    return found
+
+
+@functools.cache
+def weights_digest(path: str) -> str:
+    """SHA-256 of the weights in a file, whose notes of the time differ between equal runs."""
+    found = hashlib.sha256()
+    for key, value in sorted(read_state_dict(path).items()):
+        found.update(key.encode() + value.contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def share(epochs: int, phases: int) -> list[int]:
@@ -213,14 +232,15 @@ def clips_path(args: argparse.Namespace) -> Path:
     cfg = configure(args.methods[0], args.epochs, args)
     read = hashlib.sha256(repr(choose_pipeline(cfg)).encode())
     for name in ('meta.json', *(f'{split}.txt' for split in SPLITS)):
-        read.update((args.data / name).read_bytes())
+        path = args.data / name
+        if not path.is_file():
+            raise SystemExit(f'{args.data} is no data set of tools/data/make_demo_dataset.py')
+        read.update(path.read_bytes())
     return (args.work_dir / f'{args.data.name}_{read.hexdigest()[:8]}.pt').resolve()
 
 
 def write_clips(args: argparse.Namespace) -> None:
     """Reads the clips of the evaluation, unless that is done already."""
-    if not (args.data / 'val.txt').is_file():
-        raise SystemExit(f'{args.data} is no data set of tools/data/make_demo_dataset.py')
     path = clips_path(args)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -231,6 +251,19 @@ def write_clips(args: argparse.Namespace) -> None:
 def cell_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> Path:
     """Where the result of a cell is kept; boards of either budget share it."""
     return args.results / args.data.name / f'{method.name}_{epochs}epochs_seed{seed}.json'
+
+
+def lengths(method: Method, args: argparse.Namespace) -> list[list[dict]]:
+    """The cells of a method that have what is compared, by epochs: also those of other boards."""
+    name = re.compile(rf'{re.escape(method.name)}_([0-9]+)epochs_seed([0-9]+)\.json')
+    found: dict[int, list[dict]] = {}
+    for path in sorted((args.results / args.data.name).iterdir()):
+        parts = name.fullmatch(path.name)
+        if parts and int(parts[2]) < args.seeds:
+            epochs, cell = int(parts[1]), json.loads(path.read_text())
+            if args.metric in cell['top1'] and cell['digest'] == digest(method, epochs):
+                found.setdefault(epochs, []).append(cell)
+    return [found[epochs] for epochs in sorted(found)]
 
 
 def work_path(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> Path:
@@ -259,7 +292,8 @@ def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace
         )
     for name, value in sources(method, epochs, args).items():
         if found.get(name, value) != value:
-            raise SystemExit(f'{out} was trained with other {name}: name other --results')
+            alone = ', or --teachers nowhere to print alone' if name == 'teachers' else ''
+            raise SystemExit(f'{out} was trained with other {name}: name other --results{alone}')
     if (work_path(method, seed, epochs, args) / 'student.pth').exists():
         return set(args.evaluate) <= found['top1'].keys()
     if args.metric not in found['top1']:
@@ -337,7 +371,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.json:
         args.json.write_text(as_json(rows))
     if args.plot:
-        plot(results, args.plot, args.metric)
+        plot({m.name: lengths(m, args) for m in args.methods}, args.plot, args.metric)
 
 
 if __name__ == '__main__':

@@ -71,14 +71,15 @@ class DecodedClips(Dataset):
 def configure(name: str, args: argparse.Namespace) -> Config:
     """One of the configs, so short and on so few videos that it takes minutes."""
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
-    knn = Config.fromfile(KNN) if args.evaluations else {}
-    cfg.merge_from_dict({k: v for k, v in knn.items() if k.startswith('val_')})
+    knn = Config.fromfile(KNN)
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg[key] = knn[key] if args.evaluations else None
     work_dir = args.work_dir / name
     work_dir.mkdir(parents=True, exist_ok=True)
     cfg.model.backbone.update(SMALL)
     train = cfg.train_dataloader.dataset
     videos = train.pop('indices', args.videos)
-    parts = [train, *(cfg.val_dataloader.dataset.datasets if knn else ())]
+    parts = [train, *(cfg.val_dataloader.dataset.datasets if args.evaluations else ())]
     for part, split, count in zip(parts, ('train', 'train', 'val'), (videos, args.bank, args.bank)):
         lines = (args.data / f'{split}.txt').read_text().splitlines()
         listed = work_dir / f'{split}_{count}.txt'

@@ -1,8 +1,8 @@
 """Checks the environment of a run: the project's packages, and CPUs for its workers.
 
 Every tool runs this file before it imports anything outside the standard library. If packages are
-missing, the tool ends with a one-line message; and what it prints may hold file names that are no
-UTF-8, escaped. Run directly, it prints how many CPUs each process of a run needs: one per data
+missing, the tool ends with a one-line message. File names that are not valid UTF-8 are printed
+escaped. Run directly, it prints how many CPUs each process of a run needs: one per data
 loader worker, plus one.
 """
 

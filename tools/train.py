@@ -132,8 +132,9 @@ def _use_amp(cfg: Config) -> None:
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:
-    if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)):
-        checkpoint = 'auto'  # started again after a lost process: not from where it began
+    restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
+    if restarted and list_checkpoints(Path(cfg.work_dir)):
+        checkpoint = 'auto'  # after a lost process: on from there, not from where it began
     if checkpoint == 'auto':
         found = list_checkpoints(Path(cfg.work_dir))
         if not found:

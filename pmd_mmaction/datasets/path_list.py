@@ -18,7 +18,8 @@ from pmd_mmaction.transforms.sampling_arguments import check_sampling
 
 NO_LABEL = -1
 # Folders that systems and network drives keep for deleted files and thumbnails.
-NOT_THE_USERS = {'$RECYCLE.BIN', 'System Volume Information', '@eaDir', '#recycle', 'lost+found'}
+NOT_THE_USERS = ('$recycle.bin', 'system volume information', 'lost+found')
+NOT_THE_USERS += ('@eadir', '@recycle', '#recycle')
 Folder = Annotated[str, Check("a folder, or ''", lambda value: isinstance(value, str))]
 Pipeline = Annotated[
     Sequence[dict | Callable],
@@ -54,9 +55,7 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
                 subfolders.clear()
                 continue
             entered.add(os.path.realpath(place))
-            subfolders[:] = sorted(
-                name for name in subfolders if name[0] != '.' and name not in NOT_THE_USERS
-            )
+            subfolders[:] = sorted(name for name in subfolders if _is_the_users(name))
             waiting += [Path(place, n) for n in subfolders if os.path.islink(Path(place, n))]
             found += [Path(place, name) for name in names if name[0] != '.']
     videos = sorted(path for path in found if is_named_as_video(path.name))
@@ -65,6 +64,10 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
         there = f'; it holds {count_suffixes(others)}' if others else ''
         raise ValueError(f'{folder} holds no video (.mp4, .mov, .avi ...: docs/data.md){there}')
     return videos, others
+
+
+def _is_the_users(folder: str) -> bool:
+    return folder[0] != '.' and folder.casefold() not in NOT_THE_USERS
 
 
 def _raise(error: OSError) -> None:

@@ -18,12 +18,12 @@ MIN_EXPLAINED = 0.02
 MIN_MEAN = -0.5  # of the explained variance: below it a run is not even at the mean
 MAX_FALL = 0.1  # of the explained variance, or of a frozen accuracy, below its best
 LEAST = 10  # logged values in such a mean: single ones scatter by 0.15 in a small batch
-MAX_WAIT = 0.2  # share of the time, as DataTimeHook tolerates
+MAX_WAIT = 0.2  # share of the time
 MAX_GAP = 0.2  # of the explained variance, from the training clips to those held out
 
 
 def judge_run(scalars: Scalars) -> list[Finding]:
-    """The verdicts that a run deserves; one that says healthy if there is nothing to say.
+    """The verdicts that a run deserves; "healthy" if the network has nothing wrong.
 
     The end of a run is the mean of the last fifth of what was logged.
 
@@ -37,21 +37,20 @@ def judge_run(scalars: Scalars) -> list[Finding]:
     # What has diverged or collapsed explains nothing either: that is no illness of its own.
     broken = diverged or [*_too_high_rate(scalars), *_collapse(scalars)]
     found = [*(broken or _plateau(scalars)), *_overfit(scalars), *_imbalance(scalars)]
-    found += _late_data(scalars)
-    if found:
-        return found
-    if not _explained(scalars):
+    if not found and _explained(scalars):
+        ends = ', '.join(f'{key} {_end(values):.2f}' for key, values in _explained(scalars).items())
+        found = [Finding('healthy', 'ok', ends)]
+    elif not found:
         text = 'there is no explained_<teacher> in its log'
-        return [Finding('unknown', 'warning', text, 'add HealthHook to its config')]
-    ends = ', '.join(f'{key} {_end(values):.2f}' for key, values in _explained(scalars).items())
-    return [Finding('healthy', 'ok', ends)]
+        found = [Finding('unknown', 'warning', text, 'add HealthHook to its config')]
+    return [*found, *_late_data(scalars)]
 
 
 def _diverged(scalars: Scalars) -> list[Finding]:
     """Values that are not finite throughout the end of the run."""
-    for key, values in _explained(scalars).items():
+    for key, values in {**_explained(scalars), 'loss': scalars.get('loss', {})}.items():
         ordered = [value for _, value in sorted(values.items())]
-        if not any(map(math.isfinite, ordered[-max(1, len(ordered) // 5) :])):
+        if ordered and not any(map(math.isfinite, ordered[-max(1, len(ordered) // 5) :])):
             remedy = 'lower the learning rate; go on from a checkpoint before it, or start afresh'
             return [Finding('diverged', 'error', f'{key} is {ordered[-1]} at the end', remedy)]
     return []

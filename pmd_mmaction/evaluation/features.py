@@ -40,8 +40,7 @@ def choose_pipeline(cfg: Config) -> list[dict]:
             **({} if end is None else dict(out_of_bound_opt=end)),
         ),
         dict(type='VideoDecode'),
-        # bilinear reads four pixels however much a frame shrinks: not what training has seen
-        dict(type='Resize', scale=(-1, size), interpolation='area'),
+        dict(type='AntialiasedResize', scale=size),
         dict(type='CenterCrop', crop_size=size),
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs'),

@@ -217,7 +217,7 @@ def _held_out(plan: Plan, name: str) -> dict:
         _frames(plan, plan.preset.num_frames, test_mode=True),
         dict(type='VideoDecode'),
         # of videos in their full size, too (tools/extract_features.py)
-        dict(type='Resize', scale=(-1, size), interpolation='area'),
+        dict(type='AntialiasedResize', scale=size),
         dict(type='CenterCrop', crop_size=size),
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs', meta_keys=('img_shape', 'split')),

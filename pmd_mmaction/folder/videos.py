@@ -203,7 +203,8 @@ def require_copies(folder: Path, short_side: int) -> int:
     Raises:
         FolderError: if it is smaller than is needed now.
     """
-    there = int((folder / SHORT_SIDE).read_text())
+    note = folder / SHORT_SIDE
+    there = int(note.read_text()) if note.is_file() else short_side
     if there < short_side:
         raise FolderError(
             f'the copies in {folder} are {there} px high, these settings need {short_side}: '

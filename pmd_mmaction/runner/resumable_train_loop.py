@@ -26,8 +26,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     epoch, iteration and epoch length. If a worker dies or hangs in a decoder, the run ends with an
     error that says what to do.
 
-    Phases (``ProgressivePhaseHook``) are said once: length and schedulers of the run follow from
-    them here, before the Runner builds what depends on them.
+    Length and schedulers of the run follow from its phases (``ProgressivePhaseHook``), before the
+    Runner builds what depends on them.
 
     Args:
         runner: the Runner.
@@ -40,7 +40,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             ``timeout`` of the data loader itself takes precedence.
 
     Raises:
-        ValueError: for an invalid number of epochs, or none, schedulers that are said twice, a
+        ValueError: for an invalid number of epochs, or none, schedulers given twice, a
             negative ``worker_timeout``, or fewer videos than a batch.
     """
 
@@ -63,7 +63,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 f'ResumableTrainLoop: dynamic_intervals is {pairs!r}; it must be a list of pairs '
                 '(epoch, interval)'
             )
-        max_epochs = _take_curriculum(runner, max_epochs)
+        self.curriculum = find_hook(runner, Curriculum)
+        max_epochs = _take_plan(runner, self.curriculum, max_epochs)
         self._seed = _common_seed(runner)  # of the sampler, until a checkpoint brings another
         if isinstance(dataloader, dict) and isinstance(dataloader.get('sampler'), dict):
             # with diff_rank_seed MMEngine would draw one, which no checkpoint knows
@@ -123,9 +124,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         )
 
 
-def _take_curriculum(runner, max_epochs: int | None) -> int:
+def _take_plan(runner, curriculum: Curriculum | None, max_epochs: int | None) -> int:
     """Hands the Runner the schedulers of the phases; returns the length of the run."""
-    curriculum = find_hook(runner, Curriculum)
     schedulers = curriculum and curriculum.scheduler_configs()
     if schedulers is not None:
         if runner.param_schedulers is not None:

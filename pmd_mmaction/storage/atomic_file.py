@@ -78,7 +78,7 @@ def _sync_directory(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
-    except OSError as error:  # the file is in its place; some shared folders know no more
+    except OSError as error:  # the file is in place; some file systems do not support it
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:

@@ -120,7 +120,7 @@ def test_a_cell_knows_its_videos_and_teachers(board, tmp_path):
         (tmp_path / name).write_text(name)
     for name in ('teachers/image_teacher.pth', 'teachers/video_teacher/epoch_24.pth'):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
+        torch.save(dict(state_dict=dict(w=torch.ones(2)), meta=dict(time='now')), tmp_path / name)
     found = board.sources(method, 4, args)
     assert found.keys() == {'videos', 'teachers'}
     work, clips = board.work_path(method, 0, 4, args), board.clips_path(args)
@@ -130,14 +130,26 @@ def test_a_cell_knows_its_videos_and_teachers(board, tmp_path):
         json.dumps(dict(found, digest=board.digest(method, 4), top1=dict.fromkeys(board.FROZEN, 1)))
     )
     assert board.is_finished(method, 0, 4, args)
-    for name, what in (('data/meta.json', 'videos'), ('teachers/image_teacher.pth', 'teachers')):
-        before = (tmp_path / name).read_text()
-        (tmp_path / name).write_text('of another seed')
-        with pytest.raises(SystemExit, match=f'was trained with other {what}: name other'):
-            board.is_finished(method, 0, 4, args)
-        assert board.work_path(method, 0, 4, args) != work
-        assert (board.clips_path(args) != clips) == (what == 'videos')
-        (tmp_path / name).write_text(before)
+    image = tmp_path / 'teachers' / 'image_teacher.pth'
+    for weights, same in ((torch.ones(2), True), (torch.zeros(2), False)):
+        torch.save(dict(state_dict=dict(w=weights), meta=dict(time='later')), image)
+        board.weights_digest.cache_clear()
+        assert (board.work_path(method, 0, 4, args) == work) == same
+        if not same:
+            with pytest.raises(SystemExit, match='with other teachers: .* --teachers nowhere'):
+                board.is_finished(method, 0, 4, args)
+            args.teachers = tmp_path / 'nowhere'
+        assert board.is_finished(method, 0, 4, args)
+    (tmp_path / 'data' / 'meta.json').write_text('of another seed')
+    with pytest.raises(SystemExit, match='was trained with other videos: name other --results$'):
+        board.is_finished(method, 0, 4, args)
+    assert board.clips_path(args) != clips
+
+
+def test_a_board_without_a_data_set_is_refused(board, tmp_path):
+    options = [f'--{name}={tmp_path / name}' for name in ('data', 'results', 'work-dir')]
+    with pytest.raises(SystemExit, match='data is no data set of tools/data/make_demo_dataset.py'):
+        board.main(['a=configs/pmd/vit-tiny_demo_pretrain.py', *options])
 
 
 def test_clips_are_of_their_lists(board, tmp_path):

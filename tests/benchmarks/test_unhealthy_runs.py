@@ -35,7 +35,5 @@ def test_the_illness_is_named(benchmark_module, clips, tmp_path, name, verdict, 
         mask_ratio=0.75,
     )
     subjects = [finding.subject for finding in judge_run(script.run(name, args))]
-    # a run that collapses now and then recovers from a rate too high, and is told so
-    assert [subject for subject in subjects if subject != 'rate too high' or name == 'rate'] == [
-        verdict
-    ]
+    jumping = {'collapse', 'rate too high'}  # such a run is told both now and then
+    assert [s for s in subjects if s == verdict or s not in jumping] == [verdict]

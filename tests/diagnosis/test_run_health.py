@@ -33,6 +33,7 @@ def _run(**changes):
     [
         ({}, 'healthy', 'explained_img 0.45'),
         (dict(feature_rank=lambda x: 1.1), 'collapse', 'feature_rank is 1.1'),
+        (dict(explained_img=None, loss=lambda x: math.nan), 'diverged', 'loss is nan at the end'),
         (dict(feature_spread=lambda x: 0.01), 'collapse', 'feature_spread is 0.010'),
         (dict(explained_img=lambda x: 0.01), 'plateau at the mean', 'explained_img 0.01'),
         (dict(explained_img=lambda x: 0.5 - x / 4), 'rate too high', 'fell from 0.4'),
@@ -51,7 +52,6 @@ def _run(**changes):
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.3), 'overfit', '0.45, and 0.20 on'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.1), 'healthy', ''),
         ({'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', 'from 0.70 to 0.50'),
-        (dict(time=lambda x: 2, data_time=lambda x: 0.6), 'late data', '30% of the time'),
         (dict(time=lambda x: 2, data_time=lambda x: 0.3), 'healthy', ''),
         ({PROBE: lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', f'{PROBE} fell from 0.70'),
     ],
@@ -61,6 +61,15 @@ def test_each_curve_has_its_verdict(changes, verdict, words):
     assert [finding.subject for finding in findings] == [verdict]
     assert words in findings[0].found
     assert bool(findings[0].remedy) == (verdict != 'healthy')
+
+
+def test_late_data_are_told_beside_what_the_network_is():
+    slow = dict(time=lambda x: 2, data_time=lambda x: 0.6)
+    healthy, late = judge_run(_run(**slow))
+    assert (healthy.subject, late.subject) == ('healthy', 'late data')
+    assert '30% of the time' in late.found and late.remedy
+    silent = judge_run(_run(explained_img=None, explained_place_img=None, **slow))
+    assert [finding.subject for finding in silent] == ['unknown', 'late data']
 
 
 def test_a_higher_mask_ratio_may_explain_less():

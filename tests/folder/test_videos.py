@@ -109,7 +109,7 @@ def test_each_video_is_taken_once(tmp_path):
     """Backups, links and what file managers hide."""
     for i in range(10):
         (tmp_path / f'{i}.mp4').write_bytes(b'%d' % i)
-    hidden = '.trash/a.mp4', '.b.mp4', '$RECYCLE.BIN/S-1/c.mp4', '@eaDir/1.mp4/d.mp4'
+    hidden = '.trash/a.mp4', '.b.mp4', '$Recycle.Bin/S-1/c.mp4', '@eaDir/1.mp4/d.mp4'
     for name in ('backup/3 (1).mp4', *hidden):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b'3' if name[0] == 'b' else name.encode())

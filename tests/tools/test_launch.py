@@ -130,6 +130,8 @@ def test_a_restart_after_a_lost_process_goes_on_where_it_stopped(tmp_path, monke
     for restarts, expected in (('0', 'a.pth'), ('1', 'epoch_7.pth')):
         monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', restarts)
         assert _train({}, *options).load_from == str(tmp_path / expected)
+    (tmp_path / 'epoch_7.pth').unlink()  # lost before the first checkpoint
+    assert _train({}, *options).load_from == str(tmp_path / 'a.pth')
 
 
 def test_resume_alone_takes_the_last_checkpoint_or_starts(tmp_path):

@@ -47,6 +47,19 @@ def test_torch_differs_by_rounding_alone(size):
     assert difference.max() <= 2 and difference.mean() < 0.3
 
 
+@pytest.mark.parametrize('size', [(320, 480), (90, 70)])
+@pytest.mark.parametrize('backend', ['torch', 'pillow'])
+def test_a_number_is_the_short_side(size, backend):
+    results = resized(AntialiasedResize(100, backend), size)
+    height, width = results['img_shape']
+    assert min(height, width) == 100 and width / height == pytest.approx(
+        size[1] / size[0], rel=0.02
+    )
+    expected = [pillow(frame, width, height) for frame in frames(*size)]
+    difference = np.abs(np.stack(expected).astype(int) - np.stack(results['imgs']))
+    assert difference.max() <= 2, 'larger ones too'
+
+
 def test_that_is_another_picture_than_that_of_the_plain_step():
     """Otherwise the two tests above would say nothing."""
     plain = TRANSFORMS.build(dict(type='Resize', scale=(224, 192), keep_ratio=False))

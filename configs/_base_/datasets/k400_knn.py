@@ -7,7 +7,7 @@ knn_steps = [
     dict(type='VideoInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1, test_mode=True),
     dict(type='VideoDecode'),
-    dict(type='Resize', scale=(-1, 224), interpolation='area'),
+    dict(type='AntialiasedResize', scale=224),
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs', meta_keys=('img_shape', 'split')),

@@ -117,6 +117,9 @@ class SafeCheckpointHook(CheckpointHook):
         path, error = from_main_process(lambda: self._choose(runner))
         if error is not None:
             raise ValueError(error)
+        if runner._load_from is not None and '://' not in path and is_main_process():
+            # so that a restart ignores later files of the attempt that was given up
+            note_checkpoint(Path(runner.work_dir), Path(path).resolve())
         if path is None:
             runner.logger.info(f'No checkpoint in {runner.work_dir}: starting from scratch')
             runner._resume = False

@@ -75,17 +75,18 @@ class ProgressivePhaseHook(Hook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Refuses a loop that does not ask for the schedulers.
+        """Refuses a loop that has not taken the schedulers from here.
 
         Raises:
             ValueError: naming the one that does.
         """
-        training = isinstance(runner._train_loop, BaseLoop)  # not a validation or a test alone
-        if training and self.schedule is not None and runner.param_schedulers is None:
+        loop = runner._train_loop
+        training = isinstance(loop, BaseLoop)  # not a validation or a test alone
+        if training and self.schedule and getattr(loop, 'curriculum', None) is not self:
             raise ValueError(
-                f'ProgressivePhaseHook has a schedule, but {type(runner.train_loop).__name__} does '
-                "not ask for it: set train_cfg.type='ResumableTrainLoop', or schedule=None in the "
-                'hook and param_scheduler=[...]'
+                f'ProgressivePhaseHook has a schedule, but this {type(loop).__name__} was built '
+                "without it: set train_cfg.type='ResumableTrainLoop', and register the hook before "
+                'the loop is built; or set schedule=None in the hook and param_scheduler=[...]'
             )
 
     def scheduler_configs(self) -> list[dict] | None:

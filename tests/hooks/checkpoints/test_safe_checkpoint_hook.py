@@ -2,6 +2,7 @@
 
 import errno
 import resource
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from mmengine.runner import Runner
 
 from pmd_mmaction.hooks import SafeCheckpointHook
 from pmd_mmaction.hooks.checkpoints.atomic_backend import AtomicLocalBackend
+from pmd_mmaction.hooks.checkpoints.checkpoint_files import list_checkpoints, note_checkpoint
 from tests.integration import processes
 
 
@@ -155,6 +157,16 @@ def test_a_start_over_an_earlier_run_is_told(runner, tmp_path, file, told):
     runner.call_hook('before_run')
     found = [text for text in texts if 'starts from scratch' in text]
     assert len(found) == told and all(file in text and '--resume' in text for text in found)
+
+
+def test_a_restart_ignores_files_after_the_checkpoint_that_was_named(runner, tmp_path):
+    runner.train()
+    shutil.copy(tmp_path / 'epoch_3.pth', tmp_path / 'epoch_5.pth')
+    note_checkpoint(tmp_path, tmp_path / 'epoch_5.pth')
+    assert list_checkpoints(tmp_path)[0] == tmp_path / 'epoch_5.pth'
+    runner._resume, runner._load_from = True, str(tmp_path / 'epoch_3.pth')
+    runner.call_hook('before_run')
+    assert list_checkpoints(tmp_path)[0] == tmp_path / 'epoch_3.pth'
 
 
 def test_a_validation_after_the_training_starts_nothing(runner, tmp_path):

@@ -113,7 +113,7 @@ def test_schedulers_without_an_end_last_as_long_as_the_phases(clips, tmp_path):
 def test_a_loop_that_asks_for_no_schedulers_is_refused(clips, tmp_path):
     cfg = said_once(clips, tmp_path)
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=9)
-    with pytest.raises(ValueError, match='but EpochBasedTrainLoop does not ask for it: set'):
+    with pytest.raises(ValueError, match='but this EpochBasedTrainLoop was built without it: set'):
         tiny.train(cfg)
 
 

@@ -82,7 +82,7 @@ class ProgressivePhaseHook(Hook):
         """
         loop = runner._train_loop
         training = isinstance(loop, BaseLoop)  # not a validation or a test alone
-        if training and self.schedule and getattr(loop, 'curriculum', None) is not self:
+        if training and self.schedule is not None and getattr(loop, 'curriculum', None) is not self:
             raise ValueError(
                 f'ProgressivePhaseHook has a schedule, but this {type(loop).__name__} was built '
                 "without it: set train_cfg.type='ResumableTrainLoop', and register the hook before "

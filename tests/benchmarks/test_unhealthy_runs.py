@@ -35,5 +35,6 @@ def test_the_illness_is_named(benchmark_module, clips, tmp_path, name, verdict, 
         mask_ratio=0.75,
     )
     subjects = [finding.subject for finding in judge_run(script.run(name, args))]
-    jumping = {'collapse', 'rate too high'}  # such a run is told both now and then
-    assert [s for s in subjects if s == verdict or s not in jumping] == [verdict]
+    # a loss that jumps and comes back is told both now and then
+    tolerated = 'collapse' if name == 'rate' else 'rate too high'
+    assert [subject for subject in subjects if subject != tolerated] == [verdict]

@@ -110,8 +110,10 @@ def test_schedulers_without_an_end_last_as_long_as_the_phases(clips, tmp_path):
     assert runner.optim_wrapper.get_lr()['lr'][0] < 1e-5  # of 1e-3
 
 
-def test_a_loop_that_asks_for_no_schedulers_is_refused(clips, tmp_path):
+@pytest.mark.parametrize('schedule', [SCHEDULE, {}])
+def test_a_loop_that_asks_for_no_schedulers_is_refused(clips, tmp_path, schedule):
     cfg = said_once(clips, tmp_path)
+    cfg.custom_hooks[1].schedule = schedule
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=9)
     with pytest.raises(ValueError, match='but this EpochBasedTrainLoop was built without it: set'):
         tiny.train(cfg)

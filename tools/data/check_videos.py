@@ -9,8 +9,8 @@ without a video suffix, 1 for an error. At the end the skipped files of a folder
 suffix.
 
 Every file adds a line to a journal next to the report, so that after an interruption the same
-command continues; files that changed since then are checked again. The clean list and the report are
-written when all files are checked.
+command continues; files that changed since then are checked again. The clean list and the report
+are written when all files are checked.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from pmd_mmaction.storage.atomic_file import write_file, write_table
-from pmd_mmaction.curation.process_per_file import Outcome, count_cores, map_isolated
 from pmd_mmaction.curation.finished_files import Journal
 from pmd_mmaction.curation.other_files import describe_other_files
-from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
+from pmd_mmaction.curation.process_per_file import Outcome, count_cores, map_isolated
 from pmd_mmaction.curation.video_check import check_video
+from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
+from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.transforms.video_transforms import READERS
 
 FINE, NOTED = 'fine', 'fine, but the header is not true'
@@ -60,7 +60,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--report', type=Path, required=True, help='.csv of what was left out or noted'
     )
     parser.add_argument(
-        '--reader', choices=sorted(READERS), default='pyav', help='reader used in training (%(default)s)'
+        '--reader',
+        choices=sorted(READERS),
+        default='pyav',
+        help='reader used in training (%(default)s)',
     )
     parser.add_argument(
         '--min-frames', type=int, default=16, help='fewer is too short (%(default)s)'

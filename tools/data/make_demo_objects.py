@@ -55,9 +55,7 @@ def cut_out(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     """The ellipse in a box as ``(H, W, 4)`` uint8, transparent in the corners."""
     left, top, right, bottom = box
     height, width = bottom - top, right - left
-    rows, columns = (
-        (2 * np.arange(side) + 1) / side - 1 for side in (height, width)
-    )
+    rows, columns = ((2 * np.arange(side) + 1) / side - 1 for side in (height, width))
     distance = np.hypot(rows[:, None], columns)
     edge = 1 / min(height, width)  # alpha falls within a pixel
     alpha = np.clip((1 - distance) / edge, 0, 1)
@@ -78,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     pictures = {
-        name: cut_out(read(package, file), box)
-        for name, (package, file, box) in OBJECTS.items()
+        name: cut_out(read(package, file), box) for name, (package, file, box) in OBJECTS.items()
     }
     pictures['present'] = read(*PRESENT)
     for name, picture in pictures.items():

@@ -5,8 +5,8 @@ upright and with the same colours. It gets its name only when it is complete; af
 the same command continues. Videos that are damaged or could not be copied are listed in
 resize_failures.csv in the target folder.
 
-Exit code: 0 if all is well, 3 if videos could not be copied or the folder has videos without a video
-suffix, 1 for an error. At the end the skipped files are counted by suffix.
+Exit code: 0 if all is well, 3 if videos could not be copied or the folder has videos without a
+video suffix, 1 for an error. At the end the skipped files are counted by suffix.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
 
 import argparse
 import json
-import os
 import sys
 from functools import partial
 
 from tqdm import tqdm
 
-from pmd_mmaction.storage.atomic_file import write_file, write_table
-from pmd_mmaction.curation.process_per_file import count_cores, map_isolated
 from pmd_mmaction.curation.other_files import describe_other_files
-from pmd_mmaction.datasets.path_list import scan_folder
+from pmd_mmaction.curation.process_per_file import count_cores, map_isolated
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
+from pmd_mmaction.datasets.path_list import scan_folder
+from pmd_mmaction.storage.atomic_file import write_file, write_table
 
 FAILURES = 'resize_failures.csv'
 SETTINGS = 'resize_settings.json'

@@ -1,6 +1,6 @@
 """Draws objects that move through a video and what a mask leaves of it: a look before a training.
 
-    python tools/data/show_moving_objects.py VIDEO --objects data/objects --out objects.png
+python tools/data/show_moving_objects.py VIDEO --objects data/objects --out objects.png
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Cross-Layer Feature Alignment (CLFA)."""
 
+import itertools
 from typing import Literal, Mapping, Sequence
 
 from mmaction.registry import MODELS
@@ -22,7 +23,8 @@ class CLFATerm(Term):
     """Aligns shallow student layers with medium teacher layers, and medium with deep.
 
     ``L_al = d(shallow -> medium) + d(medium -> deep)`` for each teacher, with one FC per
-    student layer and teacher (not shared) to the teacher's width.
+    student layer and teacher (not shared) to the teacher's width. With ``align_deepest``,
+    ``d(deep -> deep)`` is added.
 
     Args:
         student_dims: width of the student. The recognizer fills it in.
@@ -35,6 +37,8 @@ class CLFATerm(Term):
         student_norm: ``'layer_norm'`` normalises the student's tokens (no affine part) before
             their FC; ``'none'`` uses the block outputs as they are (the literal equation). The
             residual stream of a pre-norm ViT grows with depth, and CLFA's first gradients with it.
+        align_deepest: aligns the deep student layers with the deep teacher layers too, which the
+            paper leaves to the base loss.
         fc_std: standard deviation of the initial FC weights, 0 for zeros; None uses ``init_cfg``.
         channel_reduction: ``'mean'`` or ``'sum'`` over the teacher's channels.
         group_sizes: triples of (shallow, medium, deep) layer counts; each applies to student and
@@ -60,6 +64,7 @@ class CLFATerm(Term):
         teacher_dims: Widths,
         align_tokens: Literal['visible', 'masked'] = 'visible',
         student_norm: Literal['none', 'layer_norm'] = 'none',
+        align_deepest: bool = False,
         fc_std: NonNegative | None = None,
         channel_reduction: ChannelReduction = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
@@ -68,9 +73,9 @@ class CLFATerm(Term):
     ) -> None:
         super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
         self.group_sizes = group_sizes
-        shallow, medium, _ = layer_groups(student_depth, self.group_sizes)
-        self.student_layers = (*shallow, *medium)
-        self.num_shallow = len(shallow)
+        shallow, medium, deep = layer_groups(student_depth, self.group_sizes)
+        self.student_groups = (shallow, medium, deep) if align_deepest else (shallow, medium)
+        self.student_layers = tuple(itertools.chain(*self.student_groups))
         self.align_tokens = align_tokens
         self.reads_masked = align_tokens == 'masked'
         self.student_norm = student_norm
@@ -119,15 +124,16 @@ class CLFATerm(Term):
 
         Args:
             teacher: name of the teacher.
-            layers: the student's shallow and medium layers, ``(R, L, D)`` each.
+            layers: the student's layers of ``student_layers``, ``(R, L, D)`` each.
             groups: statistics of the teacher's medium and deep layers at the same patches.
 
         Returns:
             Scalar float32.
         """
         medium, deep = groups
-        projected = [fc(z) for fc, z in zip(self.projections[teacher], layers)]
-        loss = alignment_distance(projected[: self.num_shallow], medium) + alignment_distance(
-            projected[self.num_shallow :], deep
+        projected = [fc(z) for fc, z in zip(self.projections[teacher], layers, strict=True)]
+        loss = sum(
+            alignment_distance([projected[layer] for layer in group], target)
+            for group, target in zip(self.student_groups, (medium, deep, deep))
         )
         return loss * medium.mean.shape[-1] if self.channel_reduction == 'sum' else loss

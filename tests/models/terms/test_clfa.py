@@ -96,6 +96,20 @@ def test_loss_and_gradients_equal_the_double_loop(make, align_tokens, reduction,
     torch.testing.assert_close(slopes, expected_slopes, rtol=1e-3, atol=1e-4)
 
 
+def test_the_deep_layers_of_the_student_may_be_aligned_too(make):
+    term, letter = make(align_deepest=True), make()
+    assert term.student_layers == (0, 1, 2, 3, 4, 5)
+    layers = random_layers(6, 3, 8, seed=0)
+    teachers = {name: random_layers(6, 3, dims, seed=1) for name, dims in TEACHERS.items()}
+    groups = {name: (stored(t[2:4]), stored(t[4:])) for name, t in teachers.items()}
+    for name, fcs in letter.projections.items():
+        fcs.load_state_dict(term.projections[name][:4].state_dict())
+    losses, without = align(term, layers, groups), align(letter, layers[:4], groups)
+    for name, t in teachers.items():
+        expected = double_loop(term.projections[name][4:], layers[4:], t[4:])
+        assert (losses[name] - without[name]).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_sizes_of_groups_may_be_given(make):
     term = make(student_depth=7, group_sizes=[(2, 1, 1), (3, 2, 2)])
     assert term.student_layers == (0, 1, 2, 3, 4)

@@ -33,7 +33,7 @@ from mmengine.config import Config, DictAction
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.curation.process_per_file import count_cores
+from pmd_mmaction.cpu_cores import count_cores
 from pmd_mmaction.evaluation import choose_pipeline
 from pmd_mmaction.functional import PhaseSchedule
 from pmd_mmaction.models.teachers.weights import read_state_dict

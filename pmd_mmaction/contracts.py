@@ -207,6 +207,15 @@ class Curriculum(Protocol):
         """The learning rate's schedulers; None: the config gives them."""
 
 
+@runtime_checkable
+class SharedMemoryUser(Protocol):
+    """A hook that keeps something in shared memory (``DAREHook``)."""
+
+    @property
+    def shared_bytes(self) -> int:
+        """Bytes of shared memory that it takes on this node."""
+
+
 Kind = TypeVar('Kind')
 
 

@@ -91,7 +91,7 @@ def test_a_silly_config_is_refused(place, capsys, text, message):
 @pytest.mark.parametrize('content', [pickle.dumps(_Touch()), b'[' * 10**5, b'\xff', b'[]'])
 def test_a_pickle_is_no_record(place, content):
     (place / 'record.json').write_bytes(content)
-    with pytest.raises(SystemExit, match='record.json is no record of a batch'):
+    with pytest.raises(SystemExit, match='record.json is not a step record'):
         replay_batch.main(['record.json', '--config', 'config.py'])
     assert _nothing_ran(place, 'record.json')
 

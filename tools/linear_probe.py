@@ -14,10 +14,10 @@ from mmengine.runner import Runner, save_checkpoint
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import one_line_if_missing
 from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
 from pmd_mmaction.hooks import CheckBackboneHook
 from pmd_mmaction.shipped import read_config
+from pmd_mmaction.tool_errors import one_line_if_missing
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

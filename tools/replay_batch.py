@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
 from pmd_mmaction.hooks.nonfinite.restore_step import restore_model
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
 
 SHOWN = 10  # rows per table
@@ -75,7 +75,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def build_model(cfg: Config, record: BatchRecord, args: argparse.Namespace) -> nn.Module:
+def build_model(cfg: Config, record: StepRecord, args: argparse.Namespace) -> nn.Module:
     """The model as it was before the step."""
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(cfg.model)
@@ -109,7 +109,7 @@ def watch(model: nn.Module, findings: Findings, samples: list[str]) -> list:
     ]
 
 
-def replay(model: nn.Module, cfg: Config, record: BatchRecord) -> Findings:
+def replay(model: nn.Module, cfg: Config, record: StepRecord) -> Findings:
     """Runs the batches of the step forward and backward."""
     loader_cfg = dict(cfg.train_dataloader, num_workers=0)
     loader = Runner.build_dataloader(loader_cfg, seed=record.seed)
@@ -183,7 +183,7 @@ def _look_at_patches(model: nn.Module, names: list[str], findings: Findings) -> 
                 findings.rows.append(('patch loss', f'{teacher} teacher, {sample}', where))
 
 
-def show(console: Console, record: BatchRecord, findings: Findings) -> None:
+def show(console: Console, record: StepRecord, findings: Findings) -> None:
     """Prints what was found, the first of each kind first."""
     console.print(
         f'Epoch {record.epoch + 1}, iteration {record.iter + 1}, rank {record.rank} of '
@@ -218,7 +218,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the tool."""
     args = parse_args(argv)
     try:
-        record = BatchRecord.read(args.record)
+        record = StepRecord.read(args.record)
         cfg = Config.fromfile(args.config)
         findings = replay(build_model(cfg, record, args), cfg, record)
     except (OSError, TypeError, ValueError, pickle.UnpicklingError) as error:

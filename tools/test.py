@@ -15,8 +15,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
-from pmd_mmaction.compat.terminal import one_line_if_missing
 from pmd_mmaction.shipped import read_config
+from pmd_mmaction.tool_errors import one_line_if_missing
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

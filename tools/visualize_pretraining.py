@@ -10,10 +10,10 @@ import argparse
 import matplotlib
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.compat.terminal import one_line_if_missing
 from pmd_mmaction.report.masks import draw_masks
 from pmd_mmaction.report.run import Run, RunError, frames_of, sample_of, spread
 from pmd_mmaction.teacher_configs import find_teachers
+from pmd_mmaction.tool_errors import one_line_if_missing
 from pmd_mmaction.visualization import plot_curves, plot_difficulty, plot_health
 
 matplotlib.use('Agg')

@@ -9,7 +9,7 @@ import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.runner import Runner
 
-_KNOWN = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
+ENV_KEYS = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 
 
 def switch_is_missing() -> bool:
@@ -29,10 +29,10 @@ def repair_setup() -> None:
 
     @functools.wraps(setup_runner)
     def setup_env(self: Runner, env_cfg: dict) -> None:
-        unknown = [key for key in env_cfg if key not in (*_KNOWN, 'tf32')]
+        unknown = [key for key in env_cfg if key not in (*ENV_KEYS, 'tf32')]
         if unknown:
             raise ValueError(
-                f'env_cfg has no setting {unknown[0]!r}; it has {", ".join(_KNOWN)} and tf32'
+                f'env_cfg has no setting {unknown[0]!r}; it has {", ".join(ENV_KEYS)} and tf32'
             )
         set_tf32(env_cfg.get('tf32'))
         setup_runner(self, env_cfg)

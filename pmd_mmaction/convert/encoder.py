@@ -93,23 +93,8 @@ class EncoderSize:
         )
 
     def num_heads(self, given: int | None) -> int:
-        """Number of attention heads, which does not follow from the weights.
-
-        Args:
-            given: the user's number, or None to look it up by width.
-
-        Raises:
-            ValueError: if it is unknown or does not divide the width.
-        """
-        heads = HEADS_OF_WIDTH.get(self.embed_dims) if given is None else given
-        if heads is None:
-            raise ValueError(
-                f'how many attention heads a ViT of width {self.embed_dims} has is not in its '
-                'weights: say it with --num-heads'
-            )
-        if heads < 1 or self.embed_dims % heads:
-            raise ValueError(f'{heads} heads do not divide a width of {self.embed_dims}')
-        return heads
+        """Number of attention heads, see :func:`attention_heads`."""
+        return attention_heads(self.embed_dims, given)
 
     def token_grid(self, clip: ClipSize) -> tuple[int, int, int]:
         """Tokens along (time, height, width).
@@ -124,6 +109,27 @@ class EncoderSize:
             )
         side = clip.img_size // self.patch_size
         return clip.num_frames // self.tubelet_size, side, side
+
+
+def attention_heads(embed_dims: int, given: int | None) -> int:
+    """Number of attention heads of a ViT, which does not follow from the weights.
+
+    Args:
+        embed_dims: width D.
+        given: the user's number, or None to look it up by width.
+
+    Raises:
+        ValueError: if it is unknown or does not divide the width.
+    """
+    heads = HEADS_OF_WIDTH.get(embed_dims) if given is None else given
+    if heads is None:
+        raise ValueError(
+            f'how many attention heads a ViT of width {embed_dims} has is not in its '
+            'weights: give it with --num-heads'
+        )
+    if heads < 1 or embed_dims % heads:
+        raise ValueError(f'{heads} heads do not divide a width of {embed_dims}')
+    return heads
 
 
 def _wanted_names(found: set[str]) -> set[str]:

@@ -1,39 +1,20 @@
 """Whole pre-training models of the public codes: encoder, decoders, projections, generators."""
 
-import re
 from typing import Mapping
 
 from torch import Tensor
 
 from pmd_mmaction.convert.encoder import EncoderSize
 from pmd_mmaction.convert.layers import check_pairs, read_layers
-from pmd_mmaction.convert.rename import Conversion, Pairs, rename
-from pmd_mmaction.convert.videomae import RULES
+from pmd_mmaction.convert.rename import Conversion, rename
+from pmd_mmaction.convert.videomae import BLOCKS, PART, RULES, rules_below
 
-_PART = r'(weight|bias)'
-# A decoder, wherever it lies, in the names of VideoMAE's code and in ours.
-_DECODER_BLOCKS = [
-    (rf'blocks\.(\d+)\.(norm[12])\.{_PART}', r'blocks.{}.{}.{}'),
-    (r'blocks\.(\d+)\.attn\.(q_bias|v_bias)', r'blocks.{}.attn.{}'),
-    (rf'blocks\.(\d+)\.attn\.(qkv|proj)\.{_PART}', r'blocks.{}.attn.{}.{}'),
-    (rf'blocks\.(\d+)\.mlp\.fc1\.{_PART}', r'blocks.{}.mlp.layers.0.0.{}'),
-    (rf'blocks\.(\d+)\.mlp\.fc2\.{_PART}', r'blocks.{}.mlp.layers.1.{}'),
-]
-_DECODER = [*_DECODER_BLOCKS, (rf'(norm|head)\.{_PART}', r'{}.{}')]
+# A decoder, wherever it lies.
+_DECODER = [*BLOCKS, (rf'(norm|head)\.{PART}', r'{}.{}')]
 _DROPS = [
     (r'pos_embed_(img|vid)', 'positions of a decoder, which are computed'),
     (r'generators\.\d+\.norm\..*', "a norm that AMD's generators do not use"),
 ]
-
-
-def _below(pattern: str, place: str, rules: Pairs = _DECODER) -> list[tuple[str, str]]:
-    """The rules of a decoder under a prefix."""
-    first = re.compile(pattern).groups
-    below = []
-    for old, new in rules:
-        groups = [rf'\{first + 1 + i}' for i in range(new.count('{}'))]
-        below.append((pattern + old, place + new.format(*groups)))
-    return below
 
 
 def _rules(target: str) -> list[tuple[str, str]]:
@@ -41,14 +22,14 @@ def _rules(target: str) -> list[tuple[str, str]]:
     only, align = f'decoders.{target}', 'terms.align'
     return [
         (r'mask_token_(img|vid)', r'decoders.\1.mask_token'),
-        (rf'down_(img|vid)\.{_PART}', r'decoders.\1.embed.\2'),
-        *_below(r'decoder_(img|vid)\.', r'decoders.\1.'),
+        (rf'down_(img|vid)\.{PART}', r'decoders.\1.embed.\2'),
+        *rules_below(r'decoder_(img|vid)\.', r'decoders.\1.', _DECODER),
         (r'mask_token', f'{only}.mask_token'),
-        (rf'encoder_to_decoder\.{_PART}', rf'{only}.embed.\1'),
-        *_below(r'decoder\.', f'{only}.'),
+        (rf'encoder_to_decoder\.{PART}', rf'{only}.embed.\1'),
+        *rules_below(r'decoder\.', f'{only}.', _DECODER),
         (r'projection_heads\.(\d+)\.weight', rf'{align}.projections.vid.\1.weight'),
         (r'generator_mask_tokens\.(\d+)', rf'{align}.generators.vid.\1.mask_token'),
-        *_below(r'generators\.(\d+)\.', rf'{align}.generators.vid.\1.', _DECODER_BLOCKS),
+        *rules_below(r'generators\.(\d+)\.', rf'{align}.generators.vid.\1.'),
         *RULES,
     ]
 

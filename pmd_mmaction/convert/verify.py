@@ -8,8 +8,9 @@ from typing import Mapping
 import torch
 from torch import Tensor, nn
 
-from pmd_mmaction.convert.encoder import HEAD, ClipSize, EncoderSize
+from pmd_mmaction.convert.encoder import HEAD, ClipSize, EncoderSize, attention_heads
 from pmd_mmaction.convert.formats import IMAGE_SOURCES, Options, Result
+from pmd_mmaction.convert.layers import read_layers
 
 TOLERANCE = 1e-3
 
@@ -119,19 +120,19 @@ def timm_outputs(
     from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 
     kernel = state['patch_embed.proj.weight']
-    depth = 1 + max(int(key.split('.')[1]) for key in state if key.startswith('blocks.'))
-    size = EncoderSize(kernel.shape[0], depth, 0, kernel.shape[-1], 1, True, False)
+    embed_dims, patch_size = kernel.shape[0], kernel.shape[-1]
+    depth, _ = read_layers(state, 'blocks.')
     prefix = [state[key].shape[1] for key in ('cls_token', 'reg_token') if key in state]
-    patches = (images.shape[-1] // size.patch_size) ** 2
+    patches = (images.shape[-1] // patch_size) ** 2
     network = VisionTransformer(
         img_size=images.shape[-1],
-        patch_size=size.patch_size,
+        patch_size=patch_size,
         num_classes=0,
         global_pool='avg',
-        embed_dim=size.embed_dims,
+        embed_dim=embed_dims,
         depth=depth,
-        num_heads=size.num_heads(num_heads),
-        mlp_ratio=state['blocks.0.mlp.fc1.weight'].shape[0] / size.embed_dims,
+        num_heads=attention_heads(embed_dims, num_heads),
+        mlp_ratio=state['blocks.0.mlp.fc1.weight'].shape[0] / embed_dims,
         qkv_bias='blocks.0.attn.qkv.bias' in state,
         qk_norm='blocks.0.attn.q_norm.weight' in state,
         init_values=1.0 if 'blocks.0.ls1.gamma' in state else None,

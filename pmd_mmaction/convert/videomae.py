@@ -1,25 +1,48 @@
 """Original checkpoints of VideoMAE, of the methods built on its code, and of MVD."""
 
+import re
 from typing import Mapping
 
 from torch import Tensor
 
-from pmd_mmaction.convert.rename import Conversion, rename
+from pmd_mmaction.convert.rename import Conversion, Pairs, rename
 
-_BLOCK = r'blocks\.(\d+)\.'
-RULES = [
-    (r'patch_embed\.proj\.(weight|bias)', r'backbone.patch_embed.projection.\1'),
-    (r'pos_embed', r'backbone.pos_embed'),
-    (_BLOCK + r'(norm[12]\.(?:weight|bias)|gamma_[12])', r'backbone.blocks.\1.\2'),
+PART = r'(weight|bias)'
+# Blocks of a ViT, wherever they lie, in the names of VideoMAE's code and in MMAction2's.
+BLOCKS = [
+    (r'blocks\.(\d+)\.(norm[12]\.(?:weight|bias))', r'blocks.{}.{}'),
     (
-        _BLOCK + r'attn\.(q_bias|v_bias|qkv\.weight|proj\.weight|proj\.bias)',
-        r'backbone.blocks.\1.attn.\2',
+        r'blocks\.(\d+)\.attn\.(q_bias|v_bias|qkv\.weight|proj\.weight|proj\.bias)',
+        r'blocks.{}.attn.{}',
     ),
-    (_BLOCK + r'mlp\.fc1\.(weight|bias)', r'backbone.blocks.\1.mlp.layers.0.0.\2'),
-    (_BLOCK + r'mlp\.fc2\.(weight|bias)', r'backbone.blocks.\1.mlp.layers.1.\2'),
-    (r'norm\.(weight|bias)', r'backbone.norm.\1'),
-    (r'fc_norm\.(weight|bias)', r'backbone.fc_norm.\1'),
-    (r'head\.(weight|bias)', r'cls_head.fc_cls.\1'),
+    (rf'blocks\.(\d+)\.mlp\.fc1\.{PART}', r'blocks.{}.mlp.layers.0.0.{}'),
+    (rf'blocks\.(\d+)\.mlp\.fc2\.{PART}', r'blocks.{}.mlp.layers.1.{}'),
+]
+
+
+def rules_below(pattern: str, place: str, rules: Pairs = BLOCKS) -> list[tuple[str, str]]:
+    """Rules for what lies under a prefix.
+
+    Args:
+        pattern: the prefix in the source, a regular expression.
+        place: the prefix in the result, which may name groups of ``pattern``.
+        rules: pairs as :data:`BLOCKS`, with ``{}`` for each of their own groups.
+    """
+    first = re.compile(pattern).groups
+    below = []
+    for old, new in rules:
+        groups = [rf'\{first + 1 + i}' for i in range(new.count('{}'))]
+        below.append((pattern + old, place + new.format(*groups)))
+    return below
+
+
+RULES = [
+    (rf'patch_embed\.proj\.{PART}', r'backbone.patch_embed.projection.\1'),
+    (r'pos_embed', r'backbone.pos_embed'),
+    *rules_below('', 'backbone.', [*BLOCKS, (r'blocks\.(\d+)\.(gamma_[12])', r'blocks.{}.{}')]),
+    (rf'norm\.{PART}', r'backbone.norm.\1'),
+    (rf'fc_norm\.{PART}', r'backbone.fc_norm.\1'),
+    (rf'head\.{PART}', r'cls_head.fc_cls.\1'),
 ]
 _DROPS = [
     (

@@ -15,13 +15,6 @@ from typing import Any, NamedTuple
 _context = multiprocessing.get_context('forkserver')
 
 
-def count_cores() -> int:
-    """CPU cores that this process may use: what ``os.process_cpu_count`` is from Python 3.13 on."""
-    if hasattr(os, 'sched_getaffinity'):  # macOS has none
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class Outcome(NamedTuple):
     """What became of one item.
 

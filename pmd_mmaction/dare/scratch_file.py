@@ -16,6 +16,7 @@ import json
 import mmap
 import os
 import shutil
+import tempfile
 import uuid
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +41,15 @@ class Scratch(NamedTuple):
     layout: TableLayout
     memory: mmap.mmap
     identity: str
+
+
+def scratch_directories(scratch_dir: str | None) -> list[str]:
+    """Directories for the scratch file, the first with enough space is taken.
+
+    Args:
+        scratch_dir: the user's choice, or None.
+    """
+    return [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
 
 
 def create_scratch(path: str | os.PathLike, layout: TableLayout) -> Scratch:

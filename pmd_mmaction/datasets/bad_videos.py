@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pmd_mmaction.arguments import Count, checked
+from pmd_mmaction.datasets.read_error import reason_of
 from pmd_mmaction.functional import derive_seed
 
 
@@ -60,7 +61,7 @@ class SubstituteBadVideos:
             try:
                 data = super().__getitem__(chosen)
             except Exception as error:
-                bad.append((self.get_data_info(chosen)['filename'], _reason(error)))
+                bad.append((self.get_data_info(chosen)['filename'], reason_of(error)))
                 if attempt == substitutes:
                     raise RuntimeError(_explain(bad)) from error
                 continue
@@ -68,12 +69,6 @@ class SubstituteBadVideos:
                 first = data[0] if isinstance(data, list) else data  # repeated augmentation
                 first['data_samples'].set_metainfo(dict(bad_videos=bad))
             return data
-
-
-def _reason(error: Exception) -> str:
-    """Type and first line of an error; decord's messages contain a stack trace."""
-    lines = str(error).strip().splitlines() or ['']
-    return f'{type(error).__name__}: {lines[0][:200]}'
 
 
 def _explain(bad: list[tuple[str, str]]) -> str:

@@ -13,65 +13,14 @@ from pmd_mmaction.arguments import Check, Count, Text, checked, require, require
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
 from pmd_mmaction.datasets.compact_list import CompactList, scan_ordinary
 from pmd_mmaction.datasets.list_columns import read_columns
-from pmd_mmaction.datasets.video_suffixes import count_suffixes, is_named_as_video
 from pmd_mmaction.transforms.sampling_arguments import check_sampling
 
 NO_LABEL = -1
-# Folders that systems and network drives keep for deleted files and thumbnails.
-NOT_THE_USERS = ('$recycle.bin', 'system volume information', 'lost+found')
-NOT_THE_USERS += ('@eadir', '@recycle', '#recycle')
 Folder = Annotated[str, Check("a folder, or ''", lambda value: isinstance(value, str))]
 Pipeline = Annotated[
     Sequence[dict | Callable],
     Check("a list of dict(type='...', ...)", lambda value: isinstance(value, (list, tuple))),
 ]
-
-
-def find_videos(folder: str | Path) -> list[Path]:
-    """All videos under a folder, by suffix, in alphabetical order; links are followed.
-
-    Left out is what a system keeps for itself: names that begin with a dot, trash, thumbnails.
-
-    Raises:
-        ValueError: if it is no folder or holds none.
-        OSError: if a folder below it cannot be read.
-    """
-    return scan_folder(folder)[0]
-
-
-def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
-    """The videos of :func:`find_videos`, and all other files, both in alphabetical order.
-
-    Raises:
-        ValueError: if it is no folder or holds no video.
-        OSError: if a folder below it cannot be read.
-    """
-    if not os.path.isdir(folder):
-        raise ValueError(f'{folder} is no folder')
-    found, entered, waiting = [], set(), [Path(folder)]
-    while waiting:  # links come after all folders, which keep their names
-        for place, subfolders, names in os.walk(waiting.pop(0), onerror=_raise):
-            if os.path.realpath(place) in entered:
-                subfolders.clear()
-                continue
-            entered.add(os.path.realpath(place))
-            subfolders[:] = sorted(name for name in subfolders if _is_the_users(name))
-            waiting += [Path(place, n) for n in subfolders if os.path.islink(Path(place, n))]
-            found += [Path(place, name) for name in names if name[0] != '.']
-    videos = sorted(path for path in found if is_named_as_video(path.name))
-    others = sorted(path for path in found if not is_named_as_video(path.name))
-    if not videos:
-        there = f'; it holds {count_suffixes(others)}' if others else ''
-        raise ValueError(f'{folder} holds no video (.mp4, .mov, .avi ...: docs/data.md){there}')
-    return videos, others
-
-
-def _is_the_users(folder: str) -> bool:
-    return folder[0] != '.' and folder.casefold() not in NOT_THE_USERS
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _existing(folder: str | Path) -> Callable[[str], bool]:

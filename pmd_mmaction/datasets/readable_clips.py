@@ -6,6 +6,7 @@ from mmengine.dataset import Compose
 from torch.utils.data import Dataset
 
 from pmd_mmaction.datasets.path_list import NO_LABEL
+from pmd_mmaction.datasets.read_error import reason_of
 
 
 class ReadableClips(Dataset):
@@ -28,4 +29,4 @@ class ReadableClips(Dataset):
         try:
             return self.pipeline(info)
         except Exception as error:  # whatever a decoder raises
-            return f'{type(error).__name__}: {error}'.splitlines()[0]
+            return reason_of(error)

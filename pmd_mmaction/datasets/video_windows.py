@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from pmd_mmaction.datasets.path_list import NO_LABEL
+from pmd_mmaction.datasets.read_error import reason_of
 from pmd_mmaction.transforms.video_transforms import VideoInit
 
 
@@ -87,8 +88,8 @@ class VideoWindows(IterableDataset):
             try:
                 yield from self._windows(video)
             except Exception as error:  # whatever a decoder raises
-                reason = f'{type(error).__name__}: {error}'.splitlines()[0]
-                yield Windows(video, None, np.zeros((0, 2), np.float32), True, reason)
+                none = np.zeros((0, 2), np.float32)
+                yield Windows(video, None, none, True, reason_of(error))
 
     def _windows(self, video: int) -> Iterator[Windows]:
         """All windows of a video, ``at_a_time`` in an item."""

@@ -4,7 +4,6 @@ import itertools
 import math
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Generator, Iterator, Mapping
 
@@ -17,6 +16,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from pmd_mmaction.contracts import DifficultyModel
 from pmd_mmaction.dare import TableLayout
+from pmd_mmaction.dare.scratch_file import scratch_directories
 from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
 from pmd_mmaction.diagnosis.keys import examine_keys, number_or
@@ -170,8 +170,7 @@ def _examine_model(
 
 def _examine_scratch(scratch_dir: str | None, table: int) -> Finding:
     """Checks that one of the directories for the shared table has enough space."""
-    places = [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
-    places = [place for place in places if Path(place).is_dir()]
+    places = [place for place in scratch_directories(scratch_dir) if Path(place).is_dir()]
     free = {place: shutil.disk_usage(place).free for place in places}
     good = [place for place in places if free[place] > table]
     listed = ', '.join(f'{in_gb(free[place])} free in {place}' for place in places)

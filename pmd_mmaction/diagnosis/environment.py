@@ -3,7 +3,6 @@
 import shutil
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import Iterator
 
 import torch
@@ -12,11 +11,11 @@ from torch import distributed
 
 from pmd_mmaction import compat
 from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
+from pmd_mmaction.runner.shared_memory import SHARED_MEMORY
 
 PACKAGE = 'pmd-mmaction'
 # mmengine and mmaction2 are checked at import of the plugin; here their versions are listed.
 STACK = ('mmengine', 'mmaction2')
-SHARED_MEMORY = Path('/dev/shm')
 # The minimum for data loader workers; a container's default is 64 MB.
 MIN_SHARED_BYTES = 10**9
 

@@ -7,6 +7,7 @@ from inspect import signature
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from pmd_mmaction.compat.tf32 import ENV_KEYS
 from pmd_mmaction.diagnosis.finding import Finding
 
 # Top-level settings that the Runner and the tools read.
@@ -17,7 +18,7 @@ KNOWN = [
 # The same for sections whose unknown settings MMEngine ignores.
 SECTIONS = {
     'auto_scale_lr': ['enable', 'base_batch_size', 'accumulative_counts'],
-    'env_cfg': ['cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit', 'tf32'],
+    'env_cfg': [*ENV_KEYS, 'tf32'],
     'optim_wrapper.paramwise_cfg': [
         *('custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult'),
         *('dwconv_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),

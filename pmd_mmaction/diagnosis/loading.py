@@ -10,7 +10,12 @@ from mmaction.registry import DATASETS
 from pmd_mmaction.diagnosis.finding import Finding, first_line, judge
 from pmd_mmaction.diagnosis.keys import number_or
 from pmd_mmaction.runner.few_videos import few_videos
-from pmd_mmaction.runner.shared_memory import SHARED_MEMORY, SharedMemory, bytes_of, told_space
+from pmd_mmaction.runner.shared_memory import (
+    SHARED_MEMORY,
+    SharedMemory,
+    bytes_of,
+    describe_free_space,
+)
 
 
 def examine_loading(loader: Mapping, videos: int, gpus: int, table: int = 0) -> Iterator[Finding]:
@@ -45,5 +50,5 @@ def examine_loading(loader: Mapping, videos: int, gpus: int, table: int = 0) -> 
     prefetch = number_or(loader.get('prefetch_factor') or 2, 1)  # 2 is torch's own
     need = SharedMemory(batch * bytes_of(sample), prefetch, workers, gpus, table)
     free = shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else math.inf
-    found = f'{need} per node; {told_space()}'
+    found = f'{need} per node; {describe_free_space()}'
     yield judge('shared memory of batches', free >= need.total, found, need.remedy)

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from pmd_mmaction.functional.weights import compare_backbone
+from pmd_mmaction.state_dicts import compare_backbone
 from pmd_mmaction.teacher_configs import leave_out_files
 
 

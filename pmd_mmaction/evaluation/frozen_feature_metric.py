@@ -95,18 +95,17 @@ class FrozenFeatureMetric(BaseMetric):
         """
 
 
-def topk_accuracy(scores: Tensor, labels: Tensor, topk: Sequence[int] = (1, 5)) -> dict[str, float]:
-    """Fraction of samples whose class is among the k best; ties go to the lower class.
+def topk_accuracy(scores: Tensor, labels: Tensor) -> dict[str, float]:
+    """Fraction of samples whose class is among the 1 and the 5 best; ties go to the lower class.
 
     Args:
         scores: ``(Q, K)`` scores of K classes.
         labels: ``(Q,)`` int64 classes; one outside 0 ... K - 1 counts as wrong.
-        topk: values of k; those not below K are left out, except 1.
 
     Returns:
-        ``'top<k>'`` to the fraction.
+        ``'top1'`` and, with more than five classes, ``'top5'`` to the fraction.
     """
     order = scores.argsort(dim=1, descending=True, stable=True)
     hits = order == labels[:, None]
-    ks = [k for k in topk if k == 1 or k < scores.shape[1]]
+    ks = (1, 5) if scores.shape[1] > 5 else (1,)
     return {f'top{k}': hits[:, :k].any(1).double().mean().item() for k in ks}

@@ -13,7 +13,13 @@ from pmd_mmaction.folder.preset import (
     choose_preset,
     this_machine,
 )
-from pmd_mmaction.folder.videos import FolderError, Found, collect_videos, divide, read_lists
+from pmd_mmaction.folder.videos import (
+    FolderError,
+    Found,
+    collect_videos,
+    read_lists,
+    split_held_out,
+)
 
 PUBLIC = ('mae_pretrain_vit_base.pth', 'videomae_vit-b_k400_pretrain.pth')
 
@@ -98,7 +104,7 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
         options = Options(**{name: begun[name] for name in Options._fields})
     lists = read_lists(out)
     found = collect_videos(source) if lists is None else Found([], {})
-    lists = lists or divide(source, found.videos)
+    lists = lists or split_held_out(source, found.videos)
     videos, classes = len(lists.train), lists.classes
     _make_folder(out)
     machine = this_machine(options.gpus)

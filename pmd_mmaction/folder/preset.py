@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from pmd_mmaction.curation.process_per_file import count_cores
+from pmd_mmaction.cpu_cores import count_cores
 
 PHASES = 4
 

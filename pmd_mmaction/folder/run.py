@@ -24,10 +24,10 @@ from pmd_mmaction.folder.videos import (
     collect_videos,
     copy_name,
     copy_videos,
-    divide,
     read_lists,
     require_copies,
     require_enough,
+    split_held_out,
     write_list,
 )
 from pmd_mmaction.shipped import TOOLS
@@ -53,29 +53,29 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
     """
     plan = make_plan(source, out, options)
     if read_lists(out) is None:
-        prepare(plan)
+        copy_and_split_videos(plan)
         plan = make_plan(source, out, options)  # now of the videos that can be read
     else:
-        tell_late(plan)
+        report_new_videos(plan)
     require_copies(plan.out / 'videos', plan.preset.short_side)
     write_begun(plan.out, plan.choices)
     print('\n'.join(plan.reasons), flush=True)
-    configs, clock = write_configs(plan), Clock(plan)
+    configs, trainings = write_configs(plan), TrainingSequence(plan)
     if not plan.public:
         epochs = teacher_epochs(plan, 'image')
         image = out / 'image_teacher' / f'epoch_{epochs}.pth'
-        clock.train('image', configs['image_teacher'], image)
+        trainings.train('image', configs['image_teacher'], image)
         teacher = checkpoint_of(plan, 'image')
         convert = ('--from', 'mmaction', '--to', 'timm', str(image), str(teacher))
-        call(teacher, 'convert_checkpoint.py', *convert)
-        clock.train('video', configs['video_teacher'], checkpoint_of(plan, 'video'))
-    clock.train('pretrain', configs['pretrain'], out / 'pmd' / 'student.pth')
+        run_tool(teacher, 'convert_checkpoint.py', *convert)
+        trainings.train('video', configs['video_teacher'], checkpoint_of(plan, 'video'))
+    trainings.train('pretrain', configs['pretrain'], out / 'pmd' / 'student.pth')
     report = out / 'report.html'
-    call(None, 'report.py', str(out / 'pmd'), '--out', str(report))
+    run_tool(None, 'report.py', str(out / 'pmd'), '--out', str(report))
     return report
 
 
-def prepare(plan: Plan) -> None:
+def copy_and_split_videos(plan: Plan) -> None:
     """Copies the videos and writes the lists, and what was left out.
 
     Raises:
@@ -96,12 +96,12 @@ def prepare(plan: Plan) -> None:
         )
     elif reason:
         print(f'sub-folders are not used as classes: {reason}')
-    lists = divide(plan.source, good)
+    lists = split_held_out(plan.source, good)
     write_list(plan.out / 'held_out.txt', lists.held_out)
     write_list(plan.out / 'train.txt', lists.train)
 
 
-def tell_late(plan: Plan) -> None:
+def report_new_videos(plan: Plan) -> None:
     """Tells how many videos of the folder are in no list of an earlier call."""
     try:
         found = collect_videos(plan.source)
@@ -119,7 +119,7 @@ def tell_late(plan: Plan) -> None:
         print(f'{late} new videos are not used; to train on all, choose another --out')
 
 
-class Clock:
+class TrainingSequence:
     """Runs the trainings and tells how long they will take.
 
     Args:
@@ -137,19 +137,19 @@ class Clock:
     def train(self, name: str, config: Path, result: Path) -> None:
         """Runs a training, or goes on with it, unless its result is there."""
         number = len(self.costs) - len(self.left) + 1
-        togo = ''
+        remaining = ''
         if self.done:
             hours = self.seconds / self.done * sum(self.left.values()) / 3600
-            togo = f', {hours:.1f} hours to go'
-        print(f'training {number} of {len(self.costs)}: {name}{togo}', flush=True)
+            remaining = f', {hours:.1f} hours to go'
+        print(f'training {number} of {len(self.costs)}: {name}{remaining}', flush=True)
         start, fresh = time.monotonic(), not config.with_suffix('').is_dir()
-        call(result, 'train.py', str(config), '--resume', gpus=self.plan.machine.gpus)
+        run_tool(result, 'train.py', str(config), '--resume', gpus=self.plan.machine.gpus)
         cost = self.left.pop(name)
         if fresh and time.monotonic() - start > 1:
             self.seconds, self.done = self.seconds + time.monotonic() - start, self.done + cost
 
 
-def call(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> None:
+def run_tool(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> None:
     """Runs a tool of the package unless its result is there.
 
     Args:

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from pmd_mmaction.curation.process_per_file import map_isolated
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
-from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
+from pmd_mmaction.datasets.path_list import read_path_list
+from pmd_mmaction.datasets.video_folder import scan_folder
 from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.storage.digest import sha256_of
 
@@ -123,7 +124,7 @@ def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
     return (sorted(folders), '') if len(folders) > 1 else ([], 'there is only one')
 
 
-def divide(source: Path, videos: Sequence[Path]) -> Lists:
+def split_held_out(source: Path, videos: Sequence[Path]) -> Lists:
     """Holds out a tenth, of each class where there are some (:func:`class_names`).
 
     The hash of its name decides about a video, so that the same folder is always divided alike.

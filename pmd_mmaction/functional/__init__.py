@@ -38,7 +38,6 @@ from pmd_mmaction.functional.positions import (
     sinusoid_1d,
 )
 from pmd_mmaction.functional.seeding import derive_seed
-from pmd_mmaction.functional.weights import weight_differences
 
 __all__ = [
     'GroupStatistics',
@@ -77,5 +76,4 @@ __all__ = [
     'target_variance',
     'uniform_weights',
     'visible_count',
-    'weight_differences',
 ]

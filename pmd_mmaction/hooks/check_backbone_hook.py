@@ -3,8 +3,8 @@
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.functional.weights import compare_backbone
 from pmd_mmaction.hooks.unwrapped_model import plain_model
+from pmd_mmaction.state_dicts import compare_backbone
 
 
 @HOOKS.register_module()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from pmd_mmaction.arguments import Share, checked
+from pmd_mmaction.cpu_cores import count_cores
 
 
 def workers_needed(workers: int, waited: float, total: float) -> int:
@@ -73,7 +73,7 @@ class DataTimeHook(Hook):
     def _cores(self, runner) -> str:
         """The cores that this run needs, for the warning."""
         now, ranks = runner.train_dataloader.num_workers, get_world_size()
-        here = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+        here = count_cores()
         if self.waited >= self.total:  # clocks are coarse
             return f'A step takes no time beside its data; {here} cores are here'
         needed = workers_needed(now, self.waited, self.total)

@@ -62,7 +62,7 @@ class PhasePictureHook(Hook):
             views = model.draw_views(clips, samples)
         title = f'{views["student"].visible.shape[1] / patches:.0%} visible'
         decoded = model.views.decode is not None
-        rows = mask_rows(views, model.views.num_masks, patches, title, decoded)
+        rows = mask_rows(views, model.num_masks, patches, title, decoded)
         figures = dict(masks=plot_masks(first[0], rows, grid))
         difficulty = model.difficulty_of(samples[: self.clips])
         if any(values.any() for values in difficulty.values()):

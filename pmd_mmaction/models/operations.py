@@ -79,7 +79,7 @@ def iteration_gflops(
     clip = torch.zeros(clip.shape, device=device)
     parts = {
         f'{name} teacher': count_operations(lambda n=name: model.ask(n, clip, views))
-        for name in model._run_teachers
+        for name in model.used_teachers
     }
     frozen = sum(parts.values())
     encoder, student = model.backbone, views['student']

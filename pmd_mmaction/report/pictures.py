@@ -14,6 +14,7 @@ from pmd_mmaction.visualization.patches import upsample_patches
 
 HEIGHT = 112  # of a frame of an animation, in pixels at the least
 GAP = 4
+FRAME_MILLISECONDS = 250
 
 
 def embed_figure(figure: Figure) -> str:
@@ -24,12 +25,11 @@ def embed_figure(figure: Figure) -> str:
     return _address('png', buffer)
 
 
-def embed_animation(columns: Sequence[np.ndarray], milliseconds: int = 250) -> str:
+def embed_animation(columns: Sequence[np.ndarray]) -> str:
     """Videos side by side as the address of a GIF without end.
 
     Args:
         columns: ``(T, H, W, 3)`` uint8 frames each.
-        milliseconds: time of a frame.
     """
     gap = np.full((*columns[0].shape[:2], GAP, 3), 255, np.uint8)
     joined = np.concatenate([part for column in columns for part in (column, gap)][:-1], axis=2)
@@ -37,7 +37,7 @@ def embed_animation(columns: Sequence[np.ndarray], milliseconds: int = 250) -> s
     joined = joined.repeat(factor, axis=1).repeat(factor, axis=2)
     frames = [Image.fromarray(frame) for frame in joined]
     buffer = io.BytesIO()
-    timing = dict(duration=milliseconds, loop=0)
+    timing = dict(duration=FRAME_MILLISECONDS, loop=0)
     frames[0].save(buffer, format='GIF', save_all=True, append_images=frames[1:], **timing)
     return _address('gif', buffer)
 

@@ -86,8 +86,9 @@ def curves(run: Run) -> list[tuple]:
     """Terms, their balance, learning rate."""
     if not any(key.startswith('loss_') for key in run.scalars):
         raise Missing('no losses in the log yet')
-    terms = pictures.embed_figure(plot_curves(run.scalars, list(find_teachers(run.cfg.model))))
-    balance = pictures.embed_figure(plot_balance(run.scalars))
+    teachers = list(find_teachers(run.cfg.model))
+    terms = pictures.embed_figure(plot_curves(run.scalars, teachers))
+    balance = pictures.embed_figure(plot_balance(run.scalars, teachers))
     return [
         ('picture', (terms, 'Terms of the loss, each times its lambda; dotted: phases')),
         ('picture', (balance, 'Balance: share of each term in the loss')),

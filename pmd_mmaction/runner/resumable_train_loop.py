@@ -12,9 +12,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from pmd_mmaction.arguments import Count, NonNegative, Whole, checked
-from pmd_mmaction.contracts import Curriculum, find_hook
+from pmd_mmaction.contracts import Curriculum, SharedMemoryUser, find_hook
 from pmd_mmaction.runner.few_videos import few_videos
-from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, told_space
+from pmd_mmaction.runner.shared_memory import SharedMemory, bytes_of, describe_free_space
 from pmd_mmaction.runner.worker_faults import explained_worker_faults
 
 
@@ -107,19 +107,18 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     def _shared_memory(self, data_batch: object) -> str:
         """Shared memory that this node needs, judging by the last batch, and what it has."""
-        loader, ranks = self.dataloader, _ranks_of_node()
-        hooks = (hook for hook in self.runner.hooks if not getattr(hook, 'scratch_dir', None))
-        tables = (getattr(hook, 'table', None) for hook in hooks)
+        loader = self.dataloader
+        hooks = (hook for hook in self.runner.hooks if isinstance(hook, SharedMemoryUser))
         need = SharedMemory(
             None if data_batch is None else bytes_of(data_batch),
             loader.prefetch_factor or 0,
             loader.num_workers,
-            ranks,
-            sum(getattr(table, 'nbytes', 0) for table in tables) if ranks > 1 else 0,
+            _ranks_of_node(),
+            sum(hook.shared_bytes for hook in hooks),
         )
         return (
             f'Workers hand over batches in shared memory, which may have run full: {need}; '
-            f'{told_space()}. In that case {need.remedy}; '
+            f'{describe_free_space()}. In that case {need.remedy}; '
             '`python -m pmd_mmaction doctor CONFIG` adds it up'
         )
 

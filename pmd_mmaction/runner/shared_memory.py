@@ -51,7 +51,7 @@ class SharedMemory(NamedTuple):
         return text if self.batch is None else f'{text} = {self.total / GIB:.2f} GiB'
 
 
-def told_space() -> str:
+def describe_free_space() -> str:
     """Size of the shared memory, and how much of it is free."""
     if not SHARED_MEMORY.is_dir():
         return f'there is no {SHARED_MEMORY}'

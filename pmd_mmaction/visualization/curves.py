@@ -42,24 +42,27 @@ def plot_curves(scalars: Scalars, teachers: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def plot_balance(scalars: Scalars) -> Figure:
+def plot_balance(scalars: Scalars, teachers: Sequence[str] = ()) -> Figure:
     """Share of each term in the sum of the losses over the iterations.
 
     Args:
         scalars: result of :func:`read_scalars`, with a ``loss_...`` at the least.
+        teachers: as in :func:`plot_curves`.
 
     Returns:
         Figure with one panel.
     """
-    losses = {key: values for key, values in scalars.items() if key.startswith('loss_')}
+    losses = {
+        f'{TITLES.get(term, term)} {teacher}'.strip(): values
+        for term, curves in _terms(scalars, teachers).items()
+        for teacher, values in curves.items()
+    }
     steps = sorted(set.union(*map(set, losses.values())))
     rows = np.array([[values.get(step, 0) for step in steps] for values in losses.values()])
     rows = np.abs(np.nan_to_num(rows, nan=0, posinf=0, neginf=0))
     figure = Figure(figsize=(8, 3), layout='constrained')
     axis = figure.subplots()
-    terms = [key.removeprefix('loss_').partition('_') for key in losses]
-    names = [f'{TITLES.get(term, term)} {teacher}'.strip() for term, _, teacher in terms]
-    axis.stackplot(steps, rows / np.maximum(rows.sum(0), 1e-12), labels=names)
+    axis.stackplot(steps, rows / np.maximum(rows.sum(0), 1e-12), labels=list(losses))
     axis.set(ylim=(0, 1), xlabel='iteration', ylabel='share of the loss')
     axis.legend(loc='center left', bbox_to_anchor=(1, 0.5))
     _mark_phases(axis, scalars)

@@ -31,7 +31,7 @@ def test_heads_of_published_widths(width, heads):
     assert EncoderSize(width, 12, 0, 16, 2, True, False).num_heads(None) == heads
 
 
-@pytest.mark.parametrize('given, message', [(None, 'say it with --num-heads'), (5, '5 heads do')])
+@pytest.mark.parametrize('given, message', [(None, 'give it with --num-heads'), (5, '5 heads do')])
 def test_heads_that_cannot_be_told(state, given, message):
     with pytest.raises(ValueError, match=message):
         EncoderSize.of(state).num_heads(given)

@@ -8,13 +8,7 @@ from mmaction.registry import DATASETS
 from pmd_mmaction.datasets import read_path_list
 from pmd_mmaction.datasets.compact_list import CompactList
 from pmd_mmaction.datasets.list_columns import read_columns
-from pmd_mmaction.datasets.path_list import (
-    ListedVideos,
-    find_videos,
-    join_path,
-    lies_inside,
-    scan_folder,
-)
+from pmd_mmaction.datasets.path_list import ListedVideos, join_path, lies_inside
 
 
 @pytest.mark.parametrize(
@@ -140,59 +134,6 @@ def test_the_data_set(tmp_path, lines):
         part = DATASETS.build(dict(cfg, indices=indices))
         names = [part.get_data_info(i)['filename'] for i in range(len(part))]
         assert names == [x['filename'] for x in kept]
-
-
-def test_videos_of_a_folder(tmp_path):
-    for name in ('b/x.MP4', 'a.webm', 'notes.txt'):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [p.relative_to(tmp_path).as_posix() for p in find_videos(tmp_path)] == [
-        'a.webm',
-        'b/x.MP4',
-    ]
-    videos, others = scan_folder(tmp_path)
-    assert (len(videos), [path.name for path in others]) == (2, ['notes.txt'])
-    for folder, message in ((tmp_path / 'no', 'is no folder'), (tmp_path / 'b' / 'c', 'holds no')):
-        if 'holds' in message:
-            folder.mkdir()
-        with pytest.raises(ValueError, match=message):
-            find_videos(folder)
-
-
-@pytest.mark.parametrize(
-    'suffix', 'MTS m2ts ts 3gp 3g2 ogv GIF vob mpe m2v f4v asf divx mxf'.split()
-)
-def test_videos_of_cameras_and_of_the_web(tmp_path, suffix):
-    (tmp_path / f'a.{suffix}').touch()
-    assert find_videos(tmp_path) == [tmp_path / f'a.{suffix}']
-
-
-def test_what_is_no_video_is_counted(tmp_path):
-    for name in ('a.txt', 'b.TXT', 'c.jpg', 'README'):
-        (tmp_path / name).touch()
-    (tmp_path / 'x.mp4').touch()
-    _, others = scan_folder(tmp_path)
-    assert len(others) == 4
-    (tmp_path / 'x.mp4').unlink()
-    with pytest.raises(ValueError, match='it holds 2 .txt, 1 .jpg, 1 without suffix'):
-        find_videos(tmp_path)
-
-
-def test_a_link_takes_no_folder_its_name(tmp_path):
-    for name in ('a', 'z'):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / 'x.mp4').touch()
-    (tmp_path / 'a' / 'best').symlink_to(tmp_path / 'z')
-    assert find_videos(tmp_path) == [tmp_path / 'a' / 'x.mp4', tmp_path / 'z' / 'x.mp4']
-
-
-def test_links_are_followed_once_and_folders_are_no_videos(tmp_path):
-    (tmp_path / 'far').mkdir()
-    (tmp_path / 'far' / 'x.mp4').touch()
-    (tmp_path / 'near' / 'folder.mp4').mkdir(parents=True)
-    os.symlink(tmp_path / 'far', tmp_path / 'near' / 'linked')
-    os.symlink(tmp_path / 'near', tmp_path / 'near' / 'linked_back')
-    assert find_videos(tmp_path / 'near') == [tmp_path / 'near' / 'linked' / 'x.mp4']
 
 
 # ---------------------------------------------------------------------- staying inside

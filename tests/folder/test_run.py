@@ -16,8 +16,8 @@ from pmd_mmaction.folder import FolderError, Options, make_plan, plan, pretrain,
 from pmd_mmaction.folder.begun import write_begun
 from pmd_mmaction.folder.configs import write_configs
 from pmd_mmaction.folder.preset import Machine
-from pmd_mmaction.functional.weights import compare_backbone
 from pmd_mmaction.report.run import Run
+from pmd_mmaction.state_dicts import compare_backbone
 from pmd_mmaction.teacher_configs import leave_out_files
 from tests.integration.tiny import ROOT
 from tools import convert_checkpoint, pretrain_folder, report, train
@@ -49,7 +49,7 @@ def test_a_folder_becomes_a_report(phone, tmp_path, calls, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run.Clock, 'train', die)
+        patch.setattr(run.TrainingSequence, 'train', die)
         with pytest.raises(KeyboardInterrupt):
             pretrain(phone, out, options)
     copies = {path: path.stat().st_mtime_ns for path in (out / 'videos').glob('*.mp4')}
@@ -97,7 +97,7 @@ def test_a_labelled_folder_becomes_a_classifier(labelled, tmp_path, calls):
 def test_classes_are_evaluated(labelled, tmp_path):
     source = labelled
     made = make_plan(source, tmp_path / 'out', TINY)
-    run.prepare(made)
+    run.copy_and_split_videos(made)
     made = make_plan(source, tmp_path / 'out', TINY)
     assert (made.videos, made.classes) == (10, 2)
     dry = make_plan(source, tmp_path / 'dry', TINY)  # nothing is copied yet
@@ -193,7 +193,7 @@ def begun(phone, tmp_path):
     """A folder in which an earlier call has begun to train, and that call's videos."""
     source = tmp_path / 'in'
     shutil.copytree(phone, source)
-    run.prepare(make_plan(source, tmp_path / 'out', TINY))
+    run.copy_and_split_videos(make_plan(source, tmp_path / 'out', TINY))
     made = make_plan(source, tmp_path / 'out', TINY)
     write_begun(made.out, made.choices)
     (made.out / 'image_teacher').mkdir()
@@ -267,11 +267,11 @@ def test_videos_that_came_later_are_told(begun, capsys):
     with (out / 'left_out.csv').open('w') as file:
         csv.writer(file).writerows([('path', 'error'), (source / 'a "b", c.mov', 'broken')])
     (source / 'a "b", c.mov').write_bytes(b'broken')
-    run.tell_late(made)
+    run.report_new_videos(made)
     assert not capsys.readouterr().out
     first = next(source.glob('*.mov'))
     (source / 'late.mov').write_bytes(first.read_bytes() + b'more')
-    run.tell_late(made)
+    run.report_new_videos(made)
     assert capsys.readouterr().out.startswith('1 new videos are not used; to train on all')
 
 
@@ -279,7 +279,7 @@ def test_a_training_that_was_stopped_is_not_taken_for_finished(monkeypatch, tmp_
     """SIGTERM ends a training with status 0."""
     monkeypatch.setattr(subprocess, 'run', lambda command, env: subprocess.CompletedProcess([], 0))
     with pytest.raises(FolderError, match='stopped before its end; the same command goes on'):
-        run.call(tmp_path / 'student.pth', 'train.py', 'config.py')
+        run.run_tool(tmp_path / 'student.pth', 'train.py', 'config.py')
 
 
 def test_several_devices_find_each_other(monkeypatch, tmp_path):
@@ -291,7 +291,7 @@ def test_several_devices_find_each_other(monkeypatch, tmp_path):
         "open(f'{sys.argv[1]}{d.get_rank()}', 'w').write(str(d.get_world_size()))\n"
     )
     monkeypatch.setattr(run, 'TOOLS', tmp_path)
-    run.call(tmp_path / 'rank1', 'meet.py', str(tmp_path / 'rank'), gpus=2)
+    run.run_tool(tmp_path / 'rank1', 'meet.py', str(tmp_path / 'rank'), gpus=2)
     assert (tmp_path / 'rank0').read_text() == (tmp_path / 'rank1').read_text() == '2'
 
 
@@ -351,7 +351,7 @@ def test_a_tool_without_a_gpu_takes_half_of_the_cores(monkeypatch, gpus, given, 
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(subprocess, 'run', note)
-    run.call(None, 'train.py', 'config.py', gpus=gpus)
+    run.run_tool(None, 'train.py', 'config.py', gpus=gpus)
     (env,) = seen
     assert (env.get('OMP_NUM_THREADS'), env.get('CUDA_VISIBLE_DEVICES')) == (threads, devices)
 

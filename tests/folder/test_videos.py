@@ -14,8 +14,8 @@ from pmd_mmaction.folder.videos import (
     collect_videos,
     copy_name,
     copy_videos,
-    divide,
     read_lists,
+    split_held_out,
     write_list,
 )
 
@@ -28,15 +28,15 @@ def paths(*names: str) -> list[Path]:
 
 def test_a_tenth_is_held_out_and_always_the_same():
     found = paths(*(f'{i}.mp4' for i in range(40)))
-    lists = divide(SOURCE, found)
+    lists = split_held_out(SOURCE, found)
     assert (len(lists.train), len(lists.held_out), lists.classes) == (36, 4, 0)
     assert set(lists.train).isdisjoint(lists.held_out)
-    assert divide(SOURCE, found[::-1]) == lists
+    assert split_held_out(SOURCE, found[::-1]) == lists
 
 
 def test_sub_folders_are_classes_and_each_is_held_out():
     found = paths(*(f'{kind}/x/{i}.mp4' for kind in 'cab' for i in range(5)))
-    lists = divide(SOURCE, found)
+    lists = split_held_out(SOURCE, found)
     assert lists.classes == 3 and len(lists.held_out) == 3
     assert {label for _, label in lists.held_out} == {'0', '1', '2'}
     first = {name for name, label in [*lists.train, *lists.held_out] if label == '0'}
@@ -54,7 +54,7 @@ def test_sub_folders_are_classes_and_each_is_held_out():
 )
 def test_why_there_are_no_classes(names, reason):
     assert class_names(SOURCE, paths(*names)) == ([], reason)
-    assert divide(SOURCE, paths(*names)).classes == 0
+    assert split_held_out(SOURCE, paths(*names)).classes == 0
 
 
 def test_names_of_copies():

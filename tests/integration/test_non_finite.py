@@ -13,7 +13,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 from tests.integration import processes, tiny
 from tests.integration.poison import poisoned_config
@@ -183,7 +183,7 @@ def test_two_ranks_skip_together(clips, tmp_path, steps):
     else:
         assert changed['weights'] == [i == 2 for i in range(1, 6)]
     assert changed['table'] == [i != bad for i in range(1, 6)]
-    found = [BatchRecord.read(path) for path in sorted((run / 'nonfinite').glob('*.json'))]
+    found = [StepRecord.read(path) for path in sorted((run / 'nonfinite').glob('*.json'))]
     assert [record.rank for record in found] == [0, 1]
     losses = [[batch['losses']['loss'] for batch in record.batches] for record in found]
     assert sum(loss == 'nan' for rank in losses for loss in rank) == 1

@@ -233,7 +233,7 @@ def hook_of(runner: Runner, kind: type) -> Hook:
 
 def table_of(runner: Runner) -> np.ndarray:
     """A copy of both arrays of the difficulty table."""
-    table = hook_of(runner, DAREHook).table
+    table = hook_of(runner, DAREHook).complete_table()
     return np.stack([table.current, table.stage])
 
 

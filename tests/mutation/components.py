@@ -311,7 +311,7 @@ COMPONENTS = {
         ('outbox: with its graph', 'smoothed.detach())', 'smoothed)'),
     ],
     ('models/recognizers/distillation.py', 'models/recognizers/test_distillation.py'): [
-        ('teachers: all are run', 'for name in self._run_teachers', 'for name in self.teachers'),
+        ('teachers: all are run', 'for name in self.used_teachers', 'for name in self.teachers'),
         ('teachers: to the last layer', 'last=last', 'last=True'),
         ('teachers: patches as they are numbered in the clip', 'return positions_within(index, seen, self.backbone.num_patches)', 'return index % seen.shape[1]'),
         ('masks of a clip: videos in turn', 'for index in sample_idx for _ in range(self.views.num_masks)', 'for _ in range(self.views.num_masks) for index in sample_idx'),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord
 from tests.integration import tiny
 from tests.integration.poison import poisoned_config
 from tests.tools.names import ODD_NAMES, prepare_streams
@@ -96,9 +96,9 @@ def test_a_record_is_replayed(place, capsys):
     tiny.train(cfg)
     record = min(Path(cfg.work_dir, 'nonfinite').glob('epoch_*.json'))
     moved = shutil.copytree(record.parent, place / f'records{ODD}') / record.name
-    config = Path(cfg.work_dir, BatchRecord.read(moved).config)
+    config = Path(cfg.work_dir, StepRecord.read(moved).config)
     assert replay_batch.main([str(moved), '--config', str(config), '--device', 'cpu']) == 0
-    samples = BatchRecord.read(moved).batches[0]['samples']
+    samples = StepRecord.read(moved).batches[0]['samples']
     assert {str(place / 'clips')} <= {os.path.dirname(os.path.dirname(s['file'])) for s in samples}
     assert 'input' in capsys.readouterr().out
 

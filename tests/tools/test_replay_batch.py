@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord
 from tests.integration import tiny
 from tests.integration.poison import poisoned_config
 from tools import replay_batch
@@ -77,7 +77,7 @@ def replay(record: Path, capsys, *options: str) -> tuple[int, str]:
 def test_a_bad_clip_is_named(bad_clip, capsys):
     code, text = replay(bad_clip, capsys)
     assert code == 0
-    samples = BatchRecord.read(bad_clip).batches[0]['samples']
+    samples = StepRecord.read(bad_clip).batches[0]['samples']
     (file,) = (s['file'] for s in samples if s['sample_idx'] == 5)
     assert f'First: input clips after normalisation, 1 of {4 * 3 * 4 * 32 * 32} values: 5' in text
     assert Path(file).name in text
@@ -117,7 +117,7 @@ def test_a_bad_weight_is_named(bad_weight, capsys):
 def test_the_other_losses_are_those_of_the_run(bad_weight, capsys):
     """Data, masks, drop path, auxiliary teacher and history are as they were."""
     record = bad_weight[0]
-    content = BatchRecord.read(record)
+    content = StepRecord.read(record)
     assert content.phase[0] == 1 and content.history
     losses = content.batches[0]['losses']
     finite = {key: value for key, value in losses.items() if isinstance(value, float)}
@@ -145,7 +145,7 @@ def test_all_accumulated_batches_are_run(clips, teachers, tmp_path, capsys):
         optim_wrapper__accumulative_counts=3,
     )
     record = record_of(cfg, teachers)
-    assert len(BatchRecord.read(record).batches) == 3
+    assert len(StepRecord.read(record).batches) == 3
     code, text = replay(record, capsys)
     assert code == 0 and 'values: 5 (' in text
 
@@ -175,7 +175,7 @@ def _changed(record: Path, **changes) -> Path:
     [
         (dict(weights=None), 'has no weights'),
         (dict(weights='gone.safetensors'), 'gone.safetensors is missing'),
-        (dict(format=0), 'no record of a batch of format 2'),
+        (dict(format=0), 'not a step record of format 2'),
         (dict(surprise=1), 'is damaged: .*surprise'),
     ],
 )
@@ -187,14 +187,14 @@ def test_what_cannot_be_replayed_is_explained(bad_clip, changes, message):
 
 
 def test_samples_without_index_are_explained(bad_clip):
-    batch = dict(BatchRecord.read(bad_clip).batches[0], samples=[dict(sample_idx=None, file=None)])
+    batch = dict(StepRecord.read(bad_clip).batches[0], samples=[dict(sample_idx=None, file=None)])
     with pytest.raises(SystemExit, match='have no sample_idx'):
         replay_batch.main([str(_changed(bad_clip, batches=[batch])), *config_of(bad_clip)])
 
 
 def test_something_else_is_refused(tmp_path):
     (tmp_path / 'a.json').write_text('{')
-    with pytest.raises(SystemExit, match='is no record of a batch'):
+    with pytest.raises(SystemExit, match='is not a step record'):
         replay_batch.main([str(tmp_path / 'a.json'), '--config', 'a.py'])
     with pytest.raises(SystemExit, match='No such file'):
         replay_batch.main([str(tmp_path / 'b.json'), '--config', 'a.py'])

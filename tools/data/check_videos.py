@@ -31,11 +31,13 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from pmd_mmaction.cpu_cores import count_cores
 from pmd_mmaction.curation.finished_files import Journal
 from pmd_mmaction.curation.other_files import describe_other_files
-from pmd_mmaction.curation.process_per_file import Outcome, count_cores, map_isolated
+from pmd_mmaction.curation.process_per_file import Outcome, map_isolated
 from pmd_mmaction.curation.video_check import check_video
-from pmd_mmaction.datasets.path_list import read_path_list, scan_folder
+from pmd_mmaction.datasets.path_list import read_path_list
+from pmd_mmaction.datasets.video_folder import scan_folder
 from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.transforms.video_transforms import READERS
 

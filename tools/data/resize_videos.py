@@ -23,10 +23,11 @@ from functools import partial
 
 from tqdm import tqdm
 
+from pmd_mmaction.cpu_cores import count_cores
 from pmd_mmaction.curation.other_files import describe_other_files
-from pmd_mmaction.curation.process_per_file import count_cores, map_isolated
+from pmd_mmaction.curation.process_per_file import map_isolated
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
-from pmd_mmaction.datasets.path_list import scan_folder
+from pmd_mmaction.datasets.video_folder import scan_folder
 from pmd_mmaction.storage.atomic_file import write_file, write_table
 
 FAILURES = 'resize_failures.csv'

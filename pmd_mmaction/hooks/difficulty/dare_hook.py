@@ -98,8 +98,18 @@ class DAREHook(Hook):
         return self.region == 'canonical'
 
     @property
-    def table(self) -> DifficultyTable | None:
-        """The table with all values of the past iterations; None without DARE in the model."""
+    def shared_bytes(self) -> int:
+        """Bytes of shared memory that the table takes on this node."""
+        if self._share is None or self._share.sharers == 1 or self.scratch_dir:
+            return 0
+        return self._share.table.nbytes
+
+    def complete_table(self) -> DifficultyTable | None:
+        """The table after storing all values of the past iterations; None without DARE.
+
+        Raises:
+            ValueError: if one of them is not finite.
+        """
         if self._share is None:
             return None
         self._share.complete()
@@ -221,7 +231,7 @@ class DAREHook(Hook):
 
     def _once(self, change: Callable[[DifficultyTable], None]) -> None:
         """Changes the whole table once per node, while no rank reads or writes."""
-        table = self.table  # no transfer is pending any more
+        table = self.complete_table()  # no transfer is pending any more
         barrier()
         if self._share.owner:
             change(table)
@@ -238,7 +248,7 @@ class DAREHook(Hook):
         name = table_name(meta['epoch'], meta['iter'])
         prune_tables(directory, keep=name)
         digest = table_file.save(
-            self.table,
+            self.complete_table(),
             directory / name,
             self._fingerprint,
             dict(epoch=meta['epoch'], iter=meta['iter'], region=self.region),

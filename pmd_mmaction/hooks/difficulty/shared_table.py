@@ -28,7 +28,6 @@ the last iteration, so that saving needs no communication; a change of the whole
 of a stage) has a barrier before it, since late stores would corrupt it, and one after it.
 """
 
-import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +46,7 @@ from mmengine.dist import (
 from torch import Tensor
 
 from pmd_mmaction.dare import DifficultyTable, check_finite, infinite_rows
+from pmd_mmaction.dare.scratch_file import scratch_directories
 from pmd_mmaction.transfer import HostCopy, send
 
 
@@ -147,8 +147,7 @@ def create_shared_table(
         return TableShare(DifficultyTable.create(None, *sizes))
     name = [f'pmd-difficulty-{uuid.uuid4().hex}']
     broadcast_object_list(name)
-    directories = [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
-    table, path = _create_first(directories, name[0], sizes)
+    table, path = _create_first(scratch_directories(scratch_dir), name[0], sizes)
     barrier()  # now the creator's file is complete
     created = table is not None
     if table is None:

@@ -6,7 +6,7 @@ from typing import Sequence
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import Phase
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord, read_tensors
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord, read_tensors
 
 
 class RecordedHistory:
@@ -29,7 +29,7 @@ class RecordedHistory:
 
 
 def restore_model(
-    model: nn.Module, record: BatchRecord, directory: Path, weights: dict[str, Tensor] | None = None
+    model: nn.Module, record: StepRecord, directory: Path, weights: dict[str, Tensor] | None = None
 ) -> None:
     """Brings a freshly built model into the state before the step.
 

@@ -15,7 +15,7 @@ FORMAT = 2
 
 
 @dataclass
-class BatchRecord:
+class StepRecord:
     """One skipped step of one rank.
 
     Attributes:
@@ -65,7 +65,7 @@ class BatchRecord:
         return path
 
     @classmethod
-    def read(cls, path: Path) -> 'BatchRecord':
+    def read(cls, path: Path) -> 'StepRecord':
         """Reads a record.
 
         Raises:
@@ -74,10 +74,10 @@ class BatchRecord:
         try:
             content = json.loads(Path(path).read_text(encoding='utf-8'))
         except (ValueError, RecursionError) as error:
-            raise ValueError(f'{path} is no record of a batch: {error}') from error
+            raise ValueError(f'{path} is not a step record: {error}') from error
         if not isinstance(content, dict) or content.get('format') != FORMAT:
             raise ValueError(
-                f'{path} is no record of a batch of format {FORMAT}: give an '
+                f'{path} is not a step record of format {FORMAT}: give an '
                 'epoch_E_iter_I_rank_R.json from the directory nonfinite of a run'
             )
         try:
@@ -108,4 +108,4 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         # as repaired in `compat`, where names may be no UTF-8
         return CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
     except safetensors.SafetensorError as error:
-        raise ValueError(f'{path} is no file of tensors: {error}') from error
+        raise ValueError(f'{path} is not a file of tensors: {error}') from error

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pmd_mmaction.contracts import PhasedModel, find_hook
 from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord, printable, write_tensors
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord, printable, write_tensors
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook, step_seeds
 from pmd_mmaction.hooks.unwrapped_model import plain_model
 
@@ -64,7 +64,7 @@ class StepRecorder:
         self.directory.mkdir(parents=True, exist_ok=True)
         model = plain_model(runner)
         phased = isinstance(model, PhasedModel)
-        record = BatchRecord(
+        record = StepRecord(
             epoch=runner.epoch,
             iter=runner.iter,
             rank=get_rank(),
@@ -89,7 +89,7 @@ class StepRecorder:
         """Rows of the difficulty table for the samples of this step."""
         hook = find_hook(runner, DAREHook)
         videos = [i for batch in self._batches for i in batch['samples']]
-        if hook is None or not hook.table or None in videos:
+        if hook is None or hook.complete_table() is None or None in videos:
             return {}
         last, stage = hook.read(videos)
         rows = dict(sample_idx=torch.tensor(videos), last=last)

@@ -78,6 +78,16 @@ class CurriculumRecognizer(MaskedRecognizer):
         """The term that aligns layers; None if there is none."""
         return self._term(CLFATerm)
 
+    @property
+    def num_masks(self) -> int:
+        """Masks, and passes of the student, per clip."""
+        return self.views.num_masks
+
+    @property
+    def current_mask_ratio(self) -> float | None:
+        """Share of masked patches, that of the phase if there is one; None: none is set."""
+        return self.mask_ratio if self.phase is None else self.phase.mask_ratio
+
     # ------------------------------------------------------------------ what hooks call
 
     def check_phase(self, phase: Phase, previous_ratio: float | None = None) -> None:
@@ -187,7 +197,7 @@ class CurriculumRecognizer(MaskedRecognizer):
             RuntimeError: if no mask ratio is set.
             ValueError: if the data samples lack what the masker reads.
         """
-        ratio = self.mask_ratio if self.phase is None else self.phase.mask_ratio
+        ratio = self.current_mask_ratio
         if ratio is None:
             raise RuntimeError(
                 'no mask ratio is set: add a ProgressivePhaseHook to custom_hooks, '

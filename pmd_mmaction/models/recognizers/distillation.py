@@ -78,7 +78,7 @@ class MaskedDistillation(CurriculumRecognizer):
         self.decoders = ModuleDict()
         self.terms = build_terms(self, terms)
         check_views(self.terms.values(), self.views, self._nested)
-        for name in self._taught(term for term in self.terms.values() if term.decodes):
+        for name in self._teachers_of(term for term in self.terms.values() if term.decodes):
             self.decoders[name] = build_part(
                 self,
                 'decoder',
@@ -89,7 +89,7 @@ class MaskedDistillation(CurriculumRecognizer):
                     token_grid=self.backbone.token_grid,
                 ),
             )
-        self._run_teachers = self._taught(self.terms.values())
+        self.used_teachers = self._teachers_of(self.terms.values())
         self._student_layers = sorted({i for t in self.terms.values() for i in t.student_layers})
         for teacher in self.teachers.values():
             teacher.compute_in(teacher_dtype)
@@ -121,7 +121,7 @@ class MaskedDistillation(CurriculumRecognizer):
         before = [previous_ratio, *(phase.mask_ratio for phase in phases)]
         return [iteration_gflops(twin, *pair)['step'] for pair in zip(phases, before)]
 
-    def _taught(self, terms: Any) -> list[str]:
+    def _teachers_of(self, terms: Any) -> list[str]:
         """Names of the teachers from which these terms learn, in the order of the config."""
         wanted = {name for term in terms for name in term.teachers or self.teachers}
         return [name for name in self.teachers if name in wanted]
@@ -146,7 +146,7 @@ class MaskedDistillation(CurriculumRecognizer):
         sample_idx, history = self.read_history(data_samples, inputs.shape[1], clips.device)
         losses, smoothed, self._diagnosis = self.distill(clips, views, history)
         if smoothed is not None:
-            masks = [index for index in sample_idx for _ in range(self.views.num_masks)]
+            masks = [index for index in sample_idx for _ in range(self.num_masks)]
             self._outbox = PatchLosses(masks, views['student'].masked, smoothed.detach())
         return losses
 
@@ -208,8 +208,7 @@ class MaskedDistillation(CurriculumRecognizer):
         None without a mask ratio, and for a masker that reads metainfo, which only the training
         pipeline gives.
         """
-        ratio = self.mask_ratio if self.phase is None else self.phase.mask_ratio
-        if ratio is None or set(self.masker.reads) - {'mask_ratio'}:
+        if self.current_mask_ratio is None or set(self.masker.reads) - {'mask_ratio'}:
             return None
         clips = inputs.flatten(0, 1)
         return self._diagnose(self.observe(clips, self.draw_views(clips)))
@@ -229,7 +228,7 @@ class MaskedDistillation(CurriculumRecognizer):
         """
         targets: dict[str, Tensor] = {}
         groups: Groups = {name: {} for name in self.terms}
-        for name in self._run_teachers:
+        for name in self.used_teachers:
             features, statistics = self.ask(name, clips, views)
             if features is not None:
                 targets[name] = features

@@ -44,11 +44,6 @@ class MaskedRecognizer(BaseRecognizer):
         """Sets the seed of the next iteration's masks."""
         self._mask_seed = seed
 
-    @property
-    def num_masks(self) -> int:
-        """Masks, and passes of the student, per clip."""
-        return self.views.num_masks
-
     def mask_generator(self, device: torch.device) -> torch.Generator:
         """The random generator of this iteration's masks, on the clips' device."""
         seed = self._mask_seed

@@ -5,7 +5,7 @@ from typing import Mapping, Sequence
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import weight_differences
+from pmd_mmaction.state_dicts import weight_differences
 
 
 def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:

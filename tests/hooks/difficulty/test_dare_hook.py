@@ -78,6 +78,6 @@ def test_a_model_with_dare_needs_the_hook(clips, tmp_path):
 def test_the_hook_does_nothing_for_a_model_without_dare(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path, epochs=1, model__dare=None, param_scheduler=None)
     runner = tiny.train(cfg)
-    assert tiny.hook_of(runner, DAREHook).table is None
+    assert tiny.hook_of(runner, DAREHook).complete_table() is None
     assert not list(tmp_path.glob('*.table'))
     assert 'dare' not in tiny.read_checkpoint(tmp_path / 'epoch_3.pth')

@@ -11,7 +11,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapperDict
 
 from pmd_mmaction.hooks import NonFiniteHook
-from pmd_mmaction.hooks.nonfinite.step_record import BatchRecord
+from pmd_mmaction.hooks.nonfinite.step_record import StepRecord
 from pmd_mmaction.hooks.step_seed_hook import step_seeds
 from tests.integration import tiny
 from tests.integration.poison import States, poisoned_config
@@ -26,7 +26,7 @@ def scalars(work_dir):
 
 def records(work_dir):
     paths = sorted((Path(work_dir) / 'nonfinite').glob('epoch_*.json'))
-    return [BatchRecord.read(path) for path in paths]
+    return [StepRecord.read(path) for path in paths]
 
 
 @pytest.fixture(scope='module')

@@ -10,14 +10,14 @@ from torch import nn
 
 from pmd_mmaction.hooks.nonfinite.restore_step import RecordedHistory, restore_model
 from pmd_mmaction.hooks.nonfinite.step_record import (
-    BatchRecord,
+    StepRecord,
     printable,
     read_tensors,
     write_tensors,
 )
 from pmd_mmaction.hooks.nonfinite.step_recorder import StepRecorder
 
-RECORD = BatchRecord(
+RECORD = StepRecord(
     epoch=4,
     iter=13,
     rank=1,
@@ -32,15 +32,15 @@ RECORD = BatchRecord(
 def test_on_disk_and_back(tmp_path):
     path = RECORD.write(tmp_path)
     assert path.name == 'epoch_5_iter_14_rank_1.json'  # counted as in the log
-    assert BatchRecord.read(path) == RECORD
+    assert StepRecord.read(path) == RECORD
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize('text', ['{', '[]', '{}', '{"format": 1}'])
 def test_something_else_is_refused(tmp_path, text):
     (tmp_path / 'a.json').write_text(text)
-    with pytest.raises(ValueError, match=r'a\.json is (no record of a batch|damaged)'):
-        BatchRecord.read(tmp_path / 'a.json')
+    with pytest.raises(ValueError, match=r'a\.json is (not a step record|damaged)'):
+        StepRecord.read(tmp_path / 'a.json')
 
 
 @pytest.mark.parametrize('value', [0.5, math.inf, -math.inf, math.nan])
@@ -90,7 +90,7 @@ def test_a_foreign_model_is_recorded_and_restored(tmp_path):
     recorder = StepRecorder(tmp_path, max_dumps=1, dump_weights=True)
     runner = _runner(model, tmp_path)
     recorder.see_batch(runner, [torch.ones(1)], dict(loss=torch.tensor(math.inf)))
-    record = BatchRecord.read(recorder.write(runner, 'loss'))
+    record = StepRecord.read(recorder.write(runner, 'loss'))
     assert record.batches == [
         dict(iter=3, seed=None, mask_seed=None, losses=dict(loss='inf'), samples=[])
     ]
@@ -117,7 +117,7 @@ def test_weights_are_written_once_per_row(tmp_path):
     for updated in (False, False, True, False):
         runner.iter += 1
         if not updated:
-            names.append(BatchRecord.read(recorder.write(runner, 'loss')).weights)
+            names.append(StepRecord.read(recorder.write(runner, 'loss')).weights)
         recorder.end_step(updated)
     assert names == [f'weights_iter_{i}.safetensors' for i in (5, 5, 8)]
     assert {p.name for p in tmp_path.glob('*.safetensors')} == set(names)

@@ -22,9 +22,6 @@ def weight_differences(
     Returns:
         One line, empty if the file fits. At most five weights of each kind are named.
 
-    Source: the same comparison as ``load_state_dict(strict=True)`` makes, without loading:
-        https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-
     Example:
         >>> import torch
         >>> own = dict(weight=torch.zeros(2, 3), bias=torch.zeros(2))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pmd_mmaction.functional import weight_differences
+from pmd_mmaction.state_dicts import weight_differences
 
 OWN = {'a.x': torch.ones(2), 'a.y': torch.ones(3), 'b.z': torch.ones(1)}
 

@@ -67,9 +67,9 @@ setup(
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={
-        # For an empty environment. Who has MMAction2 keeps what she has and leaves the extra out:
-        # its lists lead to two builds of OpenCV with windows, and mmcv-lite overwrites a complete
-        # mmcv. `import pmd_mmaction` checks all three and names the remedy.
+        # For an empty environment. Where MMAction2 is installed, leave it out: its lists lead to
+        # two GUI builds of OpenCV, and mmcv-lite overwrites a complete mmcv.
+        # `import pmd_mmaction` checks all three and names the remedy.
         'openmmlab': [
             'mmengine>=0.10.0,<1.0.0',
             'mmcv-lite>=2.0.0,<2.2.0',

@@ -41,7 +41,7 @@ def copy(name: str, out: str | None) -> Path:
         remedy = '`python -m pmd_mmaction configs` lists them'
         if close:
             remedy = f'did you mean {" or ".join(close)}?'
-        raise SystemExit(f'{name!r} is no config; {remedy}')
+        raise SystemExit(f'{name!r} is not a config; {remedy}')
     target = Path(out or Path(name).name)
     if target.exists():
         raise SystemExit(f'{target} exists: name another file with --out')

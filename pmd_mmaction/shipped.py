@@ -14,7 +14,7 @@ def read_config(path: str | Path) -> Config:
     """Reads a config that a user names.
 
     Raises:
-        SystemExit: if it, or a base of it, does not exist or is no config.
+        SystemExit: if it, or a base of it, does not exist or is not a config.
     """
     try:
         return Config.fromfile(path)

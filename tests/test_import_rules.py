@@ -30,6 +30,7 @@ ALLOWED = {
         'teacher_configs',
         'transfer',
     },
+    'local_rank': set(),
     'optim': set(),
     'hooks': {
         'arguments',

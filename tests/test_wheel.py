@@ -110,7 +110,7 @@ def test_a_copy_is_the_config_without_bases(tmp_path):
     assert Config.fromfile(target).to_dict() == shipped.to_dict()
 
 
-@pytest.mark.parametrize('name, message', [('nothing.py', 'is no config'), (CONFIG, 'exists')])
+@pytest.mark.parametrize('name, message', [('nothing.py', 'is not a config'), (CONFIG, 'exists')])
 def test_a_copy_is_refused(tmp_path, name, message):
     (tmp_path / 'mine.py').touch()
     with pytest.raises(SystemExit, match=message):

@@ -62,7 +62,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
     cfg.load_from = args.checkpoint
     if cfg.get('probe_dataloader') is None or cfg.get('model') is None:
         raise SystemExit(
-            f'{args.config} is no config of a linear probe: it needs a model and a '
+            f'{args.config} is not a config of a linear probe: it needs a model and a '
             'probe_dataloader, as configs/pmd/vit-tiny_demo_probe.py. Probes of Kinetics-400 and '
             'SSv2 are trained: tools/dist_train.sh configs/pmd/vit-b_k400_linear-probe.py'
         )

@@ -105,7 +105,7 @@ def choose_weights(content: Mapping, raw: bool) -> tuple[dict[str, Tensor], str]
         )
     if 'ema_state_dict' not in content:
         if raw:
-            raise ValueError('its weights are no average (EMAHook): leave --raw out')
+            raise ValueError('its weights are not an average (EMAHook): leave --raw out')
         return _without_wrapper(content['state_dict']), 'raw'
     if not raw:
         return _without_wrapper(content['state_dict']), 'averaged'

@@ -15,6 +15,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import pmd_mmaction  # noqa: F401 - registers the components and repairs the stack
+from pmd_mmaction.local_rank import set_local_rank
 from pmd_mmaction.shipped import read_config
 from pmd_mmaction.tool_errors import one_line_if_missing
 
@@ -97,7 +98,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     args = parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    set_local_rank(args.local_rank)
     cfg = merge_args(read_config(args.config), args)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.test()

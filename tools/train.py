@@ -22,6 +22,7 @@ import pmd_mmaction  # noqa: F401 - registers the components and repairs the sta
 from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.hooks import RollbackRequested
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import list_checkpoints
+from pmd_mmaction.local_rank import set_local_rank
 from pmd_mmaction.shipped import read_config
 
 
@@ -185,9 +186,8 @@ def train(cfg: Config) -> str | None:
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     args = parse_args(argv)
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_args(read_config(args.config), args)
-    if os.environ['LOCAL_RANK'] == '0':  # once per node
+    if set_local_rank(args.local_rank) == 0:  # once per node
         for finding in examine_keys(cfg):
             print(f'{args.config}: {finding.found}, {finding.remedy}', file=sys.stderr)
     rollbacks = 0

@@ -105,7 +105,7 @@ def _repairs() -> tuple[Repair, ...]:
         ),
         Repair(
             'bfloat16-scale',
-            'the mmengine AmpOptimWrapper scales the loss in bfloat16, and the scale never ends',
+            'the mmengine AmpOptimWrapper scales the loss in bfloat16, without a bound',
             loss_scale.bfloat16_is_scaled,
             loss_scale.repair_scaling,
         ),

@@ -46,8 +46,8 @@ def _import(module: str) -> ModuleType:
         if 'cannot open shared object file' not in str(error):
             raise
         raise ImportError(
-            f'{module} cannot be imported: {error}. If this is a library of windows, as libGL is, '
-            'take the build of OpenCV without them: pip uninstall opencv-python '
+            f'{module} cannot be imported: {error}. If this is a GUI library, as libGL is, '
+            'take the build of OpenCV without it: pip uninstall opencv-python '
             'opencv-contrib-python, then pip install --force-reinstall opencv-python-headless'
         ) from error
 

@@ -69,7 +69,7 @@ def write_recognizer(state_dict: Mapping[str, Tensor]) -> Conversion:
     missing = [key for key in needed if key not in state_dict]
     if missing:
         raise ValueError(
-            f'it is no fine-tuned model, for it lacks {missing}: use --to mmaction for its encoder'
+            f'it is not a fine-tuned model: it lacks {missing}; use --to mmaction for its encoder'
         )
     drops = [(r'backbone\.norm\..*', 'norm of the pre-training; a recognizer pools first')]
     rules = [(r'(backbone\.(?!norm\.).*|cls_head\..*)', r'\1')]

@@ -113,6 +113,6 @@ def _refuse_header(lines: list[ListLine], exists: Callable[[str], bool]) -> None
     if others and not is_named_as_video(first) and all(map(is_named_as_video, others)):
         if not exists(first):
             raise ValueError(
-                f'line {lines[0].number}: {first!r} is no video; a list has no line with the '
+                f'line {lines[0].number}: {first!r} is not a video; a list has no line with the '
                 f'names of its columns, and {_RULE}'
             )

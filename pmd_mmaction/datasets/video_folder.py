@@ -16,7 +16,7 @@ def find_videos(folder: str | Path) -> list[Path]:
     Left out is what a system keeps for itself: names that begin with a dot, trash, thumbnails.
 
     Raises:
-        ValueError: if it is no folder or holds none.
+        ValueError: if it is not a folder or holds none.
         OSError: if a folder below it cannot be read.
     """
     return scan_folder(folder)[0]
@@ -26,11 +26,11 @@ def scan_folder(folder: str | Path) -> tuple[list[Path], list[Path]]:
     """The videos of :func:`find_videos`, and all other files, both in alphabetical order.
 
     Raises:
-        ValueError: if it is no folder or holds no video.
+        ValueError: if it is not a folder or holds no video.
         OSError: if a folder below it cannot be read.
     """
     if not os.path.isdir(folder):
-        raise ValueError(f'{folder} is no folder')
+        raise ValueError(f'{folder} is not a folder')
     found, entered, waiting = [], set(), [Path(folder)]
     while waiting:  # links come after all folders, which keep their names
         for place, subfolders, names in os.walk(waiting.pop(0), onerror=_raise):

@@ -51,5 +51,5 @@ def _misspelt(where: str, section: Mapping, known: list[str], cutoff: float) -> 
     for key in section:
         meant = get_close_matches(str(key), known, 1, cutoff)
         if key not in known and meant:
-            text = f'{where}{key} is no setting of MMEngine'
+            text = f'{where}{key} is not a setting of MMEngine'
             yield Finding('config', 'warning', text, f'write {where}{meant[0]}?')

@@ -34,7 +34,7 @@ def judge_run(scalars: Scalars) -> list[Finding]:
         Findings whose subject is the verdict.
     """
     diverged, scalars = _diverged(scalars), _finite(scalars)
-    # What has diverged or collapsed explains nothing either: that is no illness of its own.
+    # What has diverged or collapsed explains nothing either: that is not a separate problem.
     broken = diverged or [*_too_high_rate(scalars), *_collapse(scalars)]
     found = [*(broken or _plateau(scalars)), *_overfit(scalars), *_imbalance(scalars)]
     if not found and _explained(scalars):
@@ -134,7 +134,7 @@ def _imbalance(scalars: Scalars) -> list[Finding]:
             if ratio > TOO_HEAVY:
                 heavy.append(f'{key.removeprefix("term_norm_")} pulls {ratio:.0f} times as hard')
     remedy = "a smaller loss_weight; for CLFA student_norm='layer_norm' or a smaller fc_std"
-    return [Finding('base drowned', 'warning', ', '.join(heavy), remedy)] if heavy else []
+    return [Finding('base outweighed', 'warning', ', '.join(heavy), remedy)] if heavy else []
 
 
 def _late_data(scalars: Scalars) -> list[Finding]:

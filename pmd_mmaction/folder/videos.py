@@ -54,10 +54,10 @@ def collect_videos(source: Path) -> Found:
     """All videos of a folder and its sub-folders, in order, each once.
 
     Raises:
-        FolderError: if it is no folder, cannot be read, or holds too few.
+        FolderError: if it is not a folder, cannot be read, or holds too few.
     """
     if not source.is_dir():
-        raise FolderError(f'{source} is no folder: name the one that holds your videos')
+        raise FolderError(f'{source} is not a folder: name the one that holds your videos')
     try:
         videos, others = scan_folder(source)
     except ValueError:  # none; the message below is shorter
@@ -102,7 +102,7 @@ def require_enough(source: Path, videos: list, beside: str = '') -> None:
     if len(videos) < FEWEST:
         count = f'{len(videos) or "no"} videos that can be used'
         text = f'{source} holds {" ".join(filter(None, (count, beside)))}'
-        raise FolderError(f'{text}: a pre-training needs {FEWEST} at the least, better hundreds')
+        raise FolderError(f'{text}: pre-training needs at least {FEWEST}, better hundreds')
 
 
 def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:

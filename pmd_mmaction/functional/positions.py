@@ -68,7 +68,7 @@ def sincos_2d(grid: tuple[int, int], dims: int) -> Tensor:
 
     Args:
         grid: tokens along (height, width).
-        dims: width D, at least 4; channels left over by a D that is no multiple of 4 stay 0.
+        dims: width D, at least 4; channels left over by a D that is not a multiple of 4 stay 0.
 
     Returns:
         ``(1, H*W, D)`` float32 in [-1, 1].

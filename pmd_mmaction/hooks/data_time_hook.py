@@ -51,10 +51,12 @@ class DataTimeHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Resets the sums."""
         self.waited = self.total = 0.0
+        self._first = True
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Adds the times of the iteration."""
-        if batch_idx > 0:
+        first, self._first = self._first, False  # a resumed epoch begins at any batch_idx
+        if not first:
             self.waited += runner.message_hub.get_scalar('train/data_time').current()
             self.total += runner.message_hub.get_scalar('train/time').current()
 

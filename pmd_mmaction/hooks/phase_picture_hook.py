@@ -14,7 +14,7 @@ from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 @HOOKS.register_module()
 class PhasePictureHook(Hook):
-    """Shows the visualizer what the last batch of each phase is about to be.
+    """Draws masks and difficulty of the last batch of each phase.
 
     ``masks``: the first clip under the masks of the coming step. ``difficulty``: the smoothed
     losses of some clips for each teacher, unless there are none yet. The pictures go wherever the

@@ -64,8 +64,8 @@ def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
     """Refuses phases that the model, the loop or the schedulers do not have."""
     if not isinstance(model, PhasedModel):
         raise ValueError(
-            'ProgressivePhaseHook leads a model with phases, such as PMDRecognizer; the model is a '
-            f'{type(model).__name__}, so remove the hook'
+            'ProgressivePhaseHook needs a model with phases, such as PMDRecognizer; the model is a '
+            f'{type(model).__name__}: remove the hook'
         )
     total = curriculum.phases.total_epochs
     if total != runner.max_epochs:
@@ -139,7 +139,7 @@ def _check_objects(runner, model) -> None:
 
 
 def _check_splits(runner) -> None:
-    """Refuses a bank that holds queries: their nearest neighbour would be they themselves."""
+    """Refuses a bank that holds queries: they would be their own nearest neighbours."""
     files: dict[str, set[str]] = {'bank': set(), 'query': set()}
     for dataset in plain_datasets(runner.val_loop.dataloader.dataset) if runner.val_loop else ():
         for step in getattr(dataset.pipeline, 'transforms', ()):

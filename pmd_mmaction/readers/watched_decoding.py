@@ -117,7 +117,8 @@ class WatchedDecoding:
         missing, note = self._compare_lengths()
         self.note = '; '.join(filter(None, (note, *cut_off[:1])))
         if self._broken_frames:
-            self.damage = 'decode error', f'{self._broken_frames} of {self.count} frames are spoilt'
+            told = f'{self._broken_frames} of {self.count} frames are corrupt'
+            self.damage = 'decode error', told
         elif self._broken_packets:
             self.damage = 'decode error', f'{self._broken_packets} packets are incomplete'
         elif errors:

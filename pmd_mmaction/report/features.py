@@ -101,7 +101,7 @@ def embed_videos(model: nn.Module, dataset: torch.utils.data.Dataset) -> Embeddi
         for index in wanted[start : start + BATCH]:
             try:
                 batch.append((index, sample_of(dataset, index)))
-            except Exception:  # a broken video is no reason to have no report
+            except Exception:  # a broken video must not cost the report
                 continue
         if not batch:
             continue

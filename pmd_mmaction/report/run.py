@@ -19,7 +19,7 @@ from pmd_mmaction.visualization import read_scalars
 
 
 class RunError(Exception):
-    """Tells what is no run, and the remedy."""
+    """A path that is not a run; the message says what to do."""
 
 
 class Run:

@@ -16,7 +16,7 @@ def few_videos(videos: int, batch: int, ranks: int, steps: int = 1) -> tuple[str
     if steps > 1:
         found = (
             f'{videos} videos are not one step of {steps} batches (accumulative_counts): '
-            f'train_dataloader.batch_size is {batch} per GPU, {ranks} GPU(s) want '
+            f'train_dataloader.batch_size is {batch} per GPU, {ranks} GPU(s) need '
             f'{batch * ranks * steps}'
         )
         return found, (
@@ -25,7 +25,7 @@ def few_videos(videos: int, batch: int, ranks: int, steps: int = 1) -> tuple[str
         )
     found = (
         f'{videos} videos are not one batch: train_dataloader.batch_size is {batch} per GPU, '
-        f'{ranks} GPU(s) want {batch * ranks}, and drop_last=True leaves out what is less'
+        f'{ranks} GPU(s) need {batch * ranks}, and drop_last=True leaves out an incomplete batch'
     )
     return found, (
         f'set train_dataloader.batch_size to {max(share, 1)} or less, take fewer GPUs, or set '

@@ -41,7 +41,7 @@ def read_scalars(paths: list[Path]) -> Scalars:
     """Reads the log of a run.
 
     A later attempt is a run that was resumed, rolled back or begun anew: what an earlier one logged
-    beyond its first step is no part of the run. Times of validations are left out.
+    beyond its first step is not part of the run. Times of validations are left out.
 
     Args:
         paths: ``scalars.json`` files, oldest first.

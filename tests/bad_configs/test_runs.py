@@ -125,7 +125,7 @@ RUNS = [
     (drop_seed, "make dict\\(type='SeedAugmentation'\\) the first step"),
     (add(dict(type='DAREHook')), 'DAREHook is given 2 times: keep one'),
     (add(dict(type='NonFiniteHook')), 'NonFiniteHook is given 2 times'),
-    (other_model, 'ProgressivePhaseHook leads a model with phases.*the model is a Recognizer3D'),
+    (other_model, 'ProgressivePhaseHook needs a model with phases.*the model is a Recognizer3D'),
     (without_mean, 'the clips would not be normalised: set model.data_preprocessor'),
     (
         put('train_dataloader.batch_size', 13),

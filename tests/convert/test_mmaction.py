@@ -86,5 +86,5 @@ def test_an_attentive_probe_is_left_out_with_its_classes(weights):
     head = {key for key in weights if key.startswith('cls_head.')}
     assert set(result.dropped) == head | probe.keys()
     assert result.state_dict.keys() == weights.keys() - head
-    with pytest.raises(ValueError, match='no fine-tuned model'):
+    with pytest.raises(ValueError, match='not a fine-tuned model'):
         convert(weights | probe, 'mmaction', 'recognizer', OPTIONS)

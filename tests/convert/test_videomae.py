@@ -108,7 +108,7 @@ def test_a_student_of_mvd(hf_model):
 
 
 def test_a_pretrained_file_is_no_recognizer(hf_model):
-    with pytest.raises(ValueError, match='no fine-tuned model, for it lacks'):
+    with pytest.raises(ValueError, match='not a fine-tuned model: it lacks'):
         convert(official(hf_model()), 'videomae', 'recognizer', OPTIONS)
 
 

@@ -18,11 +18,10 @@ def test_videos_of_a_folder(tmp_path):
     ]
     videos, others = scan_folder(tmp_path)
     assert (len(videos), [path.name for path in others]) == (2, ['notes.txt'])
-    for folder, message in ((tmp_path / 'no', 'is no folder'), (tmp_path / 'b' / 'c', 'holds no')):
-        if 'holds' in message:
-            folder.mkdir()
+    (tmp_path / 'empty').mkdir()
+    for folder, message in (('no', 'is not a folder'), ('empty', 'holds no')):
         with pytest.raises(ValueError, match=message):
-            find_videos(folder)
+            find_videos(tmp_path / folder)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_misspelt_setting_is_told(cfg):
     cfg.parm_scheduler = cfg.param_scheduler
     findings = [f for f in examine_config(cfg) if f.level == 'warning']
     assert [(f.found, f.remedy) for f in findings] == [
-        ('parm_scheduler is no setting of MMEngine', 'write param_scheduler?')
+        ('parm_scheduler is not a setting of MMEngine', 'write param_scheduler?')
     ]
 
 
@@ -206,7 +206,7 @@ def test_sections_too(path, meant):
         section = section[key]
     section[last] = 1
     ((_, level, found, remedy),) = examine_keys(cfg)
-    assert (level, found) == ('warning', f'{path} is no setting of MMEngine')
+    assert (level, found) == ('warning', f'{path} is not a setting of MMEngine')
     assert remedy == f'write {path.rpartition(".")[0]}.{meant}?'
 
 

@@ -45,7 +45,7 @@ def test_fewer_videos_than_a_batch(clips, tmp_path, gpus, batch, most):
     finding = examine(clips, tmp_path, gpus, batch_size=batch)['batches']
     assert finding.level == 'error'
     assert f'12 videos are not one batch: train_dataloader.batch_size is {batch}' in finding.found
-    assert f'{gpus} GPU(s) want {gpus * batch}' in finding.found
+    assert f'{gpus} GPU(s) need {gpus * batch}' in finding.found
     assert f'batch_size to {most} or less' in finding.remedy
 
 

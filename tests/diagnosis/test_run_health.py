@@ -47,7 +47,7 @@ def _run(**changes):
         (dict(explained_img=lambda x: 0.4 if x < 0.8 else math.nan), 'diverged', 'is nan'),
         (dict(explained_img=lambda x: math.nan if x == 0.9 else 0.4), 'healthy', '0.40'),
         (dict(feature_rank=lambda x: math.nan), 'collapse', 'feature_rank is 0.0'),
-        (dict(term_norm_al=lambda x: 22), 'base drowned', 'al pulls 11 times'),
+        (dict(term_norm_al=lambda x: 22), 'base outweighed', 'al pulls 11 times'),
         (dict(explained_img=None, explained_place_img=None), 'unknown', 'no explained'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.3), 'overfit', '0.45, and 0.20 on'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.1), 'healthy', ''),

@@ -173,7 +173,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'files, message',
     [
-        (None, 'is no folder'),
+        (None, 'is not a folder'),
         ([], 'holds no videos'),
         (['a.txt', 'b.jpg'], 'no videos that can be used beside 2 other files'),
         (['a.mp4', 'b.mov', 'c.webm'], '3 videos that can be used: .* needs 10'),

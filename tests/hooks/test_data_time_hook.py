@@ -24,9 +24,9 @@ class FakeRunner:
     def warning(self, text):
         self.warnings.append(text)
 
-    def epoch(self, hook, steps):
+    def epoch(self, hook, steps, done=0):
         hook.before_train_epoch(self)
-        for i, (waited, total) in enumerate(steps):
+        for i, (waited, total) in enumerate(steps, start=done):
             self.message_hub.update_scalar('train/data_time', waited)
             self.message_hub.update_scalar('train/time', total)
             hook.after_train_iter(self, i)
@@ -47,6 +47,7 @@ def test_it_is_silent_where_the_data_are_ready():
     # the first iteration, which starts the workers, does not count
     runner.epoch(DataTimeHook(), [(9, 9), (0.2, 1), (0.2, 1)])
     runner.epoch(DataTimeHook(), [(9, 9)])
+    runner.epoch(DataTimeHook(), [(9, 9), (0.2, 1)], done=450)  # resumed inside an epoch
     assert runner.warnings == []
 
 

@@ -1,8 +1,12 @@
 """Runs that begin with a student of an earlier run."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from mmengine.runner import EpochBasedTrainLoop
 
+from pmd_mmaction.hooks import ProgressivePhaseHook
 from tests.integration import tiny
 from tests.integration.refusals import refused
 
@@ -50,6 +54,14 @@ def test_a_continued_run_resumes_in_each_of_its_phases(continued, clips, tmp_pat
         assert tiny.same(watch.auxiliary[epoch + 1], whole.auxiliary[epoch + 1])
         assert tiny.same(watch.students[3], whole.students[3])
         assert (tmp_path / str(epoch) / 'phase_4_student.pth').is_file()
+
+
+def test_the_ratio_before_is_known_when_the_plan_is_checked(work_dir):
+    path = work_dir / 'phase_2_student.pth'
+    hook = ProgressivePhaseHook([(0.9, 1)], prev_student=str(path))
+    hook.before_run(SimpleNamespace(_train_loop=object.__new__(EpochBasedTrainLoop)))
+    ratio = tiny.read_checkpoint(path)['meta']['mask_ratio']
+    assert hook.previous_ratio(hook.phases.phases[0]) == ratio
 
 
 def test_a_previous_student_of_a_higher_ratio_is_refused(clips, work_dir, tmp_path):

@@ -165,7 +165,7 @@ def test_untrue_headers_are_kept_and_noted(tmp_path, run, capsys):
     for reader in ('pyav', 'decord'):
         code, lines, rows = run(tmp_path / 'clips', '--reader', reader)
         assert (code, lines) == (0, ['h264.MTS', 'longer_sound.mkv', 'packed.avi'])
-        told = 'fine, but the header is not true'
+        told = 'fine, but the header is wrong'
         assert problems(rows) == {'longer_sound.mkv': told, 'packed.avi': told}
         assert [row['kept'] for row in rows] == ['yes', 'yes']
         assert rows[1]['detail'] == '38 frames, header says 40'

@@ -67,8 +67,8 @@ def test_a_misspelt_setting_is_told(tmp_path, monkeypatch, capsys):
     (tmp_path / 'config.py').write_text('custom_hook = []\nauto_scale_lr = dict(enabled=True)\n')
     train.main([str(tmp_path / 'config.py')])
     assert capsys.readouterr().err.splitlines() == [
-        f'{tmp_path}/config.py: custom_hook is no setting of MMEngine, write custom_hooks?',
-        f'{tmp_path}/config.py: auto_scale_lr.enabled is no setting of MMEngine, '
+        f'{tmp_path}/config.py: custom_hook is not a setting of MMEngine, write custom_hooks?',
+        f'{tmp_path}/config.py: auto_scale_lr.enabled is not a setting of MMEngine, '
         'write auto_scale_lr.enable?',
     ]
     monkeypatch.setenv('LOCAL_RANK', '1')

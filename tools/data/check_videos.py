@@ -41,7 +41,7 @@ from pmd_mmaction.datasets.video_folder import scan_folder
 from pmd_mmaction.storage.atomic_file import write_file, write_table
 from pmd_mmaction.transforms.video_transforms import READERS
 
-FINE, NOTED = 'fine', 'fine, but the header is not true'
+FINE, NOTED = 'fine', 'fine, but the header is wrong'
 # Problems that may go away although the file is unchanged; these files are checked again.
 PASSING = ('missing', 'no permission', 'cannot be opened', 'decoder crash', 'decoder timeout')
 

@@ -24,7 +24,8 @@ def measure(runner) -> dict:
 def adapt_checkpoint(checkpoint: dict, runner) -> None:
     """Converts a checkpoint to the current epoch length, before the Runner reads it.
 
-    With the same total batch nothing changes, whatever the number of ranks. Otherwise iteration
+    With the same total batch and epoch length nothing changes, whatever the number of ranks (with
+    other accumulation an epoch has other iterations). Otherwise iteration
     counts and schedulers are converted to where a run with the current batches would be after
     the same number of epochs (within one iteration during a warm-up). The learning rate is scaled
     only with ``auto_scale_lr.enable``.
@@ -53,20 +54,26 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
         if old['ranks'] != new['ranks']:
             runner.logger.info(f'{ranks}; the total batch is {new["total_batch"]} as before')
         return
-    if meta['iter'] != meta['epoch'] * old['epoch_length']:
+    epochs, rest = divmod(meta['iter'], old['epoch_length'])
+    if rest:
         raise ValueError(
             f'the checkpoint was saved inside epoch {meta["epoch"] + 1} with a total batch of '
-            f'{old["total_batch"]}, now it is {new["total_batch"]} ({ranks}): the rest of the '
+            f'{old["total_batch"]} in {old["epoch_length"]} iterations per epoch, now it is '
+            f'{new["total_batch"]} in {new["epoch_length"]} ({ranks}): the rest of the '
             'epoch would have other clips. Resume from a checkpoint at the end of an epoch, or '
             'with the old total batch (train_dataloader.batch_size) and accumulation'
         )
-    meta['iter'] = meta['epoch'] * new['epoch_length']
+    meta['iter'] = epochs * new['epoch_length']
     ratio = new['total_batch'] / old['total_batch']
     scaled = bool((runner.auto_scale_lr or {}).get('enable'))
     peak = _rescale(checkpoint, runner, old['epoch_length'], new['epoch_length'], ratio, scaled)
+    lengths = f'{old["epoch_length"]} iterations per epoch before, {new["epoch_length"]} now'
+    if ratio == 1:
+        runner.logger.info(f'{ranks}; {lengths}; the total batch is {new["total_batch"]} as before')
+        return
     runner.logger.warning(
         f'Total batch {old["total_batch"]} before, {new["total_batch"]} now ({ranks}); '
-        f'{old["epoch_length"]} iterations per epoch before, {new["epoch_length"]} now. Linear '
+        f'{lengths}. Linear '
         f'scaling implies a peak learning rate of {peak * ratio:.4g} instead of {peak:.4g}: '
         + (
             'applied, since auto_scale_lr is enabled'

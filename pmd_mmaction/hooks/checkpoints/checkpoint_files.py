@@ -6,7 +6,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -49,14 +49,17 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
     work_dir = Path(work_dir)
     text = _noted(work_dir)
     noted = work_dir / text if text else None  # an absolute path stays as it is
-    for directory in (work_dir, *([noted.parent] if noted else [])):
+    directories = [work_dir, noted.parent] if noted else [work_dir]
+    if noted and noted.is_file():  # that of another run, if this one was killed before its first
+        directories.reverse()
+    for directory in directories:
         if noted and (directory / noted.name).is_file() and _position(noted) is None:
             return [directory / noted.name]  # under a name of the user's own
         found = {path: _position(path) for path in directory.glob('*.pth')}
         places = {path: place for path, place in found.items() if place is not None}
         last = _position(noted) if noted else None
-        if places:
-            kept = [path for path, place in places.items() if last is None or place <= last]
+        kept = [path for path, place in places.items() if last is None or place <= last]
+        if kept:
             return sorted(kept, key=places.get, reverse=True)
     return []
 
@@ -128,6 +131,28 @@ def companion_damage(path: Path, work_dir: Path) -> str | None:
         if sha256_of(found[0]) != student['auxiliary_sha256']:
             return f'{found[0]} is not the auxiliary teacher it was trained with'
     return None
+
+
+def require_training_state(checkpoint: Mapping, runner) -> None:
+    """Refuses to resume from weights alone, with which MMEngine would begin rates and moments anew.
+
+    Args:
+        checkpoint: the content of a file.
+        runner: its optimiser and schedulers are built.
+
+    Raises:
+        ValueError: naming what is missing.
+    """
+    meta = checkpoint.get('meta', {})
+    missing = [key for key in ('epoch', 'iter') if key not in meta]
+    wanted = ['optimizer', *(['param_schedulers'] if runner.param_schedulers else [])]
+    missing += [key for key in wanted if key not in checkpoint]
+    if missing:
+        raise ValueError(
+            f'{runner._load_from} has no {", ".join(missing)}: it holds weights only (student.pth, '
+            'best_*.pth, or saved with save_optimizer=False). Resume from epoch_*.pth, or start '
+            'afresh from its weights with load_from and resume=False'
+        )
 
 
 def _without_tensors(path: Path) -> dict:

@@ -17,6 +17,7 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     newest_complete,
     note_checkpoint,
     remove_unfinished,
+    require_training_state,
 )
 from pmd_mmaction.hooks.checkpoints.config_change import warn_of_changes
 from pmd_mmaction.hooks.checkpoints.schedule_change import adapt_schedulers
@@ -157,8 +158,13 @@ class SafeCheckpointHook(CheckpointHook):
         return str(path), damage and f'{damage}: resume from the checkpoint before it'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Converts the checkpoint to the current batches; logs other differences."""
+        """Converts the checkpoint to the current batches; logs other differences.
+
+        Raises:
+            ValueError: for a checkpoint that holds weights only.
+        """
         if runner._resume:
+            require_training_state(checkpoint, runner)
             regroup_schedulers(checkpoint, runner)
             batch_change.adapt_checkpoint(checkpoint, runner)
             adapt_schedulers(checkpoint, runner)

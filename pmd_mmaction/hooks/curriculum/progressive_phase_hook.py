@@ -75,13 +75,17 @@ class ProgressivePhaseHook(Hook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Refuses a loop that has not taken the schedulers from here.
+        """Refuses a loop that has not taken the schedulers from here; counts earlier phases.
 
         Raises:
-            ValueError: naming the one that does.
+            FileNotFoundError: if there is no ``prev_student``.
+            ValueError: naming the loop that does.
         """
         loop = runner._train_loop
         training = isinstance(loop, BaseLoop)  # not a validation or a test alone
+        if training and self.prev_student is not None:  # PlanCheckHook asks for them
+            content = read_phase_file(Path(self.prev_student))
+            self.phases_before, self._ratio_before = content.number, content.mask_ratio
         if training and self.schedule is not None and getattr(loop, 'curriculum', None) is not self:
             raise ValueError(
                 f'ProgressivePhaseHook has a schedule, but this {type(loop).__name__} was built '
@@ -224,8 +228,6 @@ class ProgressivePhaseHook(Hook):
                 f'{first.mask_ratio} of the first phase: remove the phases that are '
                 'done already, or set allow_decreasing=True'
             )
-        self.phases_before = content.number
-        self._ratio_before = content.mask_ratio
         if runner.iter == 0:
             missing = set(model.student_state_dict()) ^ set(content.state_dict)
             if missing:

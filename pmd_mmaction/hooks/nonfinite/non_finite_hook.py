@@ -30,7 +30,8 @@ class NonFiniteHook(Hook):
     """Skips steps whose losses or gradients are not finite.
 
     All ranks skip together. Parameters, optimiser and difficulty table stay as they are, bit
-    for bit; schedulers and counters go on. The number of skipped steps is ``skipped_steps`` in
+    for bit; schedulers and counters go on. With accumulation the difficulty table takes the finite
+    iterations of a skipped step. The number of skipped steps is ``skipped_steps`` in
     the log, and each rank writes what ``tools/replay_batch.py`` needs to run the step again to
     ``<work_dir>/nonfinite/``. Losses that are not finite stay out of the averages in the log.
 
@@ -89,7 +90,7 @@ class NonFiniteHook(Hook):
 
         Raises:
             TypeError: for several optimisers.
-            ValueError: for a bound of the gradients that is no number above 0.
+            ValueError: for a bound of the gradients that is not above 0.
         """
         if isinstance(runner.optim_wrapper, OptimWrapperDict):
             raise TypeError(

@@ -85,8 +85,8 @@ def _gflops(
     except Exception as error:  # parts from outside this package; no reason not to train
         runner.logger.warning(
             f'ThroughputHook: the operations of a step could not be counted '
-            f'({type(error).__name__}: {error}); the log has no mfu, and hours_left takes all '
-            'phases for equally long'
+            f'({type(error).__name__}: {error}); the log has no mfu, and hours_left takes '
+            'all phases to be equally long'
         )
         return None
 

@@ -3,8 +3,10 @@
 from mmaction.registry import MODELS
 from torch import nn
 
-from pmd_mmaction.arguments import TokenGrid, checked
+from pmd_mmaction.arguments import TokenGrid, checked, require_keys
 from pmd_mmaction.models.heads.feature_decoder import FeatureDecoder
+
+OPTIONS = ('depth', 'num_heads', 'mlp_ratio', 'drop_path_rate', 'position', 'norm_cfg', 'init_cfg')
 
 
 @MODELS.register_module()
@@ -31,6 +33,7 @@ class FeatureGenerator(FeatureDecoder):
         train_mask_token: bool = True,
         **decoder,
     ) -> None:
+        require_keys(self, OPTIONS, decoder=decoder)
         super().__init__(dims, dims, token_grid, dims, **decoder)
         self.embed, self.norm, self.head = nn.Identity(), nn.Identity(), nn.Identity()
         if not train_mask_token:

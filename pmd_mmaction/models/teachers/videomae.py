@@ -12,6 +12,9 @@ from pmd_mmaction.models.backbones import MaskedVisionTransformer
 from pmd_mmaction.models.teachers.frozen import FeatureTeacher
 from pmd_mmaction.models.teachers.weights import load_strictly, read_state_dict
 
+NOT_TAKEN = {'use_mean_pooling', 'return_feat_map', 'activation_checkpointing', 'frozen'}
+NOT_TAKEN |= {'drop_rate', 'attn_drop_rate', 'drop_path_rate'}
+
 
 @MODELS.register_module()
 class VideoMAETeacher(FeatureTeacher):
@@ -25,7 +28,8 @@ class VideoMAETeacher(FeatureTeacher):
         last_norm: apply the network's own last norm; MVD does not.
         view: name of the view whose visible patches it sees (AMD); None: the full clip.
         **backbone: arguments of :class:`MaskedVisionTransformer`, such as ``embed_dims``, except
-            ``use_mean_pooling``, which follows from the file.
+            ``use_mean_pooling``, which follows from the file, and those that do nothing in a
+            frozen teacher (``NOT_TAKEN``).
 
     Raises:
         TypeError: for an unknown argument.
@@ -41,7 +45,7 @@ class VideoMAETeacher(FeatureTeacher):
         view: Text | None = None,
         **backbone,
     ) -> None:
-        allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - {'use_mean_pooling'})
+        allowed = sorted(set(signature(MaskedVisionTransformer).parameters) - NOT_TAKEN)
         require_keys(self, allowed, backbone=backbone)
         # Fine-tuned files have no `norm` (they pool first), pre-trained ones have it.
         state = None if checkpoint is None else read_state_dict(checkpoint, prefix='backbone.')

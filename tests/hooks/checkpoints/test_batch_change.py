@@ -133,11 +133,28 @@ def test_another_total_batch_inside_an_epoch_is_refused():
     with pytest.raises(ValueError) as caught:
         Run(2).resume(Run().save(2, 13))
     assert str(caught.value) == (
-        'the checkpoint was saved inside epoch 3 with a total batch of 4, now it is 2 (1 rank(s) '
-        'before, 1 now): the rest of the epoch would have other clips. Resume from a checkpoint at '
-        'the end of an epoch, or with the old total batch (train_dataloader.batch_size) and '
-        'accumulation'
+        'the checkpoint was saved inside epoch 3 with a total batch of 4 in 6 iterations per '
+        'epoch, now it is 2 in 12 (1 rank(s) before, 1 now): the rest of the epoch would have '
+        'other clips. Resume from a checkpoint at the end of an epoch, or with the old total batch '
+        '(train_dataloader.batch_size) and accumulation'
     )
+
+
+def test_the_last_iteration_of_an_epoch_is_its_end():
+    checkpoint = Run().save(2, 18)  # saved by PreemptionHook before the epoch was counted
+    Run(2).resume(checkpoint)
+    assert checkpoint['meta'] == dict(epoch=2, iter=36)
+
+
+def test_other_accumulation_with_the_same_total_batch_changes_the_iterations(caplog):
+    checkpoint = Run(8).save(2)
+    with caplog.at_level(logging.INFO):
+        Run(4, accumulation=2).resume(checkpoint)
+    assert checkpoint['meta'] == dict(epoch=2, iter=12)
+    assert caplog.messages == [
+        '1 rank(s) before, 1 now; 3 iterations per epoch before, 6 now; the total batch is 8 as '
+        'before'
+    ]
 
 
 def test_another_data_set_is_refused():

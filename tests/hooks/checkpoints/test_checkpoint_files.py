@@ -1,5 +1,6 @@
 import os
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     newest_complete,
     note_checkpoint,
     remove_unfinished,
+    require_training_state,
 )
 
 
@@ -47,6 +49,33 @@ def test_a_note_without_its_checkpoint_leads_to_the_one_before(tmp_path):
     _save(tmp_path / 'epoch_1.pth')
     note_checkpoint(tmp_path, tmp_path / 'epoch_2.pth')
     assert _names(tmp_path) == ['epoch_1.pth']
+
+
+@pytest.mark.parametrize('earlier', ['epoch_3.pth', 'epoch_10.pth'])
+def test_a_run_that_began_in_another_directory_goes_on_from_there(tmp_path, earlier):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+    _save(tmp_path / 'a' / earlier)  # of an attempt that was given up
+    for epoch in (4, 5, 6):
+        _save(tmp_path / 'b' / f'epoch_{epoch}.pth')
+    note_checkpoint(tmp_path / 'a', tmp_path / 'b' / 'epoch_5.pth')
+    found = [path.resolve() for path in list_checkpoints(tmp_path / 'a')]
+    assert found == [tmp_path / 'b' / 'epoch_5.pth', tmp_path / 'b' / 'epoch_4.pth']
+    _save(tmp_path / 'a' / 'epoch_7.pth')  # its own first one
+    note_checkpoint(tmp_path / 'a', tmp_path / 'a' / 'epoch_7.pth')
+    assert list_checkpoints(tmp_path / 'a')[0] == tmp_path / 'a' / 'epoch_7.pth'
+
+
+@pytest.mark.parametrize('missing', ['optimizer', 'param_schedulers', 'epoch'])
+def test_weights_alone_are_no_start_for_a_resumed_run(missing):
+    content = dict(meta=dict(epoch=1, iter=3), optimizer={}, param_schedulers=[])
+    runner = SimpleNamespace(_load_from='best_acc.pth', param_schedulers=[object()])
+    require_training_state(content, runner)
+    (content['meta'] if missing == 'epoch' else content).pop(missing)
+    with pytest.raises(ValueError, match=f'best_acc.pth has no {missing}: it holds weights only'):
+        require_training_state(content, runner)
+    if missing == 'param_schedulers':  # a run without schedulers
+        require_training_state(content, SimpleNamespace(param_schedulers=[]))
 
 
 def test_a_moved_directory(tmp_path):

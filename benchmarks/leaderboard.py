@@ -163,6 +163,8 @@ def resolve(method: Method, epochs: int) -> Config:
     cfg.merge_from_dict(method.changes)
     curriculum = cfg.default_hooks.curriculum
     phases = PhaseSchedule.of_hook(curriculum).phases
+    if epochs < len(phases):
+        raise SystemExit(f'{method.name}: {epochs} epochs for {len(phases)} phases: raise --epochs')
     curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
     return cfg
 
@@ -191,6 +193,12 @@ def sources(method: Method, epochs: int, args: argparse.Namespace) -> dict[str, 
         digests = ''.join(map(weights_digest, paths))
         found['teachers'] = hashlib.sha256(digests.encode()).hexdigest()
     return found
+
+
+def foreign(cell: dict, method: Method, epochs: int, args: argparse.Namespace) -> str | None:
+    """Which of the sources of a cell are other ones than are here; early cells do not tell."""
+    here = sources(method, epochs, args)
+    return next((name for name in here if cell.get(name, here[name]) != here[name]), None)
 
 
 @functools.cache
@@ -261,7 +269,8 @@ def lengths(method: Method, args: argparse.Namespace) -> list[list[dict]]:
         parts = name.fullmatch(path.name)
         if parts and int(parts[2]) < args.seeds:
             epochs, cell = int(parts[1]), json.loads(path.read_text())
-            if args.metric in cell['top1'] and cell['digest'] == digest(method, epochs):
+            same = cell['digest'] == digest(method, epochs)
+            if args.metric in cell['top1'] and same and not foreign(cell, method, epochs, args):
                 found.setdefault(epochs, []).append(cell)
     return [found[epochs] for epochs in sorted(found)]
 
@@ -290,10 +299,9 @@ def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace
             f'{out} was trained by another config than {method.name} is now: give it another '
             'name, or remove the cells of that name'
         )
-    for name, value in sources(method, epochs, args).items():
-        if found.get(name, value) != value:
-            alone = ', or --teachers nowhere to print alone' if name == 'teachers' else ''
-            raise SystemExit(f'{out} was trained with other {name}: name other --results{alone}')
+    if name := foreign(found, method, epochs, args):
+        alone = ', or --teachers nowhere to print alone' if name == 'teachers' else ''
+        raise SystemExit(f'{out} was trained with other {name}: name other --results{alone}')
     if (work_path(method, seed, epochs, args) / 'student.pth').exists():
         return set(args.evaluate) <= found['top1'].keys()
     if args.metric not in found['top1']:
@@ -303,7 +311,7 @@ def is_finished(method: Method, seed: int, epochs: int, args: argparse.Namespace
     return True
 
 
-def prepare_cell(method: Method, seed: int, epochs: int, gflops: float, args) -> list[str]:
+def prepare_cell(method: Method, seed: int, epochs: int, args: argparse.Namespace) -> list[str]:
     """Writes the config of a cell; returns the command that trains and evaluates it.
 
     Not in a thread: yapf, which lays out the config, is not made for several.
@@ -311,7 +319,8 @@ def prepare_cell(method: Method, seed: int, epochs: int, gflops: float, args) ->
     out = cell_path(method, seed, epochs, args)
     work = work_path(method, seed, epochs, args)
     work.mkdir(parents=True, exist_ok=True)
-    configure(method, epochs, args).dump(work / 'config.py')
+    cfg = configure(method, epochs, args)
+    cfg.dump(work / 'config.py')
     note = dict(
         method=method.name,
         config=method.config,
@@ -319,7 +328,7 @@ def prepare_cell(method: Method, seed: int, epochs: int, gflops: float, args) ->
         digest=digest(method, epochs),
         **sources(method, epochs, args),
         epochs=epochs,
-        gflops_per_video=round(gflops, 4),
+        gflops_per_video=round(epoch_gflops(cfg), 4),
     )
     command = [
         *(sys.executable, '-W', 'ignore', 'benchmarks/board_cell.py', work / 'config.py'),
@@ -344,13 +353,12 @@ def main(argv: list[str] | None = None) -> None:
     for path in filter(None, (args.json, args.plot)):
         path.parent.mkdir(parents=True, exist_ok=True)
     configs = [configure(method, args.epochs, args) for method in args.methods]
-    gflops = [epoch_gflops(cfg) for cfg in configs]
-    costs = gflops if args.budget == 'flops' else [passes(cfg) for cfg in configs]
+    costs = [epoch_gflops(cfg) if args.budget == 'flops' else passes(cfg) for cfg in configs]
     epochs = [round(args.epochs * costs[0] / cost) for cost in costs]
     commands = [
-        prepare_cell(method, seed, length, cost, args)
+        prepare_cell(method, seed, length, args)
         for seed in range(args.seeds)
-        for method, length, cost in zip(args.methods, epochs, gflops, strict=True)
+        for method, length in zip(args.methods, epochs, strict=True)
         if not is_finished(method, seed, length, args)
     ]
     if commands:

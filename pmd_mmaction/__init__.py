@@ -4,8 +4,12 @@ Importing the package registers its components with MMEngine; configs do so with
 ``custom_imports=dict(imports=['pmd_mmaction'], allow_failed_imports=False)``.
 """
 
+import warnings
+
 from pmd_mmaction import compat
 
+# mmcv-lite advises to install mmcv; nothing here needs its compiled operators.
+warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 # Before anything that imports MMAction2's models: its released wheel cannot import them.
 compat.apply()
 

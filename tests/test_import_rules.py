@@ -20,6 +20,7 @@ ALLOWED = {
     'teacher_configs': set(),
     'functional': {'arguments'},
     'contracts': {'functional'},
+    'child_process': set(),
     'cpu_cores': set(),
     'dare': {'storage'},
     'models': {
@@ -67,7 +68,7 @@ ALLOWED = {
     'version': set(),
     'shipped': set(),
     'tool_errors': set(),
-    'folder': {'cpu_cores', 'curation', 'datasets', 'shipped', 'storage'},
+    'folder': {'child_process', 'cpu_cores', 'curation', 'datasets', 'shipped', 'storage'},
     'report': {
         'dare',
         'diagnosis',

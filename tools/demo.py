@@ -14,7 +14,6 @@ import argparse
 import json
 import re
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
+
+from pmd_mmaction.child_process import Ending, start, wait
 
 ROOT = Path(__file__).resolve().parents[1]
 CHANCE = 1 / 12
@@ -74,17 +75,19 @@ class Demo:
             self.console.print(f'[green]have[/] {result}')
             return
         self.console.rule(shlex.join(('python', *command)))
-        start = time.perf_counter()
-        self._check(
-            result, command, subprocess.run([sys.executable, *command], cwd=ROOT).returncode
-        )
+        begin = time.perf_counter()
+        self._check(result, command, wait(start([sys.executable, *command], cwd=ROOT)))
         if result:
-            self.console.print(f'[green]done[/] {result} in {time.perf_counter() - start:.0f} s')
+            self.console.print(f'[green]done[/] {result} in {time.perf_counter() - begin:.0f} s')
 
-    def _check(self, result: Path | None, command: Sequence[str], status: int) -> None:
-        if status:
-            self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
-            raise SystemExit(status)
+    def _check(self, result: Path | None, command: Sequence[str], ending: Ending) -> None:
+        if ending.stopped:
+            raise SystemExit(f'stopped; the same command goes on: {shlex.join(command)}')
+        if ending.status:
+            self.console.print(
+                f'[red]failed[/] with exit code {ending.status}: {shlex.join(command)}'
+            )
+            raise SystemExit(ending.status)
         if result and not (ROOT / result).exists():
             raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
 
@@ -103,18 +106,16 @@ class Demo:
         self.console.print(f'runs beside what follows; output: {log}')
         (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
         with (ROOT / log).open('a') as output:
-            process = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, stdout=output, stderr=output
-            )
+            program = start([sys.executable, *command], cwd=ROOT, stdout=output, stderr=output)
             try:
                 yield
             except BaseException:
-                process.terminate()
+                program.terminate()
                 raise
             finally:
                 self.console.print(f'waiting for {result} (output: {log})')
-                status = process.wait()
-        self._check(result, command, status)
+                ending = wait(program)
+        self._check(result, command, ending)
 
     def training(self, config: str, work_dir: Path, **options: Path) -> tuple[str, ...]:
         """The command that trains a config, or resumes an interrupted run."""
@@ -150,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
     demo.require_seed()
-    start = time.perf_counter()
+    begin = time.perf_counter()
     demo.run(None, 'tools/data/make_demo_dataset.py', '--out', 'data/demo')  # checks for itself
 
     image, video = work / 'image_teacher.pth', work / 'video_teacher' / 'epoch_24.pth'
@@ -195,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
     demo.run(None, 'tools/report.py', str(work / 'pmd'), '--out', str(report))
     demo.console.print(
         f'report: {report}; pictures: {work / "pmd" / "pictures"}; '
-        f'time of this call: {(time.perf_counter() - start) / 60:.1f} min'
+        f'time of this call: {(time.perf_counter() - begin) / 60:.1f} min'
     )
 
 

@@ -9,10 +9,6 @@ loader worker, plus one.
 import argparse
 import importlib.util
 import sys
-import warnings
-
-# mmcv-lite advises to install mmcv; nothing here needs its compiled operators.
-warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
 for stream in (sys.stdout, sys.stderr):  # which a notebook or a test may have replaced
     if hasattr(stream, 'reconfigure'):

@@ -104,7 +104,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.labels_per_class:
         keep = first_of_each_class(labels, args.labels_per_class)
         features, labels = features[keep], labels[keep]
-    weight, bias = fit_linear_probe(features, labels, c=args.c)
+    try:
+        weight, bias = fit_linear_probe(features, labels, c=args.c)
+    except ValueError as error:
+        raise SystemExit(f'{args.config}: {error}') from None
     head = runner.model.cls_head.fc_cls
     if head.weight.shape != weight.shape:
         raise SystemExit(

@@ -13,6 +13,7 @@ from pmd_mmaction.convert.formats import IMAGE_SOURCES, Options, Result
 from pmd_mmaction.convert.layers import read_layers
 
 TOLERANCE = 1e-3
+Outputs = dict[str, Tensor]
 
 
 def check_verifiable(source: str, options: Options) -> None:
@@ -63,34 +64,57 @@ def largest_difference(
     """
     generator = torch.Generator().manual_seed(0)
     if target == 'timm':
-        weights = result.conversion.state_dict
-        side = _image_size(weights)
-        images = torch.randn(2, 3, side, side, generator=generator)
-        right = timm_outputs(weights, options.num_heads, images)
-        if source in IMAGE_SOURCES:
-            names = result.conversion.renamed
-            source_weights = {new: state[old] for old, new in names.items()}
-            left = timm_outputs(source_weights, options.num_heads, images)
-        else:
-            left = mmaction_outputs(
-                result.common, ClipSize(1, side), options.num_heads, images[:, None]
-            )
+        left, right = _on_images(state, source, result, options, generator)
     else:
-        clip = result.clip
-        shape = (1, clip.num_frames, 3, clip.img_size, clip.img_size)
-        frames = torch.randn(shape, generator=generator)
-        if source == 'huggingface':
-            own = any(name.endswith('position_embeddings') for name in state)
-            left = huggingface_outputs(source_path, frames, own_positions=own)
-        else:
-            left = mmaction_outputs(result.common, clip, options.num_heads, frames)
-        if target == 'huggingface':
-            trusted = result.folder.code is not None  # a copy of this project's own file
-            right = huggingface_outputs(folder, frames, trust_code=trusted)
-        else:
-            weights = result.conversion.state_dict
-            right = mmaction_outputs(weights, clip, options.num_heads, frames)
+        left, right = _on_a_clip(
+            state, source, target, result, options, source_path, folder, generator
+        )
     return {name: (left[name] - right[name]).abs().max().item() for name in left if name in right}
+
+
+def _on_images(
+    state: Mapping[str, Tensor],
+    source: str,
+    result: Result,
+    options: Options,
+    generator: torch.Generator,
+) -> tuple[Outputs, Outputs]:
+    """Outputs of source and result for two images; arguments of :func:`largest_difference`."""
+    weights = result.conversion.state_dict
+    side = _image_size(weights)
+    images = torch.randn(2, 3, side, side, generator=generator)
+    right = timm_outputs(weights, options.num_heads, images)
+    if source not in IMAGE_SOURCES:
+        clip = ClipSize(1, side)
+        return mmaction_outputs(result.common, clip, options.num_heads, images[:, None]), right
+    own = {new: state[old] for old, new in result.conversion.renamed.items()}
+    return timm_outputs(own, options.num_heads, images), right
+
+
+def _on_a_clip(
+    state: Mapping[str, Tensor],
+    source: str,
+    target: str,
+    result: Result,
+    options: Options,
+    source_path: Path,
+    folder: Path | None,
+    generator: torch.Generator,
+) -> tuple[Outputs, Outputs]:
+    """Outputs of source and result for a clip; arguments of :func:`largest_difference`."""
+    clip = result.clip
+    shape = (1, clip.num_frames, 3, clip.img_size, clip.img_size)
+    frames = torch.randn(shape, generator=generator)
+    if source == 'huggingface':
+        own = any(name.endswith('position_embeddings') for name in state)
+        left = huggingface_outputs(source_path, frames, own_positions=own)
+    else:
+        left = mmaction_outputs(result.common, clip, options.num_heads, frames)
+    if target == 'huggingface':
+        trusted = result.folder.code is not None  # a copy of this project's own file
+        return left, huggingface_outputs(folder, frames, trust_code=trusted)
+    weights = result.conversion.state_dict
+    return left, mmaction_outputs(weights, clip, options.num_heads, frames)
 
 
 def _image_size(state: Mapping[str, Tensor]) -> int:
@@ -101,9 +125,7 @@ def _image_size(state: Mapping[str, Tensor]) -> int:
     return side * state['patch_embed.proj.weight'].shape[-1]
 
 
-def timm_outputs(
-    state: Mapping[str, Tensor], num_heads: int | None, images: Tensor
-) -> dict[str, Tensor]:
+def timm_outputs(state: Mapping[str, Tensor], num_heads: int | None, images: Tensor) -> Outputs:
     """Output of timm's model for images.
 
     Args:
@@ -151,7 +173,7 @@ def timm_outputs(
 
 def mmaction_outputs(
     state: Mapping[str, Tensor], clip: ClipSize, num_heads: int | None, frames: Tensor
-) -> dict[str, Tensor]:
+) -> Outputs:
     """Output of MMAction2's own ``VisionTransformer`` for frames.
 
     Args:
@@ -200,7 +222,7 @@ def mmaction_outputs(
 
 def huggingface_outputs(
     path: Path, frames: Tensor, trust_code: bool = False, own_positions: bool = False
-) -> dict[str, Tensor]:
+) -> Outputs:
     """Output of transformers' model for frames.
 
     Args:

@@ -20,7 +20,7 @@ def fit_linear_probe(features: Tensor, labels: Tensor, c: float = 1.0) -> tuple[
         standardisation is folded in, so they fit an ordinary ``nn.Linear``.
 
     Raises:
-        ValueError: if a class between 0 and the largest label has no clip.
+        ValueError: if there is one class, or one between 0 and the largest label has no clip.
     """
     from sklearn.linear_model import LogisticRegression  # only the probe needs scikit-learn
 
@@ -28,6 +28,8 @@ def fit_linear_probe(features: Tensor, labels: Tensor, c: float = 1.0) -> tuple[
     absent = sorted(set(range(y.max() + 1)) - set(y.tolist()))
     if absent:
         raise ValueError(f'no training clip of class(es) {absent[:10]}')
+    if y.max() == 0:
+        raise ValueError('all training clips are of one class, where a probe has nothing to tell')
     mean, std = x.mean(0), x.std(0) + 1e-6
     model = LogisticRegression(C=c, max_iter=2000).fit((x - mean) / std, y)
     weight, bias = model.coef_, model.intercept_

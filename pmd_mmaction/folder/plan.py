@@ -94,25 +94,13 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     """
     source, out = source.resolve(), out.resolve()  # so that the configs work from anywhere
     _keep_apart(source, out)
-    options = options._replace(teachers=options.teachers and options.teachers.resolve())
-    begun = read_begun(out)
-    if begun is not None and not has_trained(out):
-        require_same(out, begun, dict(videos=source))  # the copies are of that folder
-        begun = None
-    if begun is not None:
-        require_same(out, begun, dict(videos=source, **options._asdict()))
-        options = Options(**{name: begun[name] for name in Options._fields})
+    options, begun = _earlier_choices(source, out, options)
     lists = read_lists(out)
     found = collect_videos(source) if lists is None else Found([], {})
     lists = lists or split_held_out(source, found.videos)
-    videos, classes = len(lists.train), lists.classes
+    videos = len(lists.train)
     _make_folder(out)
-    machine = this_machine(options.gpus)
-    if machine.gpus < (options.gpus or 0):
-        remedy = 'choose another --out' if begun else 'leave it out to use what is there'
-        raise FolderError(
-            f'--gpus is {options.gpus}, but {machine.gpus or "no"} GPUs were found: {remedy}'
-        )
+    machine = _machine(options, begun)
     name, why = choose_preset(videos, machine)
     if options.model is not None:
         name, why = options.model, begun['why'] if begun else 'as you said'
@@ -125,30 +113,56 @@ def make_plan(source: Path, out: Path, options: Options) -> Plan:
     if batch > share:
         raise FolderError(f'--batch-size is {batch}, but there are {share} videos for each device')
     epochs = options.epochs or max(preset.epochs, -(-preset.steps // max(1, share // batch)))
-    reasons = (
-        f'{videos} training videos' + (f' in {classes} classes' if classes else ''),
-        f'ViT-{name}: {why}',
-        f'teachers: {f"public ones of {public}" if public else "trained on these videos"}',
-        f'clips of {preset.num_frames} frames of {preset.img_size} px, {batch} on each device',
-        f'4 phases of {epochs} epochs',
-    )
     decided = dict(model=name, size=preset.img_size, gpus=machine.gpus)
     decided['teachers'] = options.teachers or public
-    choices = dict(videos=source, why=why, **options._replace(**decided)._asdict())
     return Plan(
-        source,
-        out,
-        videos,
-        classes,
-        machine,
-        preset,
-        batch,
-        epochs,
-        public,
-        reasons,
-        found,
-        choices,
+        source=source,
+        out=out,
+        videos=videos,
+        classes=lists.classes,
+        machine=machine,
+        preset=preset,
+        batch_size=batch,
+        epochs=epochs,
+        public=public,
+        reasons=(
+            f'{videos} training videos' + (f' in {lists.classes} classes' if lists.classes else ''),
+            f'ViT-{name}: {why}',
+            f'teachers: {f"public ones of {public}" if public else "trained on these videos"}',
+            f'clips of {preset.num_frames} frames of {preset.img_size} px, {batch} on each device',
+            f'4 phases of {epochs} epochs',
+        ),
+        found=found,
+        choices=dict(videos=source, why=why, **options._replace(**decided)._asdict()),
     )
+
+
+def _earlier_choices(source: Path, out: Path, options: Options) -> tuple[Options, Choices | None]:
+    """The options, those of an earlier call where it has trained, and what that call chose."""
+    options = options._replace(teachers=options.teachers and options.teachers.resolve())
+    begun = read_begun(out)
+    if begun is None:
+        return options, None
+    if not has_trained(out):
+        require_same(out, begun, dict(videos=source))  # the copies are of that folder
+        return options, None
+    require_same(out, begun, dict(videos=source, **options._asdict()))
+    return Options(**{name: begun[name] for name in Options._fields}), begun
+
+
+def _machine(options: Options, begun: Choices | None) -> Machine:
+    """Where it runs.
+
+    Raises:
+        FolderError: if it has fewer GPUs than are asked for.
+    """
+    machine = this_machine(options.gpus)
+    if machine.gpus < (options.gpus or 0):
+        remedy = 'choose another --out' if begun else 'leave it out to use what is there'
+        raise FolderError(
+            f'--gpus is {options.gpus}, but {machine.gpus or "no"} GPUs were found: {remedy}'
+        )
+    return machine
 
 
 def _keep_apart(source: Path, out: Path) -> None:

@@ -3,11 +3,11 @@
 import csv
 import os
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from pmd_mmaction.child_process import start, wait
 from pmd_mmaction.folder.begun import write_begun
 from pmd_mmaction.folder.configs import (
     CLASSES,
@@ -94,6 +94,8 @@ def copy_and_split_videos(plan: Plan) -> None:
         write_file(
             plan.out / CLASSES, ''.join(f'{name}\n' for name in names).encode(*PATH_ENCODING)
         )
+        shown = ', '.join(names[:8]) + (' ...' if len(names) > 8 else '')
+        print(f'sub-folders are used as {len(names)} classes: {shown}')
     elif reason:
         print(f'sub-folders are not used as classes: {reason}')
     lists = split_held_out(plan.source, good)
@@ -175,8 +177,12 @@ def run_tool(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> 
         # Half of the cores read videos; threads that wait for a busy core slow a step many times.
         environment.setdefault('OMP_NUM_THREADS', str(max(1, this_machine(0).cores // 2)))
         environment['CUDA_VISIBLE_DEVICES'] = ''
-    status = subprocess.run([sys.executable, *launcher, *command], env=environment).returncode
-    if status:
-        raise FolderError(f'this ended with exit code {status}, for the reason above: {text}')
-    if result is not None and not result.is_file():  # a signal ends a training with status 0
+    ending = wait(start([sys.executable, *launcher, *command], env=environment))
+    # a signal to the training itself ends it with status 0
+    unfinished = result is not None and not result.is_file()
+    if ending.stopped or (unfinished and not ending.status):
         raise FolderError(f'this was stopped before its end; the same command goes on: {text}')
+    if ending.status:
+        raise FolderError(
+            f'this ended with exit code {ending.status}, for the reason above: {text}'
+        )

@@ -22,6 +22,7 @@ from pmd_mmaction.storage.digest import sha256_of
 FEWEST = 10
 FRAMES = 2  # of a video at the least
 HELD_OUT = 10  # one of so many
+SPLITS = {'train', 'training', 'val', 'valid', 'validation', 'test', 'testing'}
 SHORT_SIDE = 'short_side.txt'  # beside the copies
 TIMEOUT = 1800  # seconds for a copy, and so many more for each MB of the largest video
 TIMEOUT_PER_MB = 2
@@ -117,6 +118,8 @@ def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
     lonely = [name for name, count in folders.items() if count < 2]
     if not folders:
         return [], ''
+    if {name.casefold() for name in folders} <= SPLITS:
+        return [], f'{" and ".join(sorted(folders))} are splits of a data set'
     if outside:
         return [], f'{outside[0]} lies in none'
     if lonely:

@@ -25,7 +25,8 @@ class BadVideoHook(Hook):
     ends on all ranks together. Validation and test never replace a video.
 
     Args:
-        max_bad_fraction: fraction of the videos in the data set that may be bad in one epoch.
+        max_bad_fraction: fraction of the videos in the data set that may be bad in one epoch; one
+            video always may, unless it is 0.
         interval: iterations between exchanges of findings among the ranks; there is also one at
             the end of each epoch.
 
@@ -101,7 +102,8 @@ class BadVideoHook(Hook):
     def _stop_if_too_many(self, runner) -> None:
         bad, total = self._of_this_epoch(runner), len(runner.train_dataloader.dataset)
         # Divided, not multiplied: 0.29 * 100 is less than 29.
-        if len(bad) / total <= self.max_bad_fraction:
+        few = len(bad) <= 1 and self.max_bad_fraction > 0
+        if few or len(bad) / total <= self.max_bad_fraction:
             return
         listed = ''.join(f'\n  {name!r}: {self._known[name]["problem"]}' for name in bad[:20])
         raise RuntimeError(

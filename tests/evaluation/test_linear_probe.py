@@ -31,6 +31,12 @@ def test_an_absent_class_is_named():
         fit_linear_probe(features[labels != 2], labels[labels != 2])
 
 
+def test_a_single_class_has_no_probe():
+    features, labels = data(4)
+    with pytest.raises(ValueError, match='of one class'):
+        fit_linear_probe(features, torch.zeros_like(labels))
+
+
 def test_few_labels_are_the_first_of_each_class():
     labels = torch.tensor([0, 0, 1, 0, 1, 1, 2])
     assert first_of_each_class(labels, 2).tolist() == [0, 1, 2, 4, 6]

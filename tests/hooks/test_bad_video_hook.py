@@ -103,6 +103,15 @@ def test_more_than_the_limit_stops_with_a_list(tmp_path, bad, stops):
     assert len((tmp_path / 'bad_videos.csv').read_text().splitlines()) == 7
 
 
+@pytest.mark.parametrize('limit, stops', [(0.001, False), (0.0, True)])
+def test_a_single_one_never_ends_a_run_that_allows_any(tmp_path, limit, stops):
+    hook, runner = BadVideoHook(limit), _runner(tmp_path)
+    if not stops:
+        return _epoch(hook, runner, ('v', 'E'))
+    with pytest.raises(RuntimeError, match='1 of 100 videos'):
+        _epoch(hook, runner, ('v', 'E'))
+
+
 def test_a_share_that_is_reached_is_allowed(tmp_path):
     """0.29 * 100 is 28.999999999999996."""
     _epoch(BadVideoHook(0.29), _runner(tmp_path), *((f'v{i}', 'E') for i in range(29)))

@@ -77,7 +77,7 @@ def test_meta_records_the_recipe(demo, dataset):
     assert meta['classes'] == list(demo.WORLDS['first'].classes)
     assert (meta['seed'], meta['size'], meta['frames']) == (0, 32, 8)
     assert (meta['train_clips'], meta['val_clips']) == (12, 12)
-    assert meta['version'] == demo.VERSION
+    assert meta['version'] == demo.WORLDS['first'].version
 
 
 def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(demo, dataset, tmp_path):

@@ -73,8 +73,15 @@ def test_refusals(tmp_path, run, capsys):
     assert run() == 1
     assert 'rename one' in capsys.readouterr().err
     assert run(source=tmp_path / 'none') == 1
-    with pytest.raises(SystemExit):
-        run('--short-side', '0')
+    for option in (('--short-side', '0'), ('--crf', '52'), ('--preset', 'quick')):
+        with pytest.raises(SystemExit):
+            run(*option)
+
+
+def test_settings_bind_only_where_there_are_copies(tmp_path, run):
+    (tmp_path / 'raw').mkdir()
+    (tmp_path / 'raw' / 'a.mp4').write_bytes(b'no video')
+    assert run() == run('--crf', '30') == 3
 
 
 def test_nothing_is_made_of_a_damaged_video(tmp_path, run):

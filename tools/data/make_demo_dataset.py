@@ -30,7 +30,6 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-VERSION = 1
 FPS = 16
 GOP = 8
 # One thread, for scheduling must not show in the file; no assembly, because with it equal
@@ -47,6 +46,7 @@ class World:
     digits: dict[str, int]  # by the name in the class
     motions: tuple[str, ...]  # keys of STEPS
     pictures: dict[str, list[tuple[str, str]]]  # split to (package/folder, names)
+    version: int = 1  # another one for other videos
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -75,6 +75,7 @@ WORLDS = {
         },
     ),
     'second': World(
+        version=2,
         digits={'two': 2, 'three': 3, 'five': 5, 'six': 6},
         motions=('up', 'down', 'back'),
         pictures={
@@ -281,7 +282,7 @@ def describe(recipe: Recipe) -> dict:
     options = asdict(recipe)
     del options['world']  # the classes tell
     classes = list(recipe.shown.classes)
-    return {'version': VERSION, 'fps': FPS, 'gop': GOP, 'classes': classes, **options}
+    return {'version': recipe.shown.version, 'fps': FPS, 'gop': GOP, 'classes': classes, **options}
 
 
 def check_existing(out: Path, recipe: Recipe, overwrite: bool) -> bool:

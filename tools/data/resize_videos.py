@@ -32,6 +32,8 @@ from pmd_mmaction.storage.atomic_file import write_file, write_table
 
 FAILURES = 'resize_failures.csv'
 SETTINGS = 'resize_settings.json'
+PRESETS = ('ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium')  # of libx264
+PRESETS += ('slow', 'slower', 'veryslow', 'placebo')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,8 +50,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=default.short_side,
         help='pixels; smaller videos are not enlarged (%(default)s)',
     )
-    parser.add_argument('--crf', type=int, default=default.crf, help='quality (%(default)s)')
-    parser.add_argument('--preset', default=default.preset, help='of libx264 (%(default)s)')
+    parser.add_argument(
+        '--crf',
+        type=int,
+        choices=range(52),
+        metavar='0-51',
+        default=default.crf,
+        help='quality, lower is better (%(default)s)',
+    )
+    parser.add_argument(
+        '--preset', choices=PRESETS, default=default.preset, help='of libx264 (%(default)s)'
+    )
     parser.add_argument(
         '--gop', type=int, default=default.gop, help='frames between key frames (%(default)s)'
     )
@@ -71,16 +82,17 @@ def plan(source: Path, target: Path) -> tuple[dict[str, str], list[Path]]:
     """
     if target.resolve().is_relative_to(source.resolve()):
         raise ValueError(f'{target} lies in {source}: choose a folder outside')
-    result: dict[str, str] = {}
     owners: dict[Path, Path] = {}
+    clashes: list[str] = []
     videos, others = scan_folder(source)
     for path in videos:
         copy = target / path.relative_to(source).with_suffix('.mp4')
-        if copy in owners:
-            raise ValueError(f'{owners[copy]} and {path} would both become {copy}: rename one')
-        owners[copy] = path
-        result[str(path)] = str(copy)
-    return result, others
+        if owners.setdefault(copy, path) != path:
+            clashes.append(f'{owners[copy]} and {path} would both become {copy}')
+    if clashes:
+        more = f', and so would {len(clashes) - 1} others' if len(clashes) > 1 else ''
+        raise ValueError(f'{clashes[0]}: rename one{more}')
+    return {str(path): str(copy) for copy, path in owners.items()}, others
 
 
 def check_settings(target: Path, settings: ResizeSettings) -> None:
@@ -90,7 +102,8 @@ def check_settings(target: Path, settings: ResizeSettings) -> None:
         ValueError: if it has copies with other settings.
     """
     note, text = target / SETTINGS, json.dumps(settings._asdict(), indent=2)
-    if note.is_file() and note.read_text(encoding='utf-8') != text:
+    other = note.is_file() and note.read_text(encoding='utf-8') != text
+    if other and any(target.rglob('*.mp4')):
         raise ValueError(
             f'{target} holds copies with other settings ({note}): choose another folder, or the '
             'same settings'

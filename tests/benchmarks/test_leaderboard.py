@@ -33,6 +33,11 @@ def board(benchmark_module):
     return benchmark_module('leaderboard')
 
 
+@pytest.fixture
+def configs(board):
+    return sys.modules['board_configs']
+
+
 def test_the_interval_and_the_test_are_those_of_student(table):
     values = [0.3, 0.1, 0.25, 0.4, 0.2]
     found = table.estimate(values)
@@ -108,7 +113,7 @@ def test_a_changed_config_is_trained_anew(board, tmp_path):
     assert len(places) == 2
 
 
-def test_a_cell_knows_its_videos_and_teachers(board, tmp_path):
+def test_a_cell_knows_its_videos_and_teachers(board, configs, tmp_path):
     method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
     places = {name: tmp_path / name for name in ('data', 'teachers', 'results')}
     args = board.parse_args(
@@ -130,14 +135,16 @@ def test_a_cell_knows_its_videos_and_teachers(board, tmp_path):
         json.dumps(dict(found, digest=board.digest(method, 4), top1=dict.fromkeys(board.FROZEN, 1)))
     )
     assert board.is_finished(method, 0, 4, args)
+    assert len(board.lengths(method, args)) == 1
     image = tmp_path / 'teachers' / 'image_teacher.pth'
     for weights, same in ((torch.ones(2), True), (torch.zeros(2), False)):
         torch.save(dict(state_dict=dict(w=weights), meta=dict(time='later')), image)
-        board.weights_digest.cache_clear()
+        configs.weights_digest.cache_clear()
         assert (board.work_path(method, 0, 4, args) == work) == same
         if not same:
             with pytest.raises(SystemExit, match='with other teachers: .* --teachers nowhere'):
                 board.is_finished(method, 0, 4, args)
+            assert board.lengths(method, args) == []
             args.teachers = tmp_path / 'nowhere'
         assert board.is_finished(method, 0, 4, args)
     (tmp_path / 'data' / 'meta.json').write_text('of another seed')
@@ -228,9 +235,15 @@ def test_a_metric_that_is_not_evaluated_is_refused(board, capsys):
     assert '--metric finetune is not among --evaluate' in capsys.readouterr().err
 
 
-def test_epochs_are_shared_among_the_phases(board):
-    assert board.share(16, 4) == [4, 4, 4, 4]
-    assert board.share(14, 4) == [4, 4, 3, 3]
+def test_epochs_are_shared_among_the_phases(configs):
+    assert configs.share(16, 4) == [4, 4, 4, 4]
+    assert configs.share(14, 4) == [4, 4, 3, 3]
+
+
+def test_fewer_epochs_than_phases_are_refused(board, configs):
+    method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
+    with pytest.raises(SystemExit, match='^a: 3 epochs for 4 phases: raise --epochs'):
+        configs.resolve(method, 3)
 
 
 @pytest.mark.parametrize(
@@ -241,8 +254,8 @@ def test_epochs_are_shared_among_the_phases(board):
         ('v2=configs/videomaev2/vit-tiny_demo_pretrain.py', 4),  # clips of a video
     ],
 )
-def test_a_video_gives_a_pass_for_each_clip_and_mask(board, method, expected):
-    assert board.passes(board.resolve(board.parse_method(method), 12)) == expected
+def test_a_video_gives_a_pass_for_each_clip_and_mask(board, configs, method, expected):
+    assert board.passes(configs.resolve(board.parse_method(method), 12)) == expected
 
 
 def test_a_method_is_a_config_and_changes(board):
@@ -305,12 +318,12 @@ def test_a_board_goes_on_where_it_stopped(table, tmp_path):
     assert (tmp_path / 'board.png').stat().st_size > 5000
 
 
-def test_no_config_is_written_by_a_thread(board, monkeypatch, tmp_path):
+def test_no_config_is_written_by_a_thread(board, configs, monkeypatch, tmp_path):
     """yapf, which lays configs out, fails in one of two threads that begin at once."""
     threads = []
-    dump = board.Config.dump
+    dump = configs.Config.dump
     monkeypatch.setattr(
-        board.Config, 'dump', lambda *a: threads.append(threading.current_thread()) or dump(*a)
+        configs.Config, 'dump', lambda *a: threads.append(threading.current_thread()) or dump(*a)
     )
     commands = []
     monkeypatch.setattr(board, 'run_cell', commands.append)

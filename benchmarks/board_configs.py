@@ -55,10 +55,19 @@ def resolve(method: Method, epochs: int) -> Config:
     cfg.merge_from_dict(method.changes)
     curriculum = cfg.default_hooks.curriculum
     phases = PhaseSchedule.of_hook(curriculum).phases
-    if epochs < len(phases):
-        raise SystemExit(f'{method.name}: {epochs} epochs for {len(phases)} phases: raise --epochs')
     curriculum.phases = list(zip((p.mask_ratio for p in phases), share(epochs, len(phases))))
     return cfg
+
+
+def require_epochs(method: Method, epochs: int) -> None:
+    """Refuses fewer epochs than phases.
+
+    Raises:
+        SystemExit: naming the method.
+    """
+    phases = len(resolve(method, epochs).default_hooks.curriculum.phases)
+    if epochs < phases:
+        raise SystemExit(f'{method.name}: {epochs} epochs for {phases} phases: raise --epochs')
 
 
 def digest(method: Method, epochs: int) -> str:

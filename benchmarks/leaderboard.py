@@ -32,6 +32,7 @@ from board_configs import (
     epoch_gflops,
     foreign,
     passes,
+    require_epochs,
     sources,
 )
 from board_table import METRICS, as_json, as_markdown, effects_as_markdown, plot, summarize
@@ -246,9 +247,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     for path in filter(None, (args.json, args.plot)):
         path.parent.mkdir(parents=True, exist_ok=True)
+    for method in args.methods:
+        require_epochs(method, args.epochs)
     configs = [configure(method, args.epochs, args) for method in args.methods]
     costs = [epoch_gflops(cfg) if args.budget == 'flops' else passes(cfg) for cfg in configs]
     epochs = [round(args.epochs * costs[0] / cost) for cost in costs]
+    for method, length in zip(args.methods, epochs):
+        require_epochs(method, length)
     commands = [
         prepare_cell(method, seed, length, args)
         for seed in range(args.seeds)

@@ -1,53 +1,65 @@
-"""Programs that are stopped together with the process that started them."""
+"""Programs that end together with the process that started them, after saving."""
 
 import signal
 import subprocess
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-# From a scheduler, a terminal that is closed, and Ctrl-C.
-STOPS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-
-
-class Ending(NamedTuple):
-    """How a program ended.
-
-    Attributes:
-        status: exit status, the signal's negative number if one killed it.
-        stopped: whether this process was asked to stop meanwhile.
-    """
-
-    status: int
-    stopped: bool
+# From a scheduler, before its time limit, and from a terminal that is closed.
+STOPS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
-def start(command: Sequence[str], **options: Any) -> subprocess.Popen:
-    """Starts a program that Ctrl-C does not reach; :func:`wait` passes that on.
+def run(command: Sequence[str], **options: Any) -> int:
+    """Runs a program to its end; returns its exit status. See :func:`running`."""
+    with running(command, **options) as program:
+        pass
+    return program.returncode
+
+
+@contextmanager
+def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen]:
+    """Runs a program beside the body of the ``with``, and to its end.
+
+    What stops this process, or the body, reaches the program as SIGTERM, on which a training saves
+    a checkpoint (``PreemptionHook``); otherwise it would be left running, or die unsaved. A
+    second signal kills it. Signals that this process ignores (``nohup``) it goes on to ignore.
 
     Args:
         command: program and arguments.
         **options: of :class:`subprocess.Popen`.
+
+    Raises:
+        KeyboardInterrupt: when a signal stopped this process; the program has ended then.
     """
-    return subprocess.Popen(command, start_new_session=True, **options)
+    with _signals_interrupt():
+        program = subprocess.Popen(command, start_new_session=True, **options)
+        try:
+            yield program
+            program.wait()
+        except BaseException:
+            print('stopping, which may take a while: a training saves first', file=sys.stderr)
+            program.terminate()
+            try:
+                program.wait()
+            except KeyboardInterrupt:
+                program.kill()
+                program.wait()
+            raise
 
 
-def wait(program: subprocess.Popen) -> Ending:
-    """Waits for the end of a program; call it in the main thread.
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Lets the signals act as Ctrl-C does; in the main thread."""
 
-    What would stop this process meanwhile is passed on as SIGTERM, on which a training saves a
-    checkpoint (``PreemptionHook``); otherwise the program would be left running, or die unsaved.
-    """
-    stopped = False
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-        program.terminate()
-
-    before = {number: signal.signal(number, stop) for number in STOPS}
+    heard = [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
-        status = program.wait()
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return Ending(status, stopped)

@@ -2,7 +2,7 @@
 
 import os
 
-LAUNCHERS = ('LOCAL_RANK', 'SLURM_LOCALID', 'OMPI_COMM_WORLD_LOCAL_RANK')
+LAUNCHERS = ('LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK', 'SLURM_LOCALID')
 
 
 def set_local_rank(given: int) -> int:

@@ -3,46 +3,78 @@
 import os
 import signal
 import sys
-import threading
+import time
 
 import pytest
 
-from pmd_mmaction.child_process import STOPS, start, wait
+from pmd_mmaction.child_process import STOPS, run, running
 
+# Stops its parent once it would save.
 SAVES = """
-import pathlib, signal, sys, time
-path = pathlib.Path(sys.argv[1])
+import os, pathlib, signal, sys, time
 def save(*_):
-    path.write_text('saved')
+    pathlib.Path(sys.argv[1]).write_text('saved')
     sys.exit(0)
 signal.signal(signal.SIGTERM, save)
-signal.signal(signal.SIGINT, lambda *_: sys.exit(3))
-path.write_text('ready')
+os.kill(os.getppid(), int(sys.argv[2]))
 time.sleep(60)
+"""
+# Is stopped by nothing but a kill.
+HANGS = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getppid(), signal.SIGTERM))
+os.kill(os.getppid(), signal.SIGTERM)
+while True:
+    time.sleep(1)
 """
 
 
-def _stop_when_ready(path, number):
-    while not path.is_file() or path.read_text() != 'ready':
-        threading.Event().wait(0.02)
-    os.kill(os.getpid(), number)
+@pytest.fixture(autouse=True)
+def handlers():
+    """As a terminal has them, whatever runs the tests."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in STOPS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-@pytest.mark.parametrize('number', STOPS)
+def python(code, *arguments):
+    return [sys.executable, '-c', code, *map(str, arguments)]
+
+
+@pytest.mark.parametrize('number', [*STOPS, signal.SIGINT])
 def test_what_stops_this_process_lets_the_program_save(tmp_path, number):
-    path, handler = tmp_path / 'state', signal.getsignal(number)
-    program = start([sys.executable, '-c', SAVES, str(path)])
-    threading.Thread(target=_stop_when_ready, args=(path, number)).start()
-    assert wait(program) == (0, True)
-    assert path.read_text() == 'saved'
-    assert signal.getsignal(number) is handler
+    with pytest.raises(KeyboardInterrupt):
+        run(python(SAVES, tmp_path / 'state', int(number)))
+    assert (tmp_path / 'state').read_text() == 'saved'
+    assert all(signal.getsignal(other) is signal.SIG_DFL for other in STOPS)
+
+
+def test_a_program_that_hangs_is_killed_by_the_second_signal():
+    with pytest.raises(KeyboardInterrupt):
+        with running(python(HANGS)) as program:
+            pass
+    assert program.returncode == -signal.SIGKILL
+
+
+def test_a_program_beside_the_body_is_stopped_by_its_error(tmp_path):
+    start = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        with running(python('import time\ntime.sleep(60)')) as program:
+            _ = 1 / 0
+    assert program.returncode == -signal.SIGTERM and time.monotonic() - start < 30
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    hangs_up = 'import os, signal\nos.kill(os.getppid(), signal.SIGHUP)'
+    assert run(python(hangs_up)) == 0
 
 
 def test_ctrl_c_of_the_terminal_does_not_reach_the_program():
-    program = start([sys.executable, '-c', 'pass'])
-    assert os.getpgid(program.pid) == program.pid != os.getpgrp()
-    wait(program)
+    with running(python('pass')) as program:
+        assert os.getpgid(program.pid) == program.pid != os.getpgrp()
 
 
 def test_a_status_is_passed_on():
-    assert wait(start([sys.executable, '-c', 'raise SystemExit(5)'])) == (5, False)
+    assert run(python('raise SystemExit(5)')) == 5

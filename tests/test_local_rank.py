@@ -13,6 +13,7 @@ from pmd_mmaction.local_rank import LAUNCHERS, set_local_rank
         ({}, 5),
         (dict(SLURM_LOCALID='2'), 2),
         (dict(OMPI_COMM_WORLD_LOCAL_RANK='3'), 3),
+        (dict(OMPI_COMM_WORLD_LOCAL_RANK='3', SLURM_LOCALID='0'), 3),  # mpirun within one
         (dict(LOCAL_RANK='1', SLURM_LOCALID='0'), 1),  # torchrun within a job of Slurm
     ],
 )

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
-from pmd_mmaction.child_process import Ending, start, wait
+from pmd_mmaction import child_process
 
 ROOT = Path(__file__).resolve().parents[1]
 CHANCE = 1 / 12
@@ -76,18 +76,14 @@ class Demo:
             return
         self.console.rule(shlex.join(('python', *command)))
         begin = time.perf_counter()
-        self._check(result, command, wait(start([sys.executable, *command], cwd=ROOT)))
+        self._check(result, command, child_process.run([sys.executable, *command], cwd=ROOT))
         if result:
             self.console.print(f'[green]done[/] {result} in {time.perf_counter() - begin:.0f} s')
 
-    def _check(self, result: Path | None, command: Sequence[str], ending: Ending) -> None:
-        if ending.stopped:
-            raise SystemExit(f'stopped; the same command goes on: {shlex.join(command)}')
-        if ending.status:
-            self.console.print(
-                f'[red]failed[/] with exit code {ending.status}: {shlex.join(command)}'
-            )
-            raise SystemExit(ending.status)
+    def _check(self, result: Path | None, command: Sequence[str], status: int) -> None:
+        if status:
+            self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
+            raise SystemExit(status)
         if result and not (ROOT / result).exists():
             raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
 
@@ -106,16 +102,11 @@ class Demo:
         self.console.print(f'runs beside what follows; output: {log}')
         (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
         with (ROOT / log).open('a') as output:
-            program = start([sys.executable, *command], cwd=ROOT, stdout=output, stderr=output)
-            try:
+            beside = [sys.executable, *command]
+            with child_process.running(beside, cwd=ROOT, stdout=output, stderr=output) as program:
                 yield
-            except BaseException:
-                program.terminate()
-                raise
-            finally:
                 self.console.print(f'waiting for {result} (output: {log})')
-                ending = wait(program)
-        self._check(result, command, ending)
+        self._check(result, command, program.returncode)
 
     def training(self, config: str, work_dir: Path, **options: Path) -> tuple[str, ...]:
         """The command that trains a config, or resumes an interrupted run."""
@@ -201,4 +192,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit('stopped; the same command goes on')

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from pmd_mmaction.child_process import start, wait
+from pmd_mmaction import child_process
 from pmd_mmaction.folder.begun import write_begun
 from pmd_mmaction.folder.configs import (
     CLASSES,
@@ -177,12 +177,8 @@ def run_tool(result: Path | None, tool: str, *arguments: str, gpus: int = 0) -> 
         # Half of the cores read videos; threads that wait for a busy core slow a step many times.
         environment.setdefault('OMP_NUM_THREADS', str(max(1, this_machine(0).cores // 2)))
         environment['CUDA_VISIBLE_DEVICES'] = ''
-    ending = wait(start([sys.executable, *launcher, *command], env=environment))
-    # a signal to the training itself ends it with status 0
-    unfinished = result is not None and not result.is_file()
-    if ending.stopped or (unfinished and not ending.status):
+    status = child_process.run([sys.executable, *launcher, *command], env=environment)
+    if status:
+        raise FolderError(f'this ended with exit code {status}, for the reason above: {text}')
+    if result is not None and not result.is_file():  # a signal ends a training with status 0
         raise FolderError(f'this was stopped before its end; the same command goes on: {text}')
-    if ending.status:
-        raise FolderError(
-            f'this ended with exit code {ending.status}, for the reason above: {text}'
-        )

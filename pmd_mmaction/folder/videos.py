@@ -118,7 +118,7 @@ def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
     lonely = [name for name, count in folders.items() if count < 2]
     if not folders:
         return [], ''
-    if {name.casefold() for name in folders} <= SPLITS:
+    if len(folders) > 1 and {name.casefold() for name in folders} <= SPLITS:
         return [], f'{" and ".join(sorted(folders))} are splits of a data set'
     if outside:
         return [], f'{outside[0]} lies in none'

@@ -243,7 +243,7 @@ def test_epochs_are_shared_among_the_phases(configs):
 def test_fewer_epochs_than_phases_are_refused(board, configs):
     method = board.parse_method('a=configs/pmd/vit-tiny_demo_pretrain.py')
     with pytest.raises(SystemExit, match='^a: 3 epochs for 4 phases: raise --epochs'):
-        configs.resolve(method, 3)
+        configs.require_epochs(method, 3)
 
 
 @pytest.mark.parametrize(

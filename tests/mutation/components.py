@@ -88,7 +88,7 @@ COMPONENTS = {
         ('schedulers: may end early', 'or end < total', 'or end < total - 1'),
     ],
     ('hooks/checkpoints/batch_change.py', 'hooks/checkpoints/test_batch_change.py'): [
-        ('other batch: iterations of the old epochs', "meta['iter'] = meta['epoch'] * new[", "meta['iter'] = meta['epoch'] * old["),
+        ('other batch: iterations of the old epochs', "meta['iter'] = epochs * new[", "meta['iter'] = epochs * old["),
         ('other batch: inverse ratio', "new['total_batch'] / old['total_batch']", "old['total_batch'] / new['total_batch']"),
         ('other batch: steps the wrong way', "state['_global_step'] * new_length // old_length", "state['_global_step'] * old_length // new_length"),
         ('other batch: last step one late', 'max(min(done, end - 1) - begin, -1)', 'max(min(done, end) - begin, -1)'),
@@ -314,7 +314,7 @@ COMPONENTS = {
         ('teachers: all are run', 'for name in self.used_teachers', 'for name in self.teachers'),
         ('teachers: to the last layer', 'last=last', 'last=True'),
         ('teachers: patches as they are numbered in the clip', 'return positions_within(index, seen, self.backbone.num_patches)', 'return index % seen.shape[1]'),
-        ('masks of a clip: videos in turn', 'for index in sample_idx for _ in range(self.views.num_masks)', 'for _ in range(self.views.num_masks) for index in sample_idx'),
+        ('masks of a clip: videos in turn', 'for index in sample_idx for _ in range(self.num_masks)', 'for _ in range(self.num_masks) for index in sample_idx'),
     ],
     ('models/terms/psd.py', 'models/recognizers/test_pmd.py'): [
         ('total: no lambda_pg', 'self.weight(name) * loss', 'loss'),
@@ -382,7 +382,7 @@ COMPONENTS = {
     ('evaluation/frozen_feature_metric.py', 'evaluation/test_knn.py'): [
         ('top-k: one more', 'hits[:, :k]', 'hits[:, : k + 1]'),
         ('top-k: the worst', 'descending=True, stable', 'descending=False, stable'),
-        ('top-k: of k classes', 'k < scores.shape[1]', 'k <= scores.shape[1]'),
+        ('top-k: of k classes', 'scores.shape[1] > 5', 'scores.shape[1] >= 5'),
     ],
     ('evaluation/features.py', 'evaluation/test_features.py'): [
         ('feature of a layer: one late', '(layer - 1,)', '(layer,)'),

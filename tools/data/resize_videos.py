@@ -90,8 +90,8 @@ def plan(source: Path, target: Path) -> tuple[dict[str, str], list[Path]]:
         if owners.setdefault(copy, path) != path:
             clashes.append(f'{owners[copy]} and {path} would both become {copy}')
     if clashes:
-        more = f', and so would {len(clashes) - 1} others' if len(clashes) > 1 else ''
-        raise ValueError(f'{clashes[0]}: rename one{more}')
+        more = f' ({len(clashes) - 1} other pairs likewise)' if len(clashes) > 1 else ''
+        raise ValueError(f'{clashes[0]}{more}: rename one')
     return {str(path): str(copy) for copy, path in owners.items()}, others
 
 

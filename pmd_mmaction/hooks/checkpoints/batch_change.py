@@ -61,7 +61,7 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
             f'{old["total_batch"]} in {old["epoch_length"]} iterations per epoch, now it is '
             f'{new["total_batch"]} in {new["epoch_length"]} ({ranks}): the rest of the '
             'epoch would have other clips. Resume from a checkpoint at the end of an epoch, or '
-            'with the old total batch (train_dataloader.batch_size) and accumulation'
+            'with the old ranks, total batch (train_dataloader.batch_size) and accumulation'
         )
     meta['iter'] = epochs * new['epoch_length']
     ratio = new['total_batch'] / old['total_batch']

@@ -16,6 +16,7 @@ from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.storage.digest import sha256_of
 
 NOTE = 'last_checkpoint'
+BEGINNING = 'resumed_from'
 _NAME = re.compile(r'(?:epoch_(\d+)(?:_iter_(\d+))?|iter_(\d+))\.pth')
 # What zipfile raises for archives whose bytes were changed.
 _UNREADABLE = (
@@ -36,7 +37,19 @@ def note_checkpoint(work_dir: Path, path: Path) -> None:
     The search for the newest checkpoint goes backwards from there: later files of another attempt
     are ignored, and if the named checkpoint was never finished, the one before it is used.
     """
-    write_file(Path(work_dir) / NOTE, os.fsencode(os.path.relpath(path, work_dir)))
+    _point(Path(work_dir) / NOTE, path)
+
+
+def note_beginning(work_dir: Path, path: Path | None) -> None:
+    """Writes which checkpoint a run was told to go on from; None: it begins from scratch.
+
+    Earlier files in its directory are of another attempt.
+    """
+    if path is None:
+        (Path(work_dir) / BEGINNING).unlink(missing_ok=True)
+        return
+    _point(Path(work_dir) / BEGINNING, path)
+    note_checkpoint(work_dir, path)
 
 
 def list_checkpoints(work_dir: Path) -> list[Path]:
@@ -44,29 +57,45 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
 
     Args:
         work_dir: work directory of the run; checkpoints may be elsewhere if
-            ``last_checkpoint`` says so, and are found here if the directory was moved.
+            ``last_checkpoint`` says so, and are found here if the directory was moved. Before its
+            own ones come that which it was told to go on from, and those before that.
     """
     work_dir = Path(work_dir)
-    text = _noted(work_dir)
-    noted = work_dir / text if text else None  # an absolute path stays as it is
-    directories = [work_dir, noted.parent] if noted else [work_dir]
-    if noted and noted.is_file():  # that of another run, if this one was killed before its first
-        directories.reverse()
+    noted, begun = _pointer(work_dir / NOTE), _pointer(work_dir / BEGINNING)
+    own = _up_to(noted, [work_dir, *([noted.parent] if noted else [])])
+    if begun is None or not begun.is_file():
+        return own
+    earlier = _up_to(begun, [begun.parent])
+    if noted is None or noted.resolve() == begun.resolve():
+        return earlier
+    first = _position(begun) or (0, 0)
+    return [path for path in own if (_position(path) or first) > first] + earlier
+
+
+def _up_to(last: Path | None, directories: list[Path]) -> list[Path]:
+    """The checkpoints of the first directory that has any, newest first, later ones left out."""
     for directory in directories:
-        if noted and (directory / noted.name).is_file() and _position(noted) is None:
-            return [directory / noted.name]  # under a name of the user's own
+        if last and (directory / last.name).is_file() and _position(last) is None:
+            return [directory / last.name]  # under a name of the user's own
         found = {path: _position(path) for path in directory.glob('*.pth')}
         places = {path: place for path, place in found.items() if place is not None}
-        last = _position(noted) if noted else None
-        kept = [path for path, place in places.items() if last is None or place <= last]
-        if kept:
+        end = _position(last) if last else None
+        if places:
+            kept = [path for path, place in places.items() if end is None or place <= end]
             return sorted(kept, key=places.get, reverse=True)
     return []
 
 
-def _noted(work_dir: Path) -> str:
-    """What ``last_checkpoint`` says; empty without it."""
-    note = work_dir / NOTE
+def _point(note: Path, path: Path) -> None:
+    write_file(note, os.fsencode(os.path.relpath(path, note.parent)))
+
+
+def _pointer(note: Path) -> Path | None:
+    text = _text(note)
+    return note.parent / text if text else None  # an absolute path stays as it is
+
+
+def _text(note: Path) -> str:
     return os.fsdecode(note.read_bytes()).strip() if note.is_file() else ''
 
 
@@ -83,10 +112,11 @@ def newest_complete(work_dir: Path, warn: Callable[[str], None]) -> Path | None:
     Raises:
         ValueError: if there are checkpoints, but no complete one, or none on a disk.
     """
-    if '://' in _noted(work_dir):
+    noted = _text(work_dir / NOTE)
+    if '://' in noted:
         raise ValueError(
-            f'{work_dir / NOTE} names {_noted(work_dir)}, which is on no disk: copy it to one and '
-            'give its path to --resume'
+            f'{work_dir / NOTE} names {noted}, which is on no disk: copy it to one and give its '
+            'path to --resume'
         )
     paths = list_checkpoints(work_dir)
     for path in paths:
@@ -150,8 +180,8 @@ def require_training_state(checkpoint: Mapping, runner) -> None:
     if missing:
         raise ValueError(
             f'{runner._load_from} has no {", ".join(missing)}: it holds weights only (student.pth, '
-            'best_*.pth, or saved with save_optimizer=False). Resume from epoch_*.pth, or start '
-            'afresh from its weights with load_from and resume=False'
+            'best_*.pth, or saved with save_optimizer=False or save_param_scheduler=False). Resume '
+            'from epoch_*.pth, or start afresh from its weights with load_from and resume=False'
         )
 
 

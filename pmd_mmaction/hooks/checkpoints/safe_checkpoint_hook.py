@@ -15,6 +15,7 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     file_damage,
     list_checkpoints,
     newest_complete,
+    note_beginning,
     note_checkpoint,
     remove_unfinished,
     require_training_state,
@@ -87,6 +88,7 @@ class SafeCheckpointHook(CheckpointHook):
         if self.args:  # the parent would pass them on and fail at the first checkpoint
             raise TypeError(f'SafeCheckpointHook has no argument {sorted(self.args)}')
         self._kept: list[str] = []
+        self._beginning: Path | None = None
         self._saved_at: int | None = None
 
     # ------------------------------------------------------------------ start
@@ -111,25 +113,26 @@ class SafeCheckpointHook(CheckpointHook):
         begins = isinstance(runner._train_loop, BaseLoop) and runner.iter == 0
         if not runner._resume:
             if begins:  # not a test, nor a validation after the training, which overwrite nothing
-                self._warn_of_earlier_run(runner)
+                self._begin_afresh(runner)
             return
         if runner._has_loaded:  # what the training began from may be gone
             return
         path, error = from_main_process(lambda: self._choose(runner))
         if error is not None:
             raise ValueError(error)
-        if runner._load_from is not None and '://' not in path and is_main_process():
-            # so that a restart ignores later files of the attempt that was given up
-            note_checkpoint(Path(runner.work_dir), Path(path).resolve())
+        if runner._load_from is not None and '://' not in path:
+            self._beginning = Path(path).resolve()  # noted once it has been accepted
         if path is None:
             runner.logger.info(f'No checkpoint in {runner.work_dir}: starting from scratch')
             runner._resume = False
-            self._warn_of_earlier_run(runner)
+            self._begin_afresh(runner)
         runner._load_from = path
 
     @staticmethod
-    def _warn_of_earlier_run(runner) -> None:
+    def _begin_afresh(runner) -> None:
         """Warns if a run from scratch is about to overwrite an earlier one."""
+        if is_main_process():
+            note_beginning(Path(runner.work_dir), None)
         directory = Path(runner.work_dir)
         earlier = [*list_checkpoints(directory), *sorted(directory.glob('phase_*_student.pth'))]
         if earlier:
@@ -169,6 +172,9 @@ class SafeCheckpointHook(CheckpointHook):
             batch_change.adapt_checkpoint(checkpoint, runner)
             adapt_schedulers(checkpoint, runner)
             warn_of_changes(checkpoint, runner)
+            if self._beginning is not None and is_main_process():
+                # so that a restart ignores the files of the attempt that was given up
+                note_beginning(Path(runner.work_dir), self._beginning)
 
     def before_train(self, runner) -> None:
         """Finds the checkpoint directory and the checkpoints kept in it."""
@@ -181,6 +187,11 @@ class SafeCheckpointHook(CheckpointHook):
                 "train_cfg.type='ResumableTrainLoop'"
             )
         super().before_train(runner)
+        if not (self.save_optimizer and self.save_param_scheduler):
+            runner.logger.warning(
+                'save_optimizer=False or save_param_scheduler=False: this run cannot be resumed, '
+                'neither after a preemption nor by a rollback'
+            )
         if is_main_process():
             remove_unfinished(Path(self.out_dir))
         ids = getattr(self, 'keep_ckpt_ids', ())  # from a run that began with CheckpointHook

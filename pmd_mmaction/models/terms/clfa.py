@@ -120,7 +120,7 @@ class CLFATerm(Term):
     def distance(
         self, teacher: str, layers: Sequence[Tensor], groups: tuple[GroupStatistics, ...]
     ) -> Tensor:
-        """``d(shallow -> medium) + d(medium -> deep)`` of one teacher.
+        """The distances of the class docstring, summed, of one teacher.
 
         Args:
             teacher: name of the teacher.

@@ -135,8 +135,8 @@ def test_another_total_batch_inside_an_epoch_is_refused():
     assert str(caught.value) == (
         'the checkpoint was saved inside epoch 3 with a total batch of 4 in 6 iterations per '
         'epoch, now it is 2 in 12 (1 rank(s) before, 1 now): the rest of the epoch would have '
-        'other clips. Resume from a checkpoint at the end of an epoch, or with the old total batch '
-        '(train_dataloader.batch_size) and accumulation'
+        'other clips. Resume from a checkpoint at the end of an epoch, or with the old ranks, '
+        'total batch (train_dataloader.batch_size) and accumulation'
     )
 
 

@@ -9,6 +9,7 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     file_damage,
     list_checkpoints,
     newest_complete,
+    note_beginning,
     note_checkpoint,
     remove_unfinished,
     require_training_state,
@@ -58,12 +59,16 @@ def test_a_run_that_began_in_another_directory_goes_on_from_there(tmp_path, earl
     _save(tmp_path / 'a' / earlier)  # of an attempt that was given up
     for epoch in (4, 5, 6):
         _save(tmp_path / 'b' / f'epoch_{epoch}.pth')
-    note_checkpoint(tmp_path / 'a', tmp_path / 'b' / 'epoch_5.pth')
-    found = [path.resolve() for path in list_checkpoints(tmp_path / 'a')]
-    assert found == [tmp_path / 'b' / 'epoch_5.pth', tmp_path / 'b' / 'epoch_4.pth']
-    _save(tmp_path / 'a' / 'epoch_7.pth')  # its own first one
-    note_checkpoint(tmp_path / 'a', tmp_path / 'a' / 'epoch_7.pth')
-    assert list_checkpoints(tmp_path / 'a')[0] == tmp_path / 'a' / 'epoch_7.pth'
+    note_beginning(tmp_path / 'a', tmp_path / 'b' / 'epoch_5.pth')
+    there = [tmp_path / 'b' / 'epoch_5.pth', tmp_path / 'b' / 'epoch_4.pth']
+    assert [path.resolve() for path in list_checkpoints(tmp_path / 'a')] == there
+    own = tmp_path / 'a' / 'epoch_7.pth'
+    note_checkpoint(tmp_path / 'a', own)  # killed while it writes its first one
+    assert [path.resolve() for path in list_checkpoints(tmp_path / 'a')] == there
+    _save(own)
+    assert [path.resolve() for path in list_checkpoints(tmp_path / 'a')] == [own, *there]
+    note_beginning(tmp_path / 'a', None)
+    assert tmp_path / 'b' / 'epoch_5.pth' not in list_checkpoints(tmp_path / 'a')
 
 
 @pytest.mark.parametrize('missing', ['optimizer', 'param_schedulers', 'epoch'])

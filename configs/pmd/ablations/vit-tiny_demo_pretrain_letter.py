@@ -1,0 +1,7 @@
+# Ablation in the size of the demo: everything, CLFA by the letter of the paper.
+#   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_letter.py
+# Hardware: 2 CPU cores. Results: docs/results.md.
+_base_ = '../vit-tiny_demo_pretrain.py'
+
+model = dict(clfa=dict(student_norm='none', fc_std=None))
+work_dir = 'work_dirs/demo/pmd_letter'

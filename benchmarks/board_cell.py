@@ -82,7 +82,7 @@ def evaluate(
     """
     model = load_frozen(cfg, checkpoint, device)
     pixels = {split: part for split, (part, _) in clips.items()}
-    tokens = {split: _tokens(model, part) for split, part in pixels.items()}
+    tokens = {split: tokens_of(model, part) for split, part in pixels.items()}
     features = {split: part.mean(1) for split, part in tokens.items()}
     if not all(part.isfinite().all() for part in features.values()):
         raise SystemExit(f'{checkpoint}: its features are not finite, so the training diverged')
@@ -101,8 +101,8 @@ def evaluate(
     subset = dict(pixels, train=pixels['train'][few])
     scores = dict(
         knn=lambda: knn_scores(features['train'], known, features['val'], min(20, len(known))),
-        linear=lambda: _scores(features['val'], *heads['linear']),
-        linear_few=lambda: _scores(features['val'], *heads['linear_few']),
+        linear=lambda: linear_scores(features['val'], *heads['linear']),
+        linear_few=lambda: linear_scores(features['val'], *heads['linear_few']),
         attentive=lambda: attentive_probe(tokens, known, device),
         finetune=lambda: fine_tuned(pixels, known, EPOCHS, 'linear'),
         finetune_few=lambda: fine_tuned(subset, known[few], EPOCHS_FEW, 'linear_few'),
@@ -111,7 +111,7 @@ def evaluate(
     return {name: found.double().mean().item() for name, found in right.items()}
 
 
-def _scores(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear_scores(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return features @ weight.T + bias
 
 
@@ -121,7 +121,7 @@ def _prepare(model: torch.nn.Module, pixels: Tensor) -> Tensor:
     return model.data_preprocessor(data, training=False)['inputs'].flatten(0, 1)
 
 
-def _tokens(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+def tokens_of(model: torch.nn.Module, pixels: Tensor) -> Tensor:
     batches = []
     for part in pixels.split(64):
         tokens = compute_features(model, _prepare(model, part)[:, None], per_patch=True)

@@ -131,7 +131,7 @@ RUNS = [
         put('train_dataloader.batch_size', 13),
         '12 videos are not one batch: .*batch_size is 13 per GPU, 1 GPU.*to 12 or less',
     ),
-    (whole_steps, 'not one step of 8 batches .accumulative_counts.: .*1 GPU.*want 16;?.*smaller'),
+    (whole_steps, 'not one step of 8 batches .accumulative_counts.: .*1 GPU.*need 16;?.*smaller'),
     (flips(2), 'then one flip, .*has RandomResizedCrop, Flip, Flip, NoteCropBox'),
     (flips(1, 'RandomCrop'), 'the train pipeline has RandomResizedCrop, Flip, RandomCrop'),
     (moved_objects(dict(type='Flip')), 'Flip after PasteMovingObjects would move the objects'),

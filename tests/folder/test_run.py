@@ -255,7 +255,7 @@ def test_where_nothing_is_trained_other_settings_lose_nothing(begun):
 def test_copies_that_are_too_small_are_refused_before_a_training(begun, monkeypatch):
     source, out = begun
     (out / 'image_teacher' / 'last_checkpoint').unlink()
-    monkeypatch.setattr(run, 'call', lambda *_, **__: pytest.fail('trained'))
+    monkeypatch.setattr(run, 'run_tool', lambda *_, **__: pytest.fail('trained'))
     with pytest.raises(FolderError, match='are 128 px high, these settings need 256: choose'):
         run.pretrain(source, out, TINY._replace(size=224))
 

@@ -166,7 +166,21 @@ def test_a_restart_ignores_files_after_the_checkpoint_that_was_named(runner, tmp
     assert list_checkpoints(tmp_path)[0] == tmp_path / 'epoch_5.pth'
     runner._resume, runner._load_from = True, str(tmp_path / 'epoch_3.pth')
     runner.call_hook('before_run')
+    runner.load_or_resume()
     assert list_checkpoints(tmp_path)[0] == tmp_path / 'epoch_3.pth'
+
+
+def test_a_checkpoint_that_is_refused_is_not_noted(runner, tmp_path):
+    runner.train()
+    before = list_checkpoints(tmp_path)
+    content = torch.load(before[0], weights_only=False)
+    del content['optimizer']
+    torch.save(content, tmp_path / 'best_acc.pth')
+    runner._resume, runner._load_from = True, str(tmp_path / 'best_acc.pth')
+    runner.call_hook('before_run')
+    with pytest.raises(ValueError, match='has no optimizer: it holds weights only'):
+        runner.load_or_resume()
+    assert list_checkpoints(tmp_path) == before
 
 
 def test_a_validation_after_the_training_starts_nothing(runner, tmp_path):

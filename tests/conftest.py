@@ -1,6 +1,8 @@
 """What several test files share."""
 
 import logging
+import multiprocessing
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,8 +28,11 @@ IMAGE_TEACHER = dict(
 
 
 def pytest_configure(config):
-    # The processes of the tests share the cores.
+    # The processes of the tests share the cores; with more threads sums have other last bits.
     torch.set_num_threads(1)
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    # Whichever test starts the fork server, no process of it has to import for ten seconds.
+    multiprocessing.get_context('forkserver').set_forkserver_preload(['pmd_mmaction'])
 
 
 @pytest.fixture(autouse=True)

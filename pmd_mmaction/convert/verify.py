@@ -65,10 +65,24 @@ def largest_difference(
     generator = torch.Generator().manual_seed(0)
     if target == 'timm':
         left, right = _on_images(state, source, result, options, generator)
+        return _differences(left, right)
+    clip, weights = result.clip, result.conversion.state_dict
+    shape = (1, clip.num_frames, 3, clip.img_size, clip.img_size)
+    frames = torch.randn(shape, generator=generator)
+    if source == 'huggingface':
+        own = any(name.endswith('position_embeddings') for name in state)
+        left = huggingface_outputs(source_path, frames, own_positions=own)
     else:
-        left, right = _on_a_clip(
-            state, source, target, result, options, source_path, folder, generator
-        )
+        left = mmaction_outputs(result.common, clip, options.num_heads, frames)
+    if target == 'huggingface':
+        trusted = result.folder.code is not None  # a copy of this project's own file
+        right = huggingface_outputs(folder, frames, trust_code=trusted)
+    else:
+        right = mmaction_outputs(weights, clip, options.num_heads, frames)
+    return _differences(left, right)
+
+
+def _differences(left: Outputs, right: Outputs) -> dict[str, float]:
     return {name: (left[name] - right[name]).abs().max().item() for name in left if name in right}
 
 
@@ -89,32 +103,6 @@ def _on_images(
         return mmaction_outputs(result.common, clip, options.num_heads, images[:, None]), right
     own = {new: state[old] for old, new in result.conversion.renamed.items()}
     return timm_outputs(own, options.num_heads, images), right
-
-
-def _on_a_clip(
-    state: Mapping[str, Tensor],
-    source: str,
-    target: str,
-    result: Result,
-    options: Options,
-    source_path: Path,
-    folder: Path | None,
-    generator: torch.Generator,
-) -> tuple[Outputs, Outputs]:
-    """Outputs of source and result for a clip; arguments of :func:`largest_difference`."""
-    clip = result.clip
-    shape = (1, clip.num_frames, 3, clip.img_size, clip.img_size)
-    frames = torch.randn(shape, generator=generator)
-    if source == 'huggingface':
-        own = any(name.endswith('position_embeddings') for name in state)
-        left = huggingface_outputs(source_path, frames, own_positions=own)
-    else:
-        left = mmaction_outputs(result.common, clip, options.num_heads, frames)
-    if target == 'huggingface':
-        trusted = result.folder.code is not None  # a copy of this project's own file
-        return left, huggingface_outputs(folder, frames, trust_code=trusted)
-    weights = result.conversion.state_dict
-    return left, mmaction_outputs(weights, clip, options.num_heads, frames)
 
 
 def _image_size(state: Mapping[str, Tensor]) -> int:

@@ -245,12 +245,12 @@ def _middle(dataset, index: int) -> np.ndarray:
 
 
 def _map(bank: features.Embeddings, queries: features.Embeddings) -> str:
-    """Points of all videos, coloured by class; ten colours take turns, grey has no label."""
+    """Points of all videos, coloured by class; twenty colours take turns, black has no label."""
     points = features.project(np.concatenate([bank.features, queries.features]), 2)
     figure, axis = plt.subplots(figsize=(6, 5), layout='constrained')
     parts = ((bank, points[: len(bank.samples)], 'o'), (queries, points[len(bank.samples) :], '^'))
     for (part, rows, marker), label in zip(parts, ('training', 'held out')):
-        colours = [f'C{number % 10}' if number >= 0 else 'grey' for number in part.labels]
+        colours = [plt.cm.tab20(n % 20) if n >= 0 else 'black' for n in part.labels]
         axis.scatter(*rows.T, c=colours, marker=marker, label=label, alpha=0.7, s=24)
     axis.set(xticks=[], yticks=[])
     axis.legend()

@@ -11,7 +11,6 @@ from pathlib import Path
 from tests.integration.tiny import ROOT
 
 _context = multiprocessing.get_context('forkserver')
-_context.set_forkserver_preload(['tests.integration.tiny'])
 TIMEOUT = 200
 
 

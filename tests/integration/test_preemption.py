@@ -102,7 +102,8 @@ def test_another_total_batch_inside_an_epoch_is_refused(clips, tmp_path):
     args = clips, tmp_path / 'run', 1, tiny.BATCH
     stop = dict(type='Signal', iteration=10, name='SIGTERM')
     processes.run(_train_on_ranks, tmp_path / 'log', *args, stop)
-    with pytest.raises(ValueError, match=r'inside epoch 4 .* of 4, now it is 2 .*old total batch'):
+    message = r'inside epoch 4 .* of 4 .*, now it is 2 .*with the old ranks, total batch'
+    with pytest.raises(ValueError, match=message):
         _train_on_ranks(clips, tmp_path / 'run', 1, 2)
     _train_on_ranks(*args)  # which stays possible
     assert (tmp_path / 'run' / 'epoch_9.pth').exists()

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from mmcv.cnn.bricks import DropPath
 from torch import nn
 
 from pmd_mmaction.models import (
@@ -20,7 +21,10 @@ def teacher(request, sizes):
     if request.param == 'image':
         return TimmImageTeacher(**sizes.image_teacher)
     if request.param == 'video':
-        return VideoMAETeacher(**sizes.video_teacher, drop_path_rate=0.5)
+        teacher = VideoMAETeacher(**sizes.video_teacher)
+        for block in teacher.network.blocks:  # so that a forward pass in train mode would show
+            block.drop_path = DropPath(0.5).eval()
+        return teacher
     return AuxiliaryTeacher(
         MaskedVisionTransformer(**sizes.student, drop_path_rate=0.5), nn.ModuleDict()
     )

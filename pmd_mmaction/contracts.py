@@ -106,6 +106,10 @@ class PhasedModel(Protocol):
     auxiliary_teacher: torch.nn.Module | None
 
     @property
+    def current_mask_ratio(self) -> float | None:
+        """Share of masked patches; None: none is set."""
+
+    @property
     def needs_auxiliary_teacher(self) -> bool:
         """Whether the student of the previous phase teaches."""
 

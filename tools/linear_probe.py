@@ -14,7 +14,8 @@ from mmengine.runner import Runner, save_checkpoint
 from tqdm import tqdm
 
 import pmd_mmaction  # noqa: F401  (registers the components)
-from pmd_mmaction.evaluation import first_of_each_class, fit_linear_probe
+from pmd_mmaction.evaluation import compute_features, first_of_each_class, fit_linear_probe
+from pmd_mmaction.evaluation.linear_probe import require_scikit_learn
 from pmd_mmaction.hooks import CheckBackboneHook
 from pmd_mmaction.shipped import read_config
 from pmd_mmaction.tool_errors import one_line_if_missing
@@ -86,9 +87,7 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
         disable=None,
     ):
         batch = model.data_preprocessor(batch, training=False)
-        feature, _ = model.extract_feat(batch['inputs'], test_mode=True)
-        count = len(batch['data_samples'])  # of videos, each of one or several clips
-        features.append(feature.float().view(count, -1, feature.shape[-1]).mean(1).cpu())
+        features.append(compute_features(model, batch['inputs']).cpu())
         labels += [int(sample.gt_label) for sample in batch['data_samples']]
     return torch.cat(features), torch.tensor(labels)
 
@@ -97,6 +96,7 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     args = parse_args(argv)
+    require_scikit_learn()
     for path in filter(None, (args.out, args.json)):  # not at the end, when all is computed
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     runner = build_runner(args)

@@ -6,12 +6,10 @@ from pmd_mmaction.dare.layout import DTYPES, TableLayout
 from pmd_mmaction.dare.precision import check_precision
 from pmd_mmaction.dare.rows import check_finite, infinite_rows, pack_rows
 from pmd_mmaction.dare.table import DifficultyTable
-from pmd_mmaction.dare.table_file import TableFileInfo
 
 __all__ = [
     'DTYPES',
     'DifficultyTable',
-    'TableFileInfo',
     'TableLayout',
     'check_finite',
     'check_precision',

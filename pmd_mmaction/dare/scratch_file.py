@@ -26,6 +26,7 @@ from pmd_mmaction.dare.layout import TableLayout
 
 HEADER_BYTES = 4096
 _MAGIC = b'PMDSCR02'
+SHARED_MEMORY = '/dev/shm'
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -49,7 +50,7 @@ def scratch_directories(scratch_dir: str | None) -> list[str]:
     Args:
         scratch_dir: the user's choice, or None.
     """
-    return [scratch_dir] if scratch_dir else ['/dev/shm', tempfile.gettempdir()]
+    return [scratch_dir] if scratch_dir else [SHARED_MEMORY, tempfile.gettempdir()]
 
 
 def create_scratch(path: str | os.PathLike, layout: TableLayout) -> Scratch:

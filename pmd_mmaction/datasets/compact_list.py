@@ -10,7 +10,7 @@ import numpy as np
 from pmd_mmaction.datasets.video_suffixes import is_named_as_video
 
 _LONGEST_SUFFIX = 6
-_LONGEST_LABEL = 9  # digits, so that it fits in 32 bits
+_LONGEST_LABEL = 9  # digits, as of any class; a list with longer numbers is read line by line
 _STRANGE_SPACE = re.compile(r'[^\S \n]')  # white space beside blanks and line ends
 
 
@@ -21,7 +21,7 @@ class CompactList(Sequence):
         text: bytes that hold the paths, UTF-8 or whatever the file system has.
         begins: ``(S,)`` int64, where each path begins.
         ends: ``(S,)`` int64, where it ends.
-        labels: ``(S,)`` int32, or None in a list without labels.
+        labels: ``(S,)`` int64, or None in a list without labels.
     """
 
     def __init__(

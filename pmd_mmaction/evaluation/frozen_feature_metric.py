@@ -69,7 +69,10 @@ class FrozenFeatureMetric(BaseMetric):
                 )
             labels = torch.tensor([result['label'] for result in chosen])
             if (labels < 0).any():
-                raise ValueError(f'{int((labels < 0).sum())} clips of the {split} have no label')
+                raise ValueError(
+                    f'{int((labels < 0).sum())} clips of the {split} have no label: give each line '
+                    f'of its list one, or leave {type(self).__name__} out'
+                )
             parts[split] = (torch.stack([result['feature'] for result in chosen]), labels)
         broken = sum(int((~f.isfinite()).any(1).sum()) for f, _ in parts.values())
         parts = {split: (f.nan_to_num(), labels) for split, (f, labels) in parts.items()}

@@ -56,7 +56,7 @@ class KNNMetric(FrozenFeatureMetric):
     """Top-1 and top-5 of a k-nearest-neighbour classifier, ``knn/top1`` in the log.
 
     Args:
-        k: number of neighbours.
+        k: number of neighbours; a smaller bank has all of its features vote.
         temperature: temperature of the votes; None gives every neighbour one vote.
         collect_device: see :class:`FrozenFeatureMetric`.
         prefix: replaces ``'knn'``.
@@ -83,5 +83,6 @@ class KNNMetric(FrozenFeatureMetric):
         self, bank: Tensor, bank_labels: Tensor, query: Tensor, query_labels: Tensor
     ) -> dict[str, float]:
         """See :meth:`FrozenFeatureMetric.score`."""
-        scores = knn_scores(bank, bank_labels, query, self.k, self.temperature)
+        k = min(self.k, len(bank))
+        scores = knn_scores(bank, bank_labels, query, k, self.temperature)
         return topk_accuracy(scores, query_labels)

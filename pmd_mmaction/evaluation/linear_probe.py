@@ -1,10 +1,21 @@
 """A linear classifier on frozen features, fitted by a solver instead of SGD."""
 
 from collections import Counter
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 from torch import Tensor
+
+
+def require_scikit_learn() -> None:
+    """Refuses an environment in which no probe can be fitted; to be called before a long run.
+
+    Raises:
+        ImportError: with the command that installs it.
+    """
+    if find_spec('sklearn') is None:
+        raise ImportError("a linear probe needs scikit-learn: pip install 'pmd-mmaction[demo]'")
 
 
 def fit_linear_probe(features: Tensor, labels: Tensor, c: float = 1.0) -> tuple[Tensor, Tensor]:

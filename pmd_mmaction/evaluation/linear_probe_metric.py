@@ -1,11 +1,13 @@
 """A linear probe as a metric of the validation loop."""
 
+import math
+
 from mmaction.registry import METRICS
 from torch import Tensor
 
 from pmd_mmaction.arguments import Positive, checked
 from pmd_mmaction.evaluation.frozen_feature_metric import FrozenFeatureMetric, topk_accuracy
-from pmd_mmaction.evaluation.linear_probe import fit_linear_probe
+from pmd_mmaction.evaluation.linear_probe import fit_linear_probe, require_scikit_learn
 
 
 @METRICS.register_module()
@@ -18,6 +20,7 @@ class LinearProbeMetric(FrozenFeatureMetric):
         prefix: replaces ``'probe'``.
 
     Raises:
+        ImportError: if scikit-learn is missing.
         ValueError: if ``c`` is not above 0.
     """
 
@@ -27,12 +30,16 @@ class LinearProbeMetric(FrozenFeatureMetric):
     def __init__(
         self, c: Positive = 1.0, collect_device: str = 'cpu', prefix: str | None = None
     ) -> None:
+        require_scikit_learn()
         super().__init__(collect_device, prefix)
         self.c = c
 
     def score(
         self, bank: Tensor, bank_labels: Tensor, query: Tensor, query_labels: Tensor
     ) -> dict[str, float]:
-        """See :meth:`FrozenFeatureMetric.score`."""
-        weight, bias = fit_linear_probe(bank, bank_labels, self.c)
-        return topk_accuracy(query @ weight.T + bias, query_labels)
+        """See :meth:`FrozenFeatureMetric.score`; a class without a clip in the bank is not told."""
+        present, labels = bank_labels.unique(return_inverse=True)
+        weight, bias = fit_linear_probe(bank, labels, self.c)
+        scores = query.new_full((len(query), int(present[-1]) + 1), -math.inf)
+        scores[:, present] = query @ weight.T + bias
+        return topk_accuracy(scores, query_labels)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import Tensor
@@ -40,7 +41,7 @@ class RecentFeatures:
 
     @property
     def full(self) -> bool:
-        """Whether no row is empty any more."""
+        """Whether as many clips were seen as there are rows."""
         return self.seen >= self.size
 
 
@@ -96,6 +97,7 @@ class HealthHook(Hook):
             outputs['feature_rank'] = effective_rank(self.recent.rows)
             outputs['feature_spread'] = feature_spread(self.recent.rows)
 
+    @master_only
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Puts the diagnosis of a batch of validation clips, always the same, into the log."""
         model, loader = plain_model(runner), runner.val_dataloader

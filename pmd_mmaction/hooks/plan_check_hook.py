@@ -16,6 +16,7 @@ from pmd_mmaction.contracts import (
     find_hook,
     iterations_per_step,
 )
+from pmd_mmaction.functional import Phase
 from pmd_mmaction.hooks.box_order import check_crop_boxes, check_object_boxes
 from pmd_mmaction.hooks.checkpoints.batch_change import check_epoch_length
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
@@ -55,6 +56,8 @@ class PlanCheckHook(Hook):
             _check_splits(runner)
         if curriculum is not None:
             _check_phases(runner, model, curriculum)
+        elif isinstance(model, PhasedModel):
+            _check_without_phases(model, runner.max_epochs)
         if isinstance(model, DifficultyModel) and model.difficulty_spec is not None:
             _check_difficulty(runner, curriculum)
         _log_batch(runner)
@@ -79,6 +82,17 @@ def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
         starts = [phase.begin for phase in curriculum.phases.phases]
         check_restartable(runner, starts[1:])
         check_coverage(runner, starts, total)
+
+
+def _check_without_phases(model: PhasedModel, epochs: int) -> None:
+    """Refuses one mask ratio throughout where a term would have no loss, or layers none."""
+    if model.needs_auxiliary_teacher:
+        raise ValueError(
+            'the model learns from an auxiliary teacher (PSD), but no phase gives it one: add a '
+            'ProgressivePhaseHook to custom_hooks, or leave PSD out'
+        )
+    if model.current_mask_ratio is not None:  # else the first iteration says what is missing
+        model.check_phase(Phase(0, model.current_mask_ratio, 0, epochs))
 
 
 def _check_hooks(runner) -> None:

@@ -50,6 +50,25 @@ def without_mean(cfg):
     cfg.model.data_preprocessor = dict(type='ActionDataPreprocessor', format_shape='NCTHW')
 
 
+def without_phases(*terms):
+    """One mask ratio throughout, and these terms alone."""
+
+    def change(cfg):
+        model = cfg.model.to_dict()
+        parts = {key: model[key] for key in ('backbone', 'decoder', 'data_preprocessor')}
+        cfg.model = dict(
+            type='MaskedDistillation',
+            masker=dict(type='TubeMasker'),
+            teachers=dict(img=model['image_teacher'], vid=model['video_teacher']),
+            terms=terms,
+            mask_ratio=0.5,
+            **parts,
+        )
+        del cfg.custom_hooks[1:3]
+
+    return change
+
+
 def whole_steps(cfg):
     """Fewer batches than make a step."""
     cfg.train_dataloader.update(batch_size=2, drop_last=False)
@@ -100,7 +119,8 @@ def same_videos(cfg):
 
 RUNS = [
     (drop(0), "add dict\\(type='StepSeedHook'\\) to custom_hooks"),
-    (drop(1), 'DAREHook needs a ProgressivePhaseHook'),
+    (without_phases(dict(type='UnitAlignmentTerm')), 'no loss reaches the last layers'),
+    (drop(1), 'no phase gives it one: add a ProgressivePhaseHook'),
     (
         drop(2),
         "there is no difficulty table: add dict\\(type='DAREHook'\\).* or leave DARE out",

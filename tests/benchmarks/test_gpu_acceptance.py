@@ -14,6 +14,7 @@ BROKEN = """
 import os
 import time
 
+import pmd_mmaction  # as the real parts do: later tests are forked off the same server
 from acceptance_rows import Row, at_most
 
 

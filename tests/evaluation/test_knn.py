@@ -71,6 +71,11 @@ def test_too_many_neighbours_are_refused(k):
         knn_scores(BANK, LABELS, QUERY, k)
 
 
+def test_all_of_a_small_bank_vote():
+    few = KNNMetric(k=50).score(BANK, LABELS, QUERY, LABELS[: len(QUERY)])
+    assert few == KNNMetric(k=40).score(BANK, LABELS, QUERY, LABELS[: len(QUERY)])
+
+
 # --- accuracies ---
 
 

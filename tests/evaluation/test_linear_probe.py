@@ -3,7 +3,12 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from pmd_mmaction.evaluation import LinearProbeMetric, first_of_each_class, fit_linear_probe
+from pmd_mmaction.evaluation import (
+    LinearProbeMetric,
+    first_of_each_class,
+    fit_linear_probe,
+    linear_probe,
+)
 
 
 def data(classes: int):
@@ -61,6 +66,23 @@ def test_the_metric_is_the_probe():
     weight, bias = fit_linear_probe(features[:40], labels[:40], c=0.5)
     right = (features[40:] @ weight.T + bias).argmax(1) == labels[40:]
     assert metric.evaluate(60) == {'probe/top1': right.double().mean().item()}
+
+
+def test_a_class_without_a_clip_in_the_bank_counts_as_wrong():
+    """A bank may be a slice of a list; a training does not end for it."""
+    features, labels = data(4)
+    kept = labels != 2
+    scores = LinearProbeMetric().score(features[kept], labels[kept], features, labels)
+    weight, bias = fit_linear_probe(features[kept], torch.tensor([0, 1, 2, 2])[labels[kept]])
+    told = torch.tensor([0, 1, 3])[(features @ weight.T + bias).argmax(1)]
+    assert scores == dict(top1=(told == labels).double().mean().item())
+    assert scores['top1'] > 0.6
+
+
+def test_the_library_is_asked_for_before_the_training(monkeypatch):
+    monkeypatch.setattr(linear_probe, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'pmd-mmaction\[demo\]'"):
+        LinearProbeMetric()
 
 
 def test_a_penalty_of_zero_is_refused():

@@ -19,6 +19,7 @@ from pmd_mmaction.dare import (
     pack_rows,
     table_file,
 )
+from pmd_mmaction.dare.scratch_file import SHARED_MEMORY
 from pmd_mmaction.functional import spread_crop, stage_of
 from pmd_mmaction.hooks.difficulty.data_fingerprint import data_fingerprint
 from pmd_mmaction.hooks.difficulty.shared_table import TableShare, create_shared_table
@@ -91,6 +92,7 @@ class DAREHook(Hook):
         self.scratch_dir = scratch_dir
         self._share: TableShare | None = None
         self._record: dict | None = None
+        self._saved: tuple[Path, str] | None = None  # file and digest of the last table
 
     @property
     def by_place(self) -> bool:
@@ -100,7 +102,7 @@ class DAREHook(Hook):
     @property
     def shared_bytes(self) -> int:
         """Bytes of shared memory that the table takes on this node."""
-        if self._share is None or self._share.sharers == 1 or self.scratch_dir:
+        if self._share is None or self._share.directory != Path(SHARED_MEMORY):
             return 0
         return self._share.table.nbytes
 
@@ -247,13 +249,13 @@ class DAREHook(Hook):
         directory.mkdir(parents=True, exist_ok=True)  # at the first checkpoint
         name = table_name(meta['epoch'], meta['iter'])
         prune_tables(directory, keep=name)
-        digest = table_file.save(
-            self.complete_table(),
-            directory / name,
-            self._fingerprint,
-            dict(epoch=meta['epoch'], iter=meta['iter'], region=self.region),
-        )
-        checkpoint['dare'] = dict(file=name, digest=digest)
+        path = directory / name
+        # MMEngine saves up to three times at the end of an epoch: last, best, and last again
+        if self._saved is None or self._saved[0] != path or not path.exists():
+            counters = dict(epoch=meta['epoch'], iter=meta['iter'], region=self.region)
+            table = self.complete_table()
+            self._saved = path, table_file.save(table, path, self._fingerprint, counters)
+        checkpoint['dare'] = dict(file=name, digest=self._saved[1])
 
 
 def _checkpoint_dir(runner) -> Path:

@@ -58,11 +58,13 @@ class TableShare:
         table: the table.
         place: index of this rank among those that map the table, in ``[0, sharers)``.
         sharers: number of ranks that map it.
+        directory: where its scratch file was; None: in the memory of this process.
     """
 
     table: DifficultyTable
     place: int = 0
     sharers: int = 1
+    directory: Path | None = None
     _coming: HostCopy | None = field(default=None, init=False, repr=False)
     _arrived: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False, repr=False)
 
@@ -157,7 +159,7 @@ def create_shared_table(
     if created:
         table.unlink()
     sharers = [rank for rank, other in enumerate(identities) if other == table.identity]
-    return TableShare(table, sharers.index(get_rank()), len(sharers))
+    return TableShare(table, sharers.index(get_rank()), len(sharers), path.parent)
 
 
 def _create_first(

@@ -10,7 +10,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor
 
 from pmd_mmaction.arguments import Count, Positive, Whole, checked, require
-from pmd_mmaction.contracts import DifficultyModel
+from pmd_mmaction.contracts import DiagnosableModel, DifficultyModel
 from pmd_mmaction.hooks.nonfinite.finite_guard import FiniteGuard, Verdict
 from pmd_mmaction.hooks.nonfinite.rollback import (
     RollbackLog,
@@ -192,8 +192,10 @@ def _check_bounds(clip_grad: dict) -> None:
 
 
 def _discard(model, outputs: dict | None) -> None:
-    """Keeps a bad batch out of the difficulty table and the averages in the log."""
+    """Keeps a bad batch out of the difficulty table, the averages in the log and its diagnosis."""
     if isinstance(model, DifficultyModel):
         model.pop_patch_losses()
+    if isinstance(model, DiagnosableModel):
+        model.pop_diagnosis()
     for key in [key for key, value in (outputs or {}).items() if not value.isfinite()]:
         del outputs[key]

@@ -1,4 +1,4 @@
 from pmd_mmaction.models.backbones.blocks import FusedAttention
-from pmd_mmaction.models.backbones.masked_vit import EncoderOutput, MaskedVisionTransformer
+from pmd_mmaction.models.backbones.masked_vit import MaskedVisionTransformer
 
-__all__ = ['EncoderOutput', 'FusedAttention', 'MaskedVisionTransformer']
+__all__ = ['FusedAttention', 'MaskedVisionTransformer']

@@ -7,6 +7,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 
+def head_count(dims: int) -> int:
+    """One attention head per 64 channels, or as many fewer as divide the width."""
+    return next(count for count in range(max(1, dims // 64), 0, -1) if dims % count == 0)
+
+
 class FusedAttention(Attention):
     """Multi-head self-attention with ``scaled_dot_product_attention``.
 

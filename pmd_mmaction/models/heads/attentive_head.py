@@ -5,6 +5,7 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from pmd_mmaction.arguments import Positive, Whole, checked, require_divisible
+from pmd_mmaction.models.backbones.blocks import head_count
 from pmd_mmaction.models.heads.float32_head import Float32TimeSformerHead
 from pmd_mmaction.models.initialization import draw_tokens
 
@@ -25,7 +26,7 @@ class AttentiveHead(Float32TimeSformerHead):
     Args:
         num_classes: number of classes.
         in_channels: width D of the encoder.
-        num_heads: attention heads; None means one for each 64 channels.
+        num_heads: attention heads; None: :func:`head_count`.
         mlp_ratio: hidden width of the MLP over D.
         **head: see :class:`Float32TimeSformerHead`.
 
@@ -43,7 +44,7 @@ class AttentiveHead(Float32TimeSformerHead):
         **head,
     ) -> None:
         super().__init__(num_classes, in_channels, **head)
-        num_heads = max(1, in_channels // 64) if num_heads is None else num_heads
+        num_heads = head_count(in_channels) if num_heads is None else num_heads
         require_divisible(self, in_channels=in_channels, num_heads=num_heads)
         hidden = round(in_channels * mlp_ratio)
         self.query = draw_tokens(1, 1, in_channels)

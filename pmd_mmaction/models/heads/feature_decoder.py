@@ -21,7 +21,7 @@ from pmd_mmaction.arguments import (
 )
 from pmd_mmaction.functional import gather_tokens, position_table
 from pmd_mmaction.functional.positions import POSITIONS
-from pmd_mmaction.models.backbones.blocks import SplitBlock
+from pmd_mmaction.models.backbones.blocks import SplitBlock, head_count
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 from pmd_mmaction.models.norm import token_norm
 
@@ -37,7 +37,7 @@ class FeatureDecoder(BaseModule):
         token_grid: tokens along (time, height, width). The recognizer fills it in.
         embed_dims: width of the decoder; None means ``in_dims``.
         depth: number of layers.
-        num_heads: attention heads; None means one per 64 channels.
+        num_heads: attention heads; None: :func:`head_count`.
         mlp_ratio: hidden width of the MLP over ``embed_dims``.
         embed_bias: use a bias in the projection from ``in_dims`` to ``embed_dims``, as MVD does;
             VideoMAE does not.
@@ -69,7 +69,7 @@ class FeatureDecoder(BaseModule):
     ) -> None:
         super().__init__(VIT_INIT if init_cfg is None else init_cfg)
         embed_dims = in_dims if embed_dims is None else embed_dims
-        num_heads = max(1, embed_dims // 64) if num_heads is None else num_heads
+        num_heads = head_count(embed_dims) if num_heads is None else num_heads
         require_divisible(self, embed_dims=embed_dims, num_heads=num_heads)
         norm = token_norm(self, norm_cfg, embed_dims)
         self.embed = nn.Linear(in_dims, embed_dims, bias=embed_bias)

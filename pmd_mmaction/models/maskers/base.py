@@ -49,13 +49,14 @@ class Masker(nn.Module):
         raise NotImplementedError(f'{type(self).__name__} has no rank(batch, generator)')
 
     @property
-    def counted(self) -> int:
+    def rounded_over(self) -> int:
         """Patches of which the ratio is met, rounded; a group has a multiple of them."""
         return self.group_shape[1]
 
     def visible_per_group(self, mask_ratio: float) -> int:
         """Patches of a group that stay visible at this ratio."""
-        return self.group_shape[1] // self.counted * visible_count(self.counted, mask_ratio)
+        length = self.rounded_over
+        return self.group_shape[1] // length * visible_count(length, mask_ratio)
 
     def num_visible(self, mask_ratio: float) -> int:
         """V, the number of visible patches of a clip at this ratio."""
@@ -68,7 +69,7 @@ class Masker(nn.Module):
             ValueError: naming the ratio and the grid.
         """
         require(self, Annotated[float, number()], mask_ratio=mask_ratio)
-        length = self.counted
+        length = self.rounded_over
         visible = visible_count(length, mask_ratio)
         if not 0 < visible < length:
             what = 'visible' if visible <= 0 else 'masked'

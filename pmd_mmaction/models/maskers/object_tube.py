@@ -6,11 +6,11 @@ from torch import Tensor
 
 from pmd_mmaction.arguments import ClipSize, Share, TokenGrid, checked
 from pmd_mmaction.functional import object_ranks, object_tokens, visible_count
-from pmd_mmaction.models.maskers.base import Masker
+from pmd_mmaction.models.maskers.cube import CubeMasker
 
 
 @MODELS.register_module()
-class ObjectTubeMasker(Masker):
+class ObjectTubeMasker(CubeMasker):
     """Tubes, and besides most patches of the objects that :class:`PasteMovingObjects` pastes.
 
     The number of masked patches is that of tubes, exactly, but not in each time step. SMILE's code
@@ -39,13 +39,7 @@ class ObjectTubeMasker(Masker):
         self.kept = kept
 
     @property
-    def group_shape(self) -> tuple[int, int]:
-        """All patches form one group."""
-        t, h, w = self.token_grid
-        return 1, t * h * w
-
-    @property
-    def counted(self) -> int:
+    def rounded_over(self) -> int:
         """The ratio is that of a time step, as of tubes."""
         return self.token_grid[1] * self.token_grid[2]
 
@@ -53,7 +47,7 @@ class ObjectTubeMasker(Masker):
         self, batch: int, generator: torch.Generator, mask_ratio: float, object_boxes: Tensor
     ) -> Tensor:
         """See :func:`object_ranks`; ``object_boxes`` are ``(B, objects, T, 4)``."""
-        t, places = self.token_grid[0], self.counted
+        t, places = self.token_grid[0], self.rounded_over
         device = generator.device
         tube = torch.rand(batch, places, generator=generator, device=device)
         visible = tube.argsort(1).argsort(1) < visible_count(places, mask_ratio)

@@ -17,7 +17,7 @@ from pmd_mmaction.models.recognizers.diagnosis import diagnose
 from pmd_mmaction.models.recognizers.part_building import build_part, build_teachers, build_terms
 from pmd_mmaction.models.recognizers.part_checks import check_decoders, check_reach, check_views
 from pmd_mmaction.models.teachers import LayerGroup
-from pmd_mmaction.models.terms import History, Step, add_losses
+from pmd_mmaction.models.terms import History, Step, Term, add_losses
 from pmd_mmaction.models.terms.psd import TeacherDtype
 
 Groups = dict[str, dict[str, tuple[GroupStatistics, ...]]]
@@ -89,7 +89,7 @@ class MaskedDistillation(CurriculumRecognizer):
                     token_grid=self.backbone.token_grid,
                 ),
             )
-        self.used_teachers = self._teachers_of(self.terms.values())
+        self.used_teachers = [name for name in self.teachers if self._is_read(name)]
         self._student_layers = sorted({i for t in self.terms.values() for i in t.student_layers})
         for teacher in self.teachers.values():
             teacher.compute_in(teacher_dtype)
@@ -120,6 +120,15 @@ class MaskedDistillation(CurriculumRecognizer):
         twin = build_without_weights(cfg)
         before = [previous_ratio, *(phase.mask_ratio for phase in phases)]
         return [iteration_gflops(twin, *pair)['step'] for pair in zip(phases, before)]
+
+    def _terms_on(self, teacher: str) -> list[Term]:
+        """The terms that learn from a teacher."""
+        return [term for term in self.terms.values() if teacher in (term.teachers or self.teachers)]
+
+    def _is_read(self, teacher: str) -> bool:
+        """Whether a term needs anything that the teacher computes."""
+        depth = self.teachers[teacher].depth
+        return any(t.reads_targets or t.teacher_groups(depth) for t in self._terms_on(teacher))
 
     def _teachers_of(self, terms: Any) -> list[str]:
         """Names of the teachers from which these terms learn, in the order of the config."""
@@ -250,7 +259,7 @@ class MaskedDistillation(CurriculumRecognizer):
             Its features, None if no term reads them; and each term's statistics.
         """
         teacher, seen = self.teachers[name], self._seen(views).get(name)
-        terms = [term for term in self.terms.values() if name in (term.teachers or self.teachers)]
+        terms = self._terms_on(name)
         wanted = {
             term.name: [
                 LayerGroup(layers, self._within(term.token_index(views), seen))

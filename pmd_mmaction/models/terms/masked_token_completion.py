@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from pmd_mmaction.functional import gather_tokens, sinusoid_1d
+from pmd_mmaction.models.backbones.blocks import head_count
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 
 
@@ -19,14 +20,11 @@ class MaskedTokenCompletion(BaseModule):
     Args:
         dims: width D of the student.
         num_patches: N of the full clip.
-        num_heads: attention heads; None means one per 64 channels, or fewer if the width is no
-            multiple of that.
     """
 
-    def __init__(self, dims: int, num_patches: int, num_heads: int | None = None) -> None:
+    def __init__(self, dims: int, num_patches: int) -> None:
         super().__init__(VIT_INIT)
-        heads = range(max(1, dims // 64), 0, -1)
-        self.num_heads = num_heads or next(count for count in heads if dims % count == 0)
+        self.num_heads = head_count(dims)
         self.query_token = draw_tokens(1, 1, dims)
         self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
         self.norm = nn.LayerNorm(dims, eps=1e-6)

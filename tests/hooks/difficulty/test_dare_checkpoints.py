@@ -71,7 +71,14 @@ def _validated(cfg):
     return cfg
 
 
-def test_the_table_of_the_best_checkpoint_stays(no_features, clips, tmp_path):
+def test_the_table_of_the_best_checkpoint_stays(no_features, clips, tmp_path, monkeypatch):
+    written, save = [], tiny.table_file.save
+
+    def noted(table, path, *args):
+        written.append(path.name)
+        return save(table, path, *args)
+
+    monkeypatch.setattr(tiny.table_file, 'save', noted)
     cfg = _validated(
         tiny.tiny_config(clips, tmp_path, ratios=(0.5, 0.8), epochs=2, dare=dict(stage_epochs=1))
     )
@@ -86,6 +93,8 @@ def test_the_table_of_the_best_checkpoint_stays(no_features, clips, tmp_path):
     ]
     record = tiny.read_checkpoint(tmp_path / 'best_score_epoch_1.pth')['dare']
     assert record['digest'] == tiny.table_file.inspect(tmp_path / record['file']).digest
+    # MMEngine saves three times where a best one is found: the table goes along once
+    assert written == [table_path(cfg, epoch).name for epoch in (1, 2, 3, 4)]
 
 
 def test_a_moved_run_saves_its_best_checkpoint(no_features, clips, tmp_path):

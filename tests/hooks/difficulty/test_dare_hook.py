@@ -64,7 +64,7 @@ def test_a_repeated_data_set_is_refused(clips, tmp_path, monkeypatch, wrapper):
 
 
 def test_a_phase_hook_is_needed(clips, tmp_path):
-    cfg = tiny.tiny_config(clips, tmp_path)
+    cfg = tiny.tiny_config(clips, tmp_path, model__psd=None)
     del cfg.custom_hooks[1]
     refused(cfg, 'DAREHook needs a ProgressivePhaseHook: stages are parts')
 

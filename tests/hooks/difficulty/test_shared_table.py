@@ -185,12 +185,14 @@ def test_nodes_are_told_apart_by_the_table_they_map(monkeypatch):
     monkeypatch.setattr(shared_table, 'all_gather_object', gather)
     share = create_shared_table(*SIZES, None)
     assert (share.place, share.sharers, share.owner) == (1, 2, False)
+    assert share.directory == Path('/dev/shm')
 
 
 def test_one_process_has_the_table_for_itself():
     share = create_shared_table(*SIZES, None)
     assert isinstance(share, TableShare)
     assert (share.place, share.sharers, share.owner) == (0, 1, True)
+    assert share.directory is None
     share.write([2], _rows(torch.ones(1, TEACHERS, MASKED)))
     share.bring_up()
     assert np.array_equal(share.table.current[2, 0], np.arange(PATCHES) < MASKED)

@@ -36,6 +36,7 @@ def one_bad_clip(clips, tmp_path_factory):
         clips,
         tmp_path_factory.mktemp('poisoned'),
         dict(type='States'),
+        dict(type='HealthHook', interval=1),
         poison=dict(epochs=[BAD_EPOCH], samples=[BAD_SAMPLE]),
     )
     runner = tiny.train(cfg)
@@ -63,6 +64,7 @@ def test_the_log_counts_it_and_stays_readable(one_bad_clip):
     lines = scalars(runner.work_dir)
     assert [line.get('skipped_steps', 0) for line in lines] == [int(i >= bad) for i in range(9)]
     assert all(math.isfinite(line['loss']) for line in lines)
+    assert all(math.isfinite(line['explained_img']) for line in lines)
 
 
 def test_the_count_travels_in_the_checkpoint(one_bad_clip):

@@ -88,6 +88,16 @@ def test_teachers_that_no_term_needs_are_not_run(make, random_clips):
     assert ran == ['b'] and list(model.decoders) == ['b']
 
 
+def test_a_teacher_of_which_a_term_reads_nothing_is_not_run(make, random_clips, monkeypatch):
+    monkeypatch.setattr(DirectTerm, 'reads_targets', False)
+    monkeypatch.setattr(DirectTerm, 'teacher_groups', lambda self, depth: ())
+    model = make(terms=[dict(type='BaseTerm', teachers=['b']), dict(type='DirectTerm')])
+    ran = counted(model)
+    clips = random_clips()
+    targets, groups = model.teach(clips, model.draw_views(clips))
+    assert ran == list(targets) == ['b'] and groups['direct'] == dict(b=())
+
+
 @pytest.mark.parametrize('reads_targets', [False, True])
 def test_a_teacher_runs_no_layer_beyond_those_that_are_read(
     make, random_clips, monkeypatch, reads_targets

@@ -18,28 +18,28 @@ def linear(layer, x):
 
 
 def test_values_equal_explicit_softmax_attention(randomize):
-    module = randomize(MaskedTokenCompletion(8, 10, num_heads=2))
-    tokens = torch.randn(2, 3, 8)
-    positions = get_sinusoid_encoding(10, 8)[0]
+    module = randomize(MaskedTokenCompletion(128, 10))
+    tokens = torch.randn(2, 3, 128)
+    positions = get_sinusoid_encoding(10, 128)[0]
     result = module(tokens, VISIBLE, MASKED)
-    assert result.shape == (2, 4, 8)
+    assert result.shape == (2, 4, 128)
     for b in range(2):
-        normed = F.layer_norm(tokens[b], (8,), module.norm.weight, module.norm.bias, 1e-6)
+        normed = F.layer_norm(tokens[b], (128,), module.norm.weight, module.norm.bias, 1e-6)
         keys_values = linear(module.key_value, normed + positions[VISIBLE[b]])
-        keys, values = keys_values[:, :8], keys_values[:, 8:]
+        keys, values = keys_values[:, :128], keys_values[:, 128:]
         for m in range(4):
             query = linear(module.query, module.query_token[0, 0] + positions[MASKED[b, m]])
             heads = []
-            for own in (slice(0, 4), slice(4, 8)):
-                scores = [math.exp((query[own] @ k[own]).item() / math.sqrt(4)) for k in keys]
+            for own in (slice(0, 64), slice(64, 128)):
+                scores = [math.exp((query[own] @ k[own]).item() / math.sqrt(64)) for k in keys]
                 heads.append(sum(s / sum(scores) * v[own] for s, v in zip(scores, values)))
             expected = linear(module.out, torch.cat(heads))
             torch.testing.assert_close(result[b, m], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_every_parameter_gets_a_gradient(randomize):
-    module = randomize(MaskedTokenCompletion(8, 10, num_heads=2))
-    module(torch.randn(2, 3, 8), VISIBLE, MASKED).square().sum().backward()
+    module = randomize(MaskedTokenCompletion(128, 10))
+    module(torch.randn(2, 3, 128), VISIBLE, MASKED).square().sum().backward()
     assert [n for n, p in module.named_parameters() if not p.grad.any()] == []
 
 

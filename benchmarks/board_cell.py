@@ -9,7 +9,6 @@ import argparse
 import json
 import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Collection
@@ -26,6 +25,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import pmd_mmaction  # noqa: F401  (registers the components)
+from pmd_mmaction import child_process
 from pmd_mmaction.datasets import ReadableClips, read_path_list
 from pmd_mmaction.evaluation import (
     choose_pipeline,
@@ -140,9 +140,9 @@ def train(config: str, seed: int, work_dir: Path, device: str) -> int | None:
     hidden = dict(CUDA_VISIBLE_DEVICES='') if device == 'cpu' else {}
     start = time.perf_counter()
     with (work_dir / 'output.txt').open('a') as output:
-        status = subprocess.run(
+        status = child_process.run(
             command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, **hidden}
-        ).returncode
+        )
     if status:
         raise SystemExit(f'{work_dir}: training failed; see output.txt')
     return round(time.perf_counter() - start) if whole else None

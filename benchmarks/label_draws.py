@@ -25,7 +25,27 @@ from tqdm import tqdm
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.evaluation import fit_linear_probe, load_frozen
 
-CELL = re.compile(r'(.+)_\d+epochs_seed(\d+)_\w+')
+CELL = re.compile(r'(.+_\d+epochs)_seed(\d+)_\w+')
+
+
+def cells(folders: list[Path]) -> dict[tuple[str, int], Path]:
+    """Name and seed to the folder of each finished cell.
+
+    Raises:
+        SystemExit: for a folder of another kind, or two of one name and seed: they are cells of
+            different configs, videos or teachers.
+    """
+    found: dict[tuple[str, int], Path] = {}
+    for folder in folders:
+        cell = CELL.fullmatch(folder.name)
+        if cell is None:
+            raise SystemExit(f'{folder} is not the work directory of a cell of leaderboard.py')
+        key = cell[1], int(cell[2])
+        if key in found:
+            raise SystemExit(f'{found[key]} and {folder} are two versions of a cell: leave one out')
+        if (folder / 'student.pth').is_file():
+            found[key] = folder
+    return found
 
 
 def draws(labels: torch.Tensor) -> list[torch.Tensor]:
@@ -56,10 +76,8 @@ def main() -> None:
     init_default_scope('mmaction')
     clips = torch.load(args.clips, weights_only=True)
     found: dict[str, dict[int, list[float]]] = {}
-    for folder in tqdm(args.folders):
-        name, seed = CELL.fullmatch(folder.name).groups()
-        if (folder / 'student.pth').is_file():
-            found.setdefault(name, {})[int(seed)] = accuracies(folder, clips)
+    for (name, seed), folder in tqdm(cells(args.folders).items()):
+        found.setdefault(name, {})[seed] = accuracies(folder, clips)
     one, mean = [], []
     for a, b in itertools.combinations(sorted(found), 2):
         seeds = sorted(found[a].keys() & found[b].keys())

@@ -245,6 +245,8 @@ def run_cell(command: list[str]) -> None:
 def main(argv: list[str] | None = None) -> None:
     logging.disable(logging.INFO)
     args = parse_args(argv)
+    # trainings run in the folder of the repository
+    args.data, args.teachers = args.data.resolve(), args.teachers.resolve()
     for path in filter(None, (args.json, args.plot)):
         path.parent.mkdir(parents=True, exist_ok=True)
     for method in args.methods:

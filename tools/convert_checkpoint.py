@@ -96,7 +96,9 @@ def read_source(src: Path) -> tuple[dict[str, Tensor], Path, dict | None]:
 
 def read_options(args: argparse.Namespace, config: dict | None) -> Options:
     """What the command line and ``config.json`` say about the weights."""
-    known = clip_size_of(config) if args.source == 'huggingface' and config else None
+    known = None
+    if args.source == 'huggingface' and args.target != 'timm' and config:
+        known = clip_size_of(config)  # an image teacher has no clips
     source = _clip(args.source_frames, args.source_size, known)
     heads = args.num_heads
     if heads is None:

@@ -24,7 +24,9 @@ from rich.table import Table
 
 from pmd_mmaction import child_process
 
-ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = Path(__file__).resolve().parents[1]
+# an installed package holds no results
+ROOT = Path.cwd() if SHIPPED.name == '.mim' else SHIPPED
 CHANCE = 1 / 12
 FEW = 10
 PLAIN = re.compile(r'[\w./][\w./-]*', re.ASCII)  # what MMEngine's DictAction leaves as it is
@@ -48,7 +50,8 @@ class Demo:
     """Runs the steps.
 
     Args:
-        work_dir: where results go, relative to the repository.
+        work_dir: where results go, relative to the repository, or to the current folder if the
+            package is installed.
         seed: seed of the pre-trainings.
     """
 
@@ -76,9 +79,15 @@ class Demo:
             return
         self.console.rule(shlex.join(('python', *command)))
         begin = time.perf_counter()
-        self._check(result, command, child_process.run([sys.executable, *command], cwd=ROOT))
+        self._check(result, command, child_process.run(self._program(command), cwd=ROOT))
         if result:
             self.console.print(f'[green]done[/] {result} in {time.perf_counter() - begin:.0f} s')
+
+    @staticmethod
+    def _program(command: Sequence[str]) -> list[str]:
+        """The command, with tools and configs where they are shipped."""
+        ours = 'tools/', 'configs/'
+        return [sys.executable, *(f'{SHIPPED / p}' if p.startswith(ours) else p for p in command)]
 
     def _check(self, result: Path | None, command: Sequence[str], status: int) -> None:
         if status:
@@ -102,7 +111,7 @@ class Demo:
         self.console.print(f'runs beside what follows; output: {log}')
         (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
         with (ROOT / log).open('a') as output:
-            beside = [sys.executable, *command]
+            beside = self._program(command)
             with child_process.running(beside, cwd=ROOT, stdout=output, stderr=output) as program:
                 yield
                 self.console.print(f'waiting for {result} (output: {log})')
@@ -186,7 +195,7 @@ def main(argv: list[str] | None = None) -> None:
     report = work / 'pmd' / 'report.html'
     demo.run(None, 'tools/report.py', str(work / 'pmd'), '--out', str(report))
     demo.console.print(
-        f'report: {report}; pictures: {work / "pmd" / "pictures"}; '
+        f'report: {ROOT / report}; pictures: {ROOT / work / "pmd" / "pictures"}; '
         f'time of this call: {(time.perf_counter() - begin) / 60:.1f} min'
     )
 

@@ -306,6 +306,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ExtractionError, *ERRORS) as error:
         print(f'extract_features: {error}', file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print('extract_features: interrupted; the same command continues', file=sys.stderr)
+        return 130
     if broken:
         print(f'{broken} video(s) left out', file=sys.stderr)
     return 3 if broken else 0

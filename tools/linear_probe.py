@@ -98,6 +98,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     require_scikit_learn()
     for path in filter(None, (args.out, args.json)):  # not at the end, when all is computed
+        if Path(path).is_dir():
+            raise SystemExit(f'{path} is a folder: name a file')
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     runner = build_runner(args)
     features, labels = extract(runner)

@@ -84,6 +84,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             parser.error('--to huggingface needs --config and --license')
         if args.keep == 'student':
             parser.error('--to huggingface has no place for decoders: --keep backbone')
+    elif args.config or args.license or args.labels or args.custom_code:
+        parser.error('--config, --license, --labels and --custom-code belong to --to huggingface')
     return args
 
 

@@ -19,7 +19,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('run', help='work directory of the run, or its config')
-    parser.add_argument('--out', type=Path, help='default: report.html in the work directory')
+    parser.add_argument(
+        '--out', type=Path, help='file, or folder for report.html (default: the work directory)'
+    )
     return parser.parse_args(argv)
 
 
@@ -32,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
         run = Run.open(args.run)
     except RunError as error:
         sys.exit(str(error))
-    out = args.out or run.work_dir / 'report.html'
+    out = args.out or run.work_dir
+    out = out / 'report.html' if out.is_dir() else out
     folder = next(path for path in out.absolute().parents if path.exists())
     if not os.access(folder, os.W_OK):  # said before minutes of computing
         sys.exit(f'{folder} cannot be written to: name another file with --out')

@@ -168,6 +168,11 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         with _runner_globals():
             return _finish(torch.load(filename, map_location=map_location, weights_only=True))
     except pickle.UnpicklingError as error:
+        with open(filename, 'rb') as file:
+            if file.read(256).lstrip().startswith(b'<'):
+                raise pickle.UnpicklingError(
+                    f'{filename} is a web page, not a checkpoint: download the file itself'
+                ) from None
         raise _refusal(filename, error) from None
     except (EOFError, OSError, RuntimeError, *_MALFORMED) as error:
         # Other errors, such as a missing or full device, explain themselves.

@@ -76,6 +76,11 @@ class EncoderSize:
         """
         if KERNEL not in state:
             raise ValueError(f'it has no patch embedding ({KERNEL.removeprefix("backbone.")})')
+        if state[KERNEL].ndim != 5:
+            raise ValueError(
+                f'its patches have a kernel of {state[KERNEL].ndim} dimensions instead of the 5 '
+                'of a video encoder: image encoders are read by --from mae, timm or clip'
+            )
         check_pairs(state, WITH_BIAS)
         dims, _, tubelet, patch, _ = state[KERNEL].shape
         depth, names = read_layers(state, 'backbone.blocks.')

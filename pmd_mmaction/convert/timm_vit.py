@@ -97,11 +97,7 @@ def read_clip(state_dict: Mapping[str, Tensor]) -> Conversion:
     state = conversion.state_dict
     read_layers(state, 'blocks.')
     check_pairs(state, ('norm_pre', 'norm'))
-    lost = [
-        key for key in ('cls_token', 'pos_embed', 'patch_embed.proj.weight') if key not in state
-    ]
-    if lost:
-        raise ValueError(f'it lacks {lost}')
+    _require(state, 'cls_token', 'pos_embed', 'patch_embed.proj.weight')
     state['cls_token'] = state['cls_token'].view(1, 1, -1)
     state['pos_embed'] = state['pos_embed'][None]
     kernel = state['patch_embed.proj.weight']
@@ -116,7 +112,13 @@ def read_clip(state_dict: Mapping[str, Tensor]) -> Conversion:
 def _complete(conversion: Conversion) -> Conversion:
     read_layers(conversion.state_dict, 'blocks.')
     check_pairs(conversion.state_dict, ('patch_embed.proj', 'norm'))
+    _require(conversion.state_dict, 'pos_embed', 'patch_embed.proj.weight')
     return conversion
+
+
+def _require(state: Mapping[str, Tensor], *keys: str) -> None:
+    if lost := [key for key in keys if key not in state]:
+        raise ValueError(f'it lacks {lost}')
 
 
 def write_timm(state_dict: Mapping[str, Tensor]) -> Conversion:

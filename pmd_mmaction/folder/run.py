@@ -52,6 +52,7 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
         FolderError: if something cannot be run.
     """
     plan = make_plan(source, out, options)
+    write_begun(plan.out, plan.choices)  # before the first copy: it names the folder of the videos
     if read_lists(out) is None:
         copy_and_split_videos(plan)
         plan = make_plan(source, out, options)  # now of the videos that can be read

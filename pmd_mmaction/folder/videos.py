@@ -2,18 +2,15 @@
 
 import os
 import re
-import shutil
 from collections import Counter
 from contextlib import suppress
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import Iterable, NamedTuple, Sequence
 
-from tqdm import tqdm
-
-from pmd_mmaction.curation.process_per_file import map_isolated
-from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
+from pmd_mmaction.curation.missing_copies import DiskFullError, make_missing_copies
+from pmd_mmaction.curation.process_per_file import Outcome
+from pmd_mmaction.curation.video_resize import ResizeSettings
 from pmd_mmaction.datasets.path_list import read_path_list
 from pmd_mmaction.datasets.video_folder import scan_folder
 from pmd_mmaction.storage.atomic_file import write_file
@@ -170,7 +167,7 @@ def copy_videos(
         The videos that have a copy, and why the others have none.
 
     Raises:
-        FolderError: if the disk is full, or smaller copies are there.
+        FolderError: if the disk is full, a video cannot be read, or smaller copies are there.
     """
     target.mkdir(parents=True, exist_ok=True)
     note = target / SHORT_SIDE
@@ -178,27 +175,46 @@ def copy_videos(
         write_file(note, str(short_side).encode())
     short_side = require_copies(target, short_side)
     pairs = {(str(path), str(target / copy_name(source, path))): path for path in videos}
-    rest = [pair for pair in pairs if not Path(pair[1]).is_file()]
     settings = ResizeSettings(short_side=short_side, preset='veryfast')
-    largest = max((Path(pair[0]).stat().st_size for pair in rest), default=0)
+    largest = max((path.stat().st_size for path in videos), default=0)
     timeout = TIMEOUT + TIMEOUT_PER_MB * largest / 1e6
-    copies = map_isolated(partial(resize_video, settings=settings), rest, jobs, timeout)
-    failed = {}
-    done = len(pairs) - len(rest)
-    for outcome in tqdm(copies, total=len(pairs), initial=done, unit='video', desc='copies'):
-        if outcome.error is None and outcome.value >= FRAMES:
-            continue
-        if outcome.error is None:
-            Path(outcome.item[1]).unlink()
-            failed[pairs[outcome.item]] = 'a single frame'
-            continue
-        Path(f'{outcome.item[1]}.tmp').unlink(missing_ok=True)
-        if 'No space left' in outcome.error or 'quota' in outcome.error:
-            free = shutil.disk_usage(target).free / 1e9
-            raise FolderError(f'the disk of {target} is full ({free:.2f} GB free): make room there')
-        late = f'copying it took longer than {timeout / 60:.0f} minutes: cut it into parts'
-        failed[pairs[outcome.item]] = late if outcome.error == 'timeout' else outcome.error
+    try:
+        errors = _errors(make_missing_copies(pairs, settings, jobs, timeout))
+        if lost := [pair for pair, error in errors.items() if error == 'crash']:
+            # once more, one by one: several at a time may have been too much for the memory
+            errors |= _errors(make_missing_copies(lost, settings, 1, timeout))
+    except DiskFullError as error:
+        raise FolderError(str(error)) from None
+    failed = {pairs[pair]: error for pair, error in errors.items() if error is not None}
+    for path, error in failed.items():
+        _require_readable(path)
+        if error == 'timeout':
+            minutes = f'{timeout / 60:.0f} minutes'
+            failed[path] = f'copying it took longer than {minutes}: cut it into parts'
     return [path for path in videos if path not in failed], failed
+
+
+def _errors(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], str | None]:
+    """Why a copy is not used, or None; that of a still picture is removed."""
+    errors = {}
+    for outcome in outcomes:
+        errors[outcome.item] = outcome.error
+        if outcome.error is None and outcome.value < FRAMES:
+            Path(outcome.item[1]).unlink()
+            errors[outcome.item] = 'a single frame'
+    return errors
+
+
+def _require_readable(path: Path) -> None:
+    """Refuses to leave out a video of which nothing is known, as of a disk that was taken away."""
+    try:
+        with path.open('rb') as file:
+            file.read(1)
+    except OSError as error:
+        raise FolderError(
+            f'{path} cannot be read now ({error.strerror}): put that right, or take it out of the '
+            'folder; the same command goes on'
+        ) from None
 
 
 def require_copies(folder: Path, short_side: int) -> int:

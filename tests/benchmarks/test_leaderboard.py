@@ -178,9 +178,9 @@ def test_a_training_in_parts_has_no_seconds(
     cell, seen = benchmark_module('board_cell'), {}
     monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
     monkeypatch.setattr(
-        cell.subprocess,
+        cell.child_process,
         'run',
-        lambda *a, env, **k: seen.update(env) or SimpleNamespace(returncode=0),
+        lambda *a, env, **k: seen.update(env) or 0,
     )
     if interrupted:
         (tmp_path / 'last_checkpoint').touch()

@@ -212,6 +212,15 @@ def test_a_missing_file_is_named():
         load('no/such.pth')
 
 
+def test_a_web_page_is_told_from_code(tmp_path):
+    """What a download leaves where a login is asked for."""
+    path = tmp_path / 'teacher.pth'
+    path.write_bytes(b'\n<!DOCTYPE html><html><body>Sign in</body></html>')
+    with pytest.raises(pickle.UnpicklingError, match='teacher.pth is a web page') as error:
+        load(str(path), 'cpu')
+    assert 'weights_only' not in str(error.value)
+
+
 @pytest.mark.parametrize('cut', [0, 100, -100])
 def test_an_incomplete_file_is_named(tmp_path, cut):
     path = tmp_path / 'epoch_1.pth'

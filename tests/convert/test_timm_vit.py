@@ -110,6 +110,14 @@ def test_a_lost_bias_is_named(vit, source):
         convert(state, source, 'timm')
 
 
+@pytest.mark.parametrize('source', ['timm', 'mae'])
+@pytest.mark.parametrize('lost', ['pos_embed', 'patch_embed.proj.weight'])
+def test_lost_patches_and_positions_are_named(vit, source, lost):
+    state = {k: v for k, v in vit.state_dict().items() if not k.startswith(lost[:11])}
+    with pytest.raises(ValueError, match=rf"it lacks \['{lost}'\]"):
+        convert(state, source, 'timm')
+
+
 @pytest.mark.usefixtures('mmaction_scope')
 def test_options_that_would_be_ignored_are_refused():
     state = autoencoder(num_frames=1, tubelet_size=1).state_dict()

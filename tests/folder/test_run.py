@@ -37,7 +37,7 @@ def calls(monkeypatch):
         made.append((tool, Path(arguments[0]).name if tool == 'train.py' else ''))
         TOOLS[tool].main([*arguments])
 
-    monkeypatch.setattr(run, 'call', inside)
+    monkeypatch.setattr(run, 'run_tool', inside)
     return made
 
 
@@ -241,6 +241,20 @@ def test_other_settings_need_another_folder(begun, changes, message):
         make_plan(source, out, TINY._replace(**changes))
     with pytest.raises(FolderError, match='the folder was .*in, now it is .*other'):
         make_plan(source.with_name('other'), out, TINY)
+
+
+def test_copies_of_another_folder_are_not_taken(phone, tmp_path, monkeypatch):
+    """Phones name their videos alike; the first call was interrupted while it copied."""
+
+    def interrupt(plan):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, 'copy_and_split_videos', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(phone, tmp_path / 'out', TINY)
+    shutil.copytree(phone, tmp_path / 'other')
+    with pytest.raises(FolderError, match='the folder was .*, now it is .*other'):
+        pretrain(tmp_path / 'other', tmp_path / 'out', TINY)
 
 
 def test_where_nothing_is_trained_other_settings_lose_nothing(begun):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.phone_videos import make_videos
+from pmd_mmaction.curation import missing_copies
 from pmd_mmaction.curation.process_per_file import Outcome
 from pmd_mmaction.folder import videos
 from pmd_mmaction.folder.videos import (
@@ -155,17 +156,47 @@ def test_a_copy_that_takes_too_long(tmp_path, monkeypatch):
         given.append(timeout)
         return (Outcome(item, None, 'timeout') for item in items)
 
-    monkeypatch.setattr(videos, 'map_isolated', hang)
+    monkeypatch.setattr(missing_copies, 'map_isolated', hang)
     _, failed = copy_videos(tmp_path, [tmp_path / 'long.mp4'], tmp_path / 'out', 32, 1)
     assert given == [1806]  # half an hour, and two seconds for each MB
     assert [*failed.values()] == ['copying it took longer than 30 minutes: cut it into parts']
+
+
+def test_a_copy_whose_process_was_killed_is_tried_alone(tmp_path, monkeypatch):
+    """As where several at a time need more memory than there is."""
+    paths, calls = [tmp_path / 'a.mp4', tmp_path / 'b.mp4'], []
+    for path in paths:
+        path.touch()
+
+    def killed_together(function, items, jobs, timeout):
+        calls.append((jobs, [Path(item[0]).name for item in items]))
+        return (Outcome(item, *((None, 'crash') if jobs > 1 else (30, None))) for item in items)
+
+    monkeypatch.setattr(missing_copies, 'map_isolated', killed_together)
+    good, failed = copy_videos(tmp_path, paths, tmp_path / 'out', 32, 2)
+    assert calls == [(2, ['a.mp4', 'b.mp4']), (1, ['a.mp4', 'b.mp4'])]
+    assert good == paths and not failed
+
+
+def test_a_video_that_is_gone_is_not_left_out_for_good(tmp_path, monkeypatch):
+    """As on a disk that was unplugged: the lists would never name it again."""
+    path = tmp_path / 'a.mp4'
+    path.touch()
+
+    def unplugged(function, items, jobs, timeout):
+        path.unlink()
+        return (Outcome(item, None, 'FileNotFoundError: a.mp4') for item in items)
+
+    monkeypatch.setattr(missing_copies, 'map_isolated', unplugged)
+    with pytest.raises(FolderError, match='a.mp4 cannot be read now .No such file.*goes on'):
+        copy_videos(tmp_path, [path], tmp_path / 'out', 32, 1)
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     def no_room(function, items, jobs, timeout):
         return (Outcome(item, None, 'OSError: [Errno 28] No space left') for item in items)
 
-    monkeypatch.setattr(videos, 'map_isolated', no_room)
+    monkeypatch.setattr(missing_copies, 'map_isolated', no_room)
     (tmp_path / 'a.mp4').touch()
     with pytest.raises(FolderError, match=r'the disk of .* is full') as error:
         copy_videos(tmp_path, [tmp_path / 'a.mp4'], tmp_path / 'out', 32, 1)

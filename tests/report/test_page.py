@@ -11,7 +11,7 @@ import pytest
 from pmd_mmaction.report import Run, RunError, write_report
 from pmd_mmaction.report.sections import SECTIONS, class_name
 from tests.integration import tiny
-from tools.report import main
+from tools import report
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser'))), None)
 
@@ -52,17 +52,23 @@ def test_nothing_is_fetched(page):
     assert {address for address in addresses if not address.startswith('#')} == {'data:'}
 
 
+def test_a_folder_gets_a_page_of_the_usual_name(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(report, 'write_report', lambda run, out: out)
+    report.main([str(finished), '--out', str(tmp_path)])
+    assert capsys.readouterr().out.strip() == str(tmp_path / 'report.html')
+
+
 def test_a_place_that_cannot_be_written_is_told_at_once(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'access', lambda *_: False)
     with pytest.raises(SystemExit, match='cannot be written to: name another file with --out'):
-        main([str(finished), '--out', str(tmp_path / 'new' / 'a.html')])
+        report.main([str(finished), '--out', str(tmp_path / 'new' / 'a.html')])
     assert not (tmp_path / 'new').exists()
 
 
 def test_a_run_that_has_not_begun(clips, tmp_path):
     cfg = tiny.tiny_config(clips, tmp_path / 'run')
     cfg.dump(tmp_path / 'mine.py')
-    main([str(tmp_path / 'mine.py')])
+    report.main([str(tmp_path / 'mine.py')])
     lacking = missing((tmp_path / 'run' / 'report.html').read_text())
     assert lacking.keys() == set(SECTIONS) - {'overview', 'masks', 'config', 'environment'}
     assert 'no log yet' in lacking['health'] and 'checkpoint' in lacking['patches']
@@ -119,7 +125,7 @@ def test_what_is_no_run(tmp_path, name):
     with pytest.raises(RunError, match=name):
         Run.open(tmp_path / name)
     with pytest.raises(SystemExit, match=name):
-        main([str(tmp_path / name)])
+        report.main([str(tmp_path / name)])
 
 
 # ---------------------------------------------------------------------- in a browser

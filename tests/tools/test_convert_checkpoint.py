@@ -50,6 +50,7 @@ def run(src, dst, source, target, *options):
     return main([str(src), str(dst), '--from', source, '--to', target, *options])
 
 
+FRAME = ('--source-frames', '1', '--source-size', '32')
 HEADS = ('--num-heads', '2', '--source-frames', '4', '--source-size', '32')
 
 # ---------------------------------------------------------------------- what it writes
@@ -166,6 +167,10 @@ def test_a_frame_encoder_is_verified(tmp_path, capsys, randomize, mmaction_scope
     found = float(capsys.readouterr().out.strip().rpartition(': ')[2])
     assert found < 1e-4
     assert run(tmp_path / 'b.pth', tmp_path / 'c.pth', 'timm', 'timm', '--verify') == 0
+    # and back from a folder for the Hub, whose config.json tells of clips
+    assert run(tmp_path / 'a.pth', tmp_path / 'hub', 'mmaction', 'huggingface', *FRAME) == 0
+    assert run(tmp_path / 'hub', tmp_path / 'd.pth', 'huggingface', 'timm') == 0
+    capsys.readouterr()
 
 
 def test_a_difference_stops_everything(recognizer, tmp_path, capsys, monkeypatch):
@@ -214,6 +219,12 @@ class Code:
         (dict(model={'norm.weight': torch.ones(1)}), ('videomae', 'timm'), 'no patch embedding'),
         (dict(model={'norm.weight': torch.ones(1)}), ('mae', 'recognizer'), 'no conversion'),
         (dict(model=Code()), ('mae', 'timm'), "'exec', which may run code"),
+        (dict(model={3: torch.ones(1), 'b': torch.ones(1)}), ('mae', 'timm'), 'that are none: [3]'),
+        (
+            dict(model={'encoder.patch_embed.proj.weight': torch.ones(4, 3, 2, 2)}),
+            ('videomae', 'mmaction'),
+            'a kernel of 4 dimensions instead of the 5 of a video encoder',
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, capsys, content, options, message):

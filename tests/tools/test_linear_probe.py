@@ -13,6 +13,7 @@ def test_the_clips_of_a_video_are_averaged():
     inputs = torch.arange(12.0).view(2, 3, 2)  # two videos of three clips
     samples = [SimpleNamespace(gt_label=label) for label in (4, 1)]
     model = SimpleNamespace(
+        backbone=SimpleNamespace(),
         data_preprocessor=lambda batch, training: batch,
         extract_feat=lambda x, test_mode: (x.flatten(0, 1), {}),
     )
@@ -23,6 +24,12 @@ def test_the_clips_of_a_video_are_averaged():
     )
     features, labels = linear_probe.extract(runner)
     assert torch.equal(features, inputs.mean(1)) and labels.tolist() == [4, 1]
+
+
+@pytest.mark.parametrize('option', ['--out', '--json'])
+def test_a_result_that_is_a_folder_is_refused_at_once(tmp_path, option):
+    with pytest.raises(SystemExit, match='is a folder: name a file'):
+        linear_probe.main(['config.py', 'student.pth', option, str(tmp_path)])
 
 
 @pytest.mark.parametrize('value', ['0', '-1'])

@@ -2,6 +2,7 @@
 
 import importlib
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -39,6 +40,19 @@ def test_a_probe_of_other_weights_is_refused(monkeypatch, tmp_path):
         main([f'{DEMO}_probe.py', 'timm.pth'])
     with pytest.raises(SystemExit, match='it needs a model and a probe_dataloader'):
         main([f'{DEMO}_finetune.py', 'timm.pth'])
+
+
+def test_an_installed_demo_writes_into_the_current_folder(monkeypatch, tmp_path):
+    site = tmp_path / 'site-packages' / 'pmd_mmaction' / '.mim'
+    (site / 'tools').mkdir(parents=True)
+    for name in ('demo.py', 'environment.py'):
+        shutil.copy(ROOT / 'tools' / name, site / 'tools')
+    monkeypatch.chdir(tmp_path)
+    demo = runpy.run_path(str(site / 'tools' / 'demo.py'))
+    assert demo['ROOT'] == tmp_path
+    command = demo['Demo']('work', 0)._program(('tools/train.py', 'configs/a.py', '--resume'))
+    expected = [str(site / 'tools/train.py'), str(site / 'configs/a.py'), '--resume']
+    assert command == [sys.executable, *expected]
 
 
 def test_a_demo_of_another_seed_is_refused(monkeypatch, tmp_path):

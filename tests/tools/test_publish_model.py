@@ -143,6 +143,13 @@ def test_refusals(tmp_path, capsys, content, options, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('option', ['--license=mit', '--custom-code', '--labels=a.txt'])
+def test_what_only_a_folder_for_the_hub_can_hold_is_refused(checkpoint, tmp_path, capsys, option):
+    with pytest.raises(SystemExit):
+        publish(checkpoint, tmp_path, option)
+    assert 'belong to --to huggingface' in capsys.readouterr().err
+
+
 def test_a_file_that_reads_back_wrong_is_removed(checkpoint, tmp_path, capsys, monkeypatch):
     load = torch.load
     monkeypatch.setattr(

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 
 import pytest
 
@@ -69,6 +70,9 @@ def test_refusals(tmp_path, run, capsys):
     assert run() == 0
     assert run('--crf', '30') == 1
     assert 'other settings' in capsys.readouterr().err
+    shutil.copytree(raw, tmp_path / 'another')
+    assert run(source=tmp_path / 'another') == 1
+    assert 'of another folder' in capsys.readouterr().err
     write_video(raw / 'a.avi', codec='mpeg4')
     assert run() == 1
     assert 'rename one' in capsys.readouterr().err

@@ -19,14 +19,11 @@ runpy.run_path(f'{Path(__file__).parents[1]}/environment.py')  # may end here
 import argparse
 import json
 import sys
-from functools import partial
-
-from tqdm import tqdm
 
 from pmd_mmaction.cpu_cores import count_cores
+from pmd_mmaction.curation.missing_copies import make_missing_copies
 from pmd_mmaction.curation.other_files import describe_other_files
-from pmd_mmaction.curation.process_per_file import map_isolated
-from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
+from pmd_mmaction.curation.video_resize import ResizeSettings
 from pmd_mmaction.datasets.video_folder import scan_folder
 from pmd_mmaction.storage.atomic_file import write_file, write_table
 
@@ -95,18 +92,19 @@ def plan(source: Path, target: Path) -> tuple[dict[str, str], list[Path]]:
     return {str(path): str(copy) for copy, path in owners.items()}, others
 
 
-def check_settings(target: Path, settings: ResizeSettings) -> None:
-    """Records the settings in the target folder.
+def check_settings(source: Path, target: Path, settings: ResizeSettings) -> None:
+    """Records the settings, and whose copies they are, in the target folder.
 
     Raises:
-        ValueError: if it has copies with other settings.
+        ValueError: if it has copies with other settings, or of another folder.
     """
-    note, text = target / SETTINGS, json.dumps(settings._asdict(), indent=2)
+    note = target / SETTINGS
+    text = json.dumps(dict(settings._asdict(), source=str(source.resolve())), indent=2)
     other = note.is_file() and note.read_text(encoding='utf-8') != text
     if other and any(target.rglob('*.mp4')):
         raise ValueError(
-            f'{target} holds copies with other settings ({note}): choose another folder, or the '
-            'same settings'
+            f'{target} holds copies with other settings or of another folder ({note}): choose '
+            'another target, or the same settings; if the folder was only moved, delete that file'
         )
     target.mkdir(parents=True, exist_ok=True)
     write_file(note, text.encode())
@@ -115,16 +113,9 @@ def check_settings(target: Path, settings: ResizeSettings) -> None:
 def run(args: argparse.Namespace, pairs: dict[str, str]) -> tuple[int, dict[str, str]]:
     """Makes the missing copies; returns the number of copies, and the failures."""
     settings = ResizeSettings(args.short_side, args.crf, args.preset, args.gop)
-    check_settings(args.target, settings)
-    rest = [(source, target) for source, target in pairs.items() if not Path(target).is_file()]
-    failures: dict[str, str] = {}
-    copies = map_isolated(partial(resize_video, settings=settings), rest, args.jobs, args.timeout)
-    done = len(pairs) - len(rest)
-    for outcome in tqdm(copies, total=len(pairs), initial=done, unit='video', disable=None):
-        if outcome.error is not None:
-            failures[outcome.item[0]] = outcome.error
-            # a process that was killed could not clean up
-            Path(f'{outcome.item[1]}.tmp').unlink(missing_ok=True)
+    check_settings(args.source, args.target, settings)
+    copies = make_missing_copies(pairs.items(), settings, args.jobs, args.timeout)
+    failures = {copy.item[0]: copy.error for copy in copies if copy.error is not None}
     write_failures(args.target / FAILURES, failures)
     return len(pairs) - len(failures), failures
 

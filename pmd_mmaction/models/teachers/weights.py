@@ -30,7 +30,7 @@ def read_state_dict(checkpoint: str, prefix: str = '') -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     state = dict(content) if isinstance(content, Mapping) else {}
-    others = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    others = [k for k, v in state.items() if not isinstance(k, str) or not isinstance(v, Tensor)]
     if len(others) == len(state):
         raise ValueError(
             f'{checkpoint} holds no weights: its entries are {others[:5]}. Save the one that is a '

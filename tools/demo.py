@@ -12,6 +12,7 @@ runpy.run_path(f'{Path(__file__).parent}/environment.py')  # may end here
 
 import argparse
 import json
+import os
 import re
 import shlex
 import sys
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pmd_mmaction import child_process
+from pmd_mmaction.cpu_cores import count_cores
 
 SHIPPED = Path(__file__).resolve().parents[1]
 # an installed package holds no results
@@ -151,6 +153,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
     demo.require_seed()
+    # two programs at a time: with all cores for each, every step would take five times as long
+    os.environ.setdefault('OMP_NUM_THREADS', str(max(1, count_cores() // 2)))
     begin = time.perf_counter()
     demo.run(None, 'tools/data/make_demo_dataset.py', '--out', 'data/demo')  # checks for itself
 

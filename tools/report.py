@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         run = Run.open(args.run)
     except RunError as error:
         sys.exit(str(error))
-    out = args.out or run.work_dir
+    out = args.out or run.work_dir / 'report.html'
     out = out / 'report.html' if out.is_dir() else out
     folder = next(path for path in out.absolute().parents if path.exists())
     if not os.access(folder, os.W_OK):  # said before minutes of computing

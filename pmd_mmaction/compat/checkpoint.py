@@ -22,6 +22,8 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from pmd_mmaction.compat.repair import Repair
+
 MMENGINE_LOADER = 'mmengine.runner.checkpoint'
 # What an unpickler raises when the stream is not a pickle, or has the wrong arguments.
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
@@ -207,3 +209,13 @@ def runner_checkpoints_are_refused() -> bool:
 def register_loader() -> None:
     """Makes `load_from_local` the loader for all local paths."""
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+
+
+REPAIRS = (
+    Repair(
+        'checkpoint-loading',
+        'mmengine cannot read its own checkpoints with torch >= 2.6',
+        runner_checkpoints_are_refused,
+        register_loader,
+    ),
+)

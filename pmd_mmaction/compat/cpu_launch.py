@@ -16,6 +16,8 @@ from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
 from torch.nn.parallel import DistributedDataParallel
 
+from pmd_mmaction.compat.repair import Repair
+
 _WRAPPER = 'MMDistributedDataParallel'
 _LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
 
@@ -100,3 +102,25 @@ def _without_device_ids(model_wrapper: dict) -> dict:
     if isinstance(wrapper, type) and issubclass(wrapper, DistributedDataParallel):
         return dict(model_wrapper, device_ids=None)
     return model_wrapper
+
+
+REPAIRS = (
+    Repair(
+        'cpu-init',
+        'mmengine launchers call torch.cuda.set_device and nccl on a machine without a GPU',
+        init_needs_gpu,
+        repair_init,
+    ),
+    Repair(
+        'cpu-ddp',
+        'the mmengine Runner gives DistributedDataParallel a GPU id for a model on the CPU',
+        ddp_needs_gpu,
+        repair_ddp,
+    ),
+    Repair(
+        'cpu-strategy',
+        'the mmengine DDPStrategy gives a model on the CPU the id of a GPU',
+        strategy_needs_gpu,
+        repair_strategy,
+    ),
+)

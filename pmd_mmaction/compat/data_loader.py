@@ -8,6 +8,8 @@ from typing import Any
 from mmengine.runner import FlexibleRunner, Runner
 from torch.utils.data import DataLoader
 
+from pmd_mmaction.compat.repair import Repair
+
 # These have no meaning without workers, but torch raises an error, for some of them only at the
 # first batch.
 OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
@@ -36,3 +38,13 @@ def _without_them(build: Any) -> Any:
         return build(dataloader, *args, **kwargs)
 
     return build_dataloader
+
+
+REPAIRS = (
+    Repair(
+        'loader-without-workers',
+        'num_workers=0 is refused beside options of workers, such as persistent_workers',
+        options_of_workers_are_refused,
+        leave_out_options_of_workers,
+    ),
+)

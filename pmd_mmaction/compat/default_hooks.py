@@ -6,6 +6,8 @@ from typing import Mapping
 
 from mmengine.runner import FlexibleRunner, Runner
 
+from pmd_mmaction.compat.repair import Repair
+
 OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 
 
@@ -36,3 +38,13 @@ def _without_none(register):
         )
 
     return register_default_hooks
+
+
+REPAIRS = (
+    Repair(
+        'default-hooks',
+        'default_hooks=dict(NAME=None) fails for hooks that mmengine does not know itself',
+        none_is_refused,
+        leave_out_none,
+    ),
+)

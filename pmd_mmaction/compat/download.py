@@ -12,6 +12,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch.hub import HASH_REGEX, download_url_to_file, get_dir
 
 from pmd_mmaction.compat.checkpoint import MMENGINE_LOADER, load_from_local
+from pmd_mmaction.compat.repair import Repair
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
@@ -56,3 +57,13 @@ def urls_run_code() -> bool:
 def register_loader() -> None:
     """Makes `load_from_http` the loader for URLs."""
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+
+
+REPAIRS = (
+    Repair(
+        'checkpoint-download',
+        'mmengine unpickles whatever a URL delivers',
+        urls_run_code,
+        register_loader,
+    ),
+)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from pmd_mmaction.compat.repair import Repair
+
 _DRN = 'mmaction.models.localizers.drn'
 
 
@@ -62,3 +64,19 @@ def stub_drn() -> None:
     package.drn = module
     sys.modules[package.__name__] = package
     sys.modules[module.__name__] = module
+
+
+REPAIRS = (
+    Repair(
+        'importlib-metadata',
+        'mmaction2 imports importlib_metadata without declaring it',
+        importlib_metadata_is_missing,
+        alias_importlib_metadata,
+    ),
+    Repair(
+        'drn-module',
+        'the mmaction2 wheel lacks mmaction/models/localizers/drn, which it imports',
+        drn_is_missing,
+        stub_drn,
+    ),
+)

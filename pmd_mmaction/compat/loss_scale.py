@@ -10,6 +10,8 @@ import torch
 from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper
 
+from pmd_mmaction.compat.repair import Repair
+
 _WIDE = (torch.bfloat16, torch.float32, torch.float64)
 _NEVER = 2**31 - 1  # steps, the most that torch counts
 
@@ -58,3 +60,13 @@ def repair_scaling() -> None:
 
     AmpOptimWrapper.__init__ = initialize
     AmpOptimWrapper.load_state_dict = load_state_dict
+
+
+REPAIRS = (
+    Repair(
+        'bfloat16-scale',
+        'the mmengine AmpOptimWrapper scales the loss in bfloat16, without a bound',
+        bfloat16_is_scaled,
+        repair_scaling,
+    ),
+)

@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+from pmd_mmaction.compat.repair import Repair
+
 _MULTIMODAL = 'mmaction.models.multimodal'
 # Names it imports from transformers that later releases dropped.
 _NEEDED = {
@@ -40,3 +42,13 @@ def leave_multimodal_out() -> None:
     import mmaction.utils.dependency
 
     mmaction.utils.dependency.WITH_MULTIMODAL = False
+
+
+REPAIRS = (
+    Repair(
+        'multimodal',
+        'mmaction2 imports names that transformers 5 no longer has',
+        transformers_is_too_new,
+        leave_multimodal_out,
+    ),
+)

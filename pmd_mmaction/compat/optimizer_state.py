@@ -9,6 +9,8 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch.optim import Optimizer
 
+from pmd_mmaction.compat.repair import Repair
+
 # These choose how a step is computed, not what.
 _EXECUTION = ('foreach', 'fused', 'capturable', 'differentiable')
 
@@ -65,3 +67,13 @@ def _step_on_cpu(state: Any) -> Any:
     if isinstance(state, dict) and isinstance(state.get('step'), torch.Tensor):
         return {**state, 'step': state['step'].cpu()}
     return state
+
+
+REPAIRS = (
+    Repair(
+        'optimizer-state',
+        'a resumed optimizer counts its steps on the GPU, which waits for each of them',
+        steps_stay_where_they_were_read,
+        repair_loading,
+    ),
+)

@@ -9,6 +9,8 @@ import torch
 from mmengine._strategy import BaseStrategy
 from mmengine.runner import Runner
 
+from pmd_mmaction.compat.repair import Repair
+
 ENV_KEYS = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 
 
@@ -63,3 +65,13 @@ def set_tf32(value: bool | None) -> None:
     # names (fp32_precision) make reading the older ones an error, which other libraries do.
     torch.backends.cuda.matmul.allow_tf32 = value
     torch.backends.cudnn.allow_tf32 = value
+
+
+REPAIRS = (
+    Repair(
+        'tf32',
+        'mmengine has no switch for TF32, and reads over what it does not know in env_cfg',
+        switch_is_missing,
+        repair_setup,
+    ),
+)

@@ -43,27 +43,13 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
     if old is None:  # saved by another hook, always at the end of an epoch
         check_epoch_length(meta['epoch'], meta['iter'], new['epoch_length'])
         return
-    if old['samples'] != new['samples']:
-        raise ValueError(
-            f'the checkpoint was trained with {old["samples"]} samples, the data set has '
-            f'{new["samples"]} now: resume with the same data set, or start afresh from the '
-            'weights with load_from and resume=False'
-        )
     ranks = f'{old["ranks"]} rank(s) before, {new["ranks"]} now'
+    _check_data(old, new, meta, ranks)
     if (old['epoch_length'], old['total_batch']) == (new['epoch_length'], new['total_batch']):
         if old['ranks'] != new['ranks']:
             runner.logger.info(f'{ranks}; the total batch is {new["total_batch"]} as before')
         return
-    epochs, rest = divmod(meta['iter'], old['epoch_length'])
-    if rest:
-        raise ValueError(
-            f'the checkpoint was saved inside epoch {meta["epoch"] + 1} with a total batch of '
-            f'{old["total_batch"]} in {old["epoch_length"]} iterations per epoch, now it is '
-            f'{new["total_batch"]} in {new["epoch_length"]} ({ranks}): the rest of the '
-            'epoch would have other clips. Resume from a checkpoint at the end of an epoch, or '
-            'with the old ranks, total batch (train_dataloader.batch_size) and accumulation'
-        )
-    meta['iter'] = epochs * new['epoch_length']
+    meta['iter'] = meta['iter'] // old['epoch_length'] * new['epoch_length']
     ratio = new['total_batch'] / old['total_batch']
     scaled = bool((runner.auto_scale_lr or {}).get('enable'))
     peak = _rescale(checkpoint, runner, old['epoch_length'], new['epoch_length'], ratio, scaled)
@@ -81,6 +67,25 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
             else f'it stays {peak:.4g}; --auto-scale-lr or auto_scale_lr.enable=True applies it'
         )
     )
+
+
+def _check_data(old: dict, new: dict, meta: dict, ranks: str) -> None:
+    """Refuses other data, and other batches inside an epoch."""
+    if old['samples'] != new['samples']:
+        raise ValueError(
+            f'the checkpoint was trained with {old["samples"]} samples, the data set has '
+            f'{new["samples"]} now: resume with the same data set, or start afresh from the '
+            'weights with load_from and resume=False'
+        )
+    same = all(old[key] == new[key] for key in ('epoch_length', 'total_batch'))
+    if not same and meta['iter'] % old['epoch_length']:
+        raise ValueError(
+            f'the checkpoint was saved inside epoch {meta["epoch"] + 1} with a total batch of '
+            f'{old["total_batch"]} in {old["epoch_length"]} iterations per epoch, now it is '
+            f'{new["total_batch"]} in {new["epoch_length"]} ({ranks}): the rest of the '
+            'epoch would have other clips. Resume from a checkpoint at the end of an epoch, or '
+            'with the old ranks, total batch (train_dataloader.batch_size) and accumulation'
+        )
 
 
 def _rescale(

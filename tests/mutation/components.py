@@ -88,7 +88,7 @@ COMPONENTS = {
         ('schedulers: may end early', 'or end < total', 'or end < total - 1'),
     ],
     ('hooks/checkpoints/batch_change.py', 'hooks/checkpoints/test_batch_change.py'): [
-        ('other batch: iterations of the old epochs', "meta['iter'] = epochs * new[", "meta['iter'] = epochs * old["),
+        ('other batch: iterations of the old epochs', "// old['epoch_length'] * new[", "// old['epoch_length'] * old["),
         ('other batch: inverse ratio', "new['total_batch'] / old['total_batch']", "old['total_batch'] / new['total_batch']"),
         ('other batch: steps the wrong way', "state['_global_step'] * new_length // old_length", "state['_global_step'] * old_length // new_length"),
         ('other batch: last step one late', 'max(min(done, end - 1) - begin, -1)', 'max(min(done, end) - begin, -1)'),

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from mmengine.config import Config, DictAction
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 COLOURS = dict(ok='green', warning='yellow', error='red')
@@ -123,7 +124,7 @@ def _print(level: str, text: str) -> None:
     for number, line in enumerate(lines):
         mark = level if number == 0 else ''
         style = f'[{COLOURS[level]}]{mark:<8}[/]' if mark else ' ' * 8
-        Console(width=10**4, highlight=False).print(f'{style} {_escape(line)}')
+        Console(width=10**4, highlight=False).print(f'{style} {escape(line)}')
 
 
 def _show_table(findings: list) -> None:
@@ -131,18 +132,13 @@ def _show_table(findings: list) -> None:
     for name in ('', 'what', 'found', 'remedy'):
         table.add_column(name, overflow='fold')  # a truncated path is useless
     for subject, level, found, remedy in findings:
-        row = (_escape(_printable(text)) for text in (subject, found, remedy))
+        row = (escape(_printable(text)) for text in (subject, found, remedy))
         table.add_row(f'[{COLOURS[level]}]{level}[/]', *row)
     Console().print(table)
 
 
 def _printable(text: str) -> str:
     return text.encode('utf-8', 'backslashreplace').decode()
-
-
-def _escape(text: str) -> str:
-    """Text whose brackets rich does not take for mark-up."""
-    return text.replace('[', r'\[')
 
 
 @contextmanager

@@ -33,6 +33,8 @@ while True:
 def handlers():
     """As a terminal has them, whatever runs the tests."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in STOPS}
+    # a program in the background of a script ignores it
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -153,7 +153,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     demo, work = Demo(args.work_dir, args.seed), Path(args.work_dir)
     demo.require_seed()
-    # two programs at a time: with all cores for each, every step would take five times as long
+    # two programs at a time: with all cores for each, a step takes several times as long
     os.environ.setdefault('OMP_NUM_THREADS', str(max(1, count_cores() // 2)))
     begin = time.perf_counter()
     demo.run(None, 'tools/data/make_demo_dataset.py', '--out', 'data/demo')  # checks for itself

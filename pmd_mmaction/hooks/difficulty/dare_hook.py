@@ -125,6 +125,7 @@ class DAREHook(Hook):
 
     def before_train(self, runner) -> None:
         """Creates the table, or loads that of the checkpoint, and attaches it to the model."""
+        self._saved = None  # a file of an earlier training holds another table
         model = plain_model(runner)
         spec = model.difficulty_spec if isinstance(model, DifficultyModel) else None
         if spec is None:

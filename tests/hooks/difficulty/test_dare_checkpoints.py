@@ -7,6 +7,7 @@ import pytest
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
+from pmd_mmaction.hooks import DAREHook
 from pmd_mmaction.models import PMDRecognizer
 from tests.hooks.tables import table_path
 from tests.integration import tiny
@@ -111,3 +112,18 @@ def test_a_moved_run_saves_its_best_checkpoint(no_features, clips, tmp_path):
     assert not (tmp_path / 'old').exists()
     name = tiny.read_checkpoint(tmp_path / 'new' / 'best_score_epoch_3.pth')['dare']['file']
     assert (tmp_path / 'new' / name).is_file()
+
+
+def test_a_hook_that_trains_again_writes_its_new_tables(clips, tmp_path):
+    """In the same directory, where the files of the first training have the same names."""
+    short = dict(ratios=(0.5,), epochs=1, dare=dict(stage_epochs=1), param_scheduler=None)
+    cfg = tiny.tiny_config(clips, tmp_path, **short)
+    hook = tiny.hook_of(tiny.train(cfg), DAREHook)
+    first = tiny.table_file.inspect(table_path(cfg, 1)).digest
+    cfg.randomness.seed = 1
+    runner = tiny.build(cfg)
+    runner._hooks[runner._hooks.index(tiny.hook_of(runner, DAREHook))] = hook
+    tiny.finish(runner)
+    found = tiny.table_file.inspect(table_path(cfg, 1)).digest
+    assert found != first
+    assert tiny.read_checkpoint(tmp_path / 'epoch_1.pth')['dare']['digest'] == found

@@ -77,6 +77,8 @@ def test_a_class_without_a_clip_in_the_bank_counts_as_wrong():
     told = torch.tensor([0, 1, 3])[(features @ weight.T + bias).argmax(1)]
     assert scores == dict(top1=(told == labels).double().mean().item())
     assert scores['top1'] > 0.6
+    present = LinearProbeMetric().score(*2 * (features[kept], labels[kept]))
+    assert present['top1'] > scores['top1'] + 0.2  # class 3 is called 3
 
 
 def test_the_library_is_asked_for_before_the_training(monkeypatch):

@@ -2,7 +2,7 @@
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed. Two run at a time: the teachers, then
-the PMD student and base, which has no PSD, DARE and CLFA, then two probes.
+the PMD student and base, which has no PSD, DARE and CLFA; probes fill the gaps.
 """
 
 import runpy
@@ -128,24 +128,23 @@ class Demo:
             *(['--cfg-options', *settings] if settings else []),
         )
 
-    def probe(self, name: str, source: str) -> tuple[float, float]:
-        """Top-1 of linear probes on all labels and on few of them.
+    def probe(self, name: str, source: str) -> None:
+        """Fits linear probes on all labels and on few of them.
 
         They go through MMAction2's Recognizer3D and AccMetric.
         """
-        on_all, on_few = (self.work / 'probe' / f'{name}{part}.json' for part in ('', '_few'))
+        result = self.work / 'probe' / f'{name}.json'
+        self.run(
+            result,
+            *('tools/linear_probe.py', 'configs/pmd/vit-tiny_demo_probe.py', source),
+            *('--labels-per-class', 'all', str(FEW), '--json', str(result)),
+            *('--work-dir', str(result.with_suffix(''))),
+        )
 
-        def probing(result: Path) -> tuple[str, ...]:
-            return (
-                *('tools/linear_probe.py', 'configs/pmd/vit-tiny_demo_probe.py', source),
-                *('--work-dir', str(result.with_suffix('')), '--json', str(result)),
-                *('--out', str(result.with_suffix('.pth'))),
-            )
-
-        with self.beside(on_few, *probing(on_few), '--labels-per-class', str(FEW)):
-            self.run(on_all, *probing(on_all))
-        scores = (json.loads((ROOT / result).read_text()) for result in (on_all, on_few))
-        return tuple(score['acc/top1'] for score in scores)
+    def scores(self, name: str) -> list[str]:
+        """Top-1 of the two probes."""
+        metrics = json.loads((ROOT / self.work / 'probe' / f'{name}.json').read_text())
+        return [f'{metrics[f"{labels}/acc/top1"]:.3f}' for labels in ('all', FEW)]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -163,24 +162,23 @@ def main(argv: list[str] | None = None) -> None:
     image_config, video_config = (
         f'configs/teachers/{name}_vit-tiny_demo.py' for name in ('mae', 'videomae')
     )
-    with demo.beside(image_run, *demo.training(image_config, image_run.parent)):
-        demo.run(video, *demo.training(video_config, video.parent))
     to_timm = ('tools/convert_checkpoint.py', '--from', 'mmaction', '--to', 'timm')
-    demo.run(image, *to_timm, str(image_run), str(image))
+    with demo.beside(video, *demo.training(video_config, video.parent)):
+        demo.run(image_run, *demo.training(image_config, image_run.parent))
+        demo.run(image, *to_timm, str(image_run), str(image))
+        demo.probe('untrained', '--random')
 
     teachers = dict(model__image_teacher__checkpoint=image, model__video_teacher__checkpoint=video)
     student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
     config = 'configs/pmd/vit-tiny_demo_pretrain.py'
     base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base.py'
-    base_training = demo.training(base_config, base.parent, **teachers)
-    with demo.beside(base, *base_training):
-        demo.run(student, *demo.training(config, student.parent, **teachers))
-    demo.run(
-        work / 'pmd' / 'pictures' / 'curves.png',
-        'tools/visualize_pretraining.py',
-        config,
-        str(work / 'pmd'),
-    )
+    with demo.beside(student, *demo.training(config, student.parent, **teachers)):
+        demo.run(base, *demo.training(base_config, base.parent, **teachers))
+        demo.probe('base', str(base))
+        demo.probe('video_teacher', str(video))
+    curves = work / 'pmd' / 'pictures' / 'curves.png'
+    with demo.beside(curves, 'tools/visualize_pretraining.py', config, str(work / 'pmd')):
+        demo.probe('student', str(student))
 
     table = Table(
         'encoder',
@@ -188,13 +186,13 @@ def main(argv: list[str] | None = None) -> None:
         f'{FEW} labels per class',
         title=f'Top-1 of a linear probe, 12 classes, chance {CHANCE:.3f}, seed {args.seed}',
     )
-    for name, label, source in (
-        ('untrained', 'untrained', '--random'),
-        ('video_teacher', 'video teacher (VideoMAE)', str(video)),
-        ('base', 'base: no PSD, DARE, CLFA', str(base)),
-        ('student', 'PMD student', str(student)),
+    for name, label in (
+        ('untrained', 'untrained'),
+        ('video_teacher', 'video teacher (VideoMAE)'),
+        ('base', 'base: no PSD, DARE, CLFA'),
+        ('student', 'PMD student'),
     ):
-        table.add_row(label, *(f'{score:.3f}' for score in demo.probe(name, source)))
+        table.add_row(label, *demo.scores(name))
     demo.console.print(table)
     report = work / 'pmd' / 'report.html'
     demo.run(None, 'tools/report.py', str(work / 'pmd'), '--out', str(report))

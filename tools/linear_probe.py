@@ -32,8 +32,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--c', type=float, default=1.0, help='inverse strength of the penalty')
     parser.add_argument(
         '--labels-per-class',
-        type=int,
-        help='fit only on the first N clips of each class',
+        nargs='+',
+        type=_label_count,
+        default=[None],
+        metavar='N',
+        help='fit only on the first N clips of each class; "all" is the default. Several values '
+        'give a head each, for features computed once; their metrics are named N/...',
     )
     parser.add_argument('--out', help='save the recognizer with its fitted head here')
     parser.add_argument('--json', help='write the metrics here')
@@ -50,9 +54,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('give either a checkpoint or --random')
     if args.c <= 0:
         parser.error('--c must be above 0')
-    if args.labels_per_class is not None and args.labels_per_class < 1:
-        parser.error('--labels-per-class must be 1 or more; leave it out for all')
+    if args.out and len(args.labels_per_class) > 1:
+        parser.error('--out saves one head: give one number to --labels-per-class')
     return args
+
+
+def _label_count(text: str) -> int | None:
+    if text == 'all':
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is neither 1 or more nor "all"')
+    return int(text)
 
 
 def build_runner(args: argparse.Namespace) -> Runner:
@@ -92,20 +104,10 @@ def extract(runner: Runner) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(features), torch.tensor(labels)
 
 
-@one_line_if_missing()
-def main(argv: list[str] | None = None) -> None:
-    """Runs the tool."""
-    args = parse_args(argv)
-    require_scikit_learn()
-    for path in filter(None, (args.out, args.json)):  # not at the end, when all is computed
-        if Path(path).is_dir():
-            raise SystemExit(f'{path} is a folder: name a file')
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    runner = build_runner(args)
-    features, labels = extract(runner)
-    if args.labels_per_class:
-        keep = first_of_each_class(labels, args.labels_per_class)
-        features, labels = features[keep], labels[keep]
+def fit_head(
+    runner: Runner, features: torch.Tensor, labels: torch.Tensor, args: argparse.Namespace
+) -> None:
+    """Fits the model's head to features, as ``extract`` returns them."""
     try:
         weight, bias = fit_linear_probe(features, labels, c=args.c)
     except ValueError as error:
@@ -117,9 +119,27 @@ def main(argv: list[str] | None = None) -> None:
             f'has {tuple(head.weight.shape)}: set cls_head.num_classes'
         )
     head.load_state_dict(dict(weight=weight, bias=bias))
+
+
+@one_line_if_missing()
+def main(argv: list[str] | None = None) -> None:
+    """Runs the tool."""
+    args = parse_args(argv)
+    require_scikit_learn()
+    for path in filter(None, (args.out, args.json)):  # not at the end, when all is computed
+        if Path(path).is_dir():
+            raise SystemExit(f'{path} is a folder: name a file')
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    runner = build_runner(args)
+    features, labels = extract(runner)
+    metrics = {}
+    for count in args.labels_per_class:
+        few = slice(None) if count is None else first_of_each_class(labels, count)
+        fit_head(runner, features[few], labels[few], args)
+        prefix = f'{count or "all"}/' if len(args.labels_per_class) > 1 else ''
+        metrics.update({prefix + name: value for name, value in runner.test().items()})
     if args.out:
         save_checkpoint(dict(state_dict=runner.model.state_dict(), meta={}), args.out)
-    metrics = runner.test()
     if args.json:
         Path(args.json).write_text(json.dumps(metrics))
 

@@ -14,7 +14,7 @@ import sys
 
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.folder import FolderError, Options, make_plan, pretrain
-from pmd_mmaction.folder.configs import write_configs
+from pmd_mmaction.folder.configs import PATH_ENCODING, write_configs
 from pmd_mmaction.folder.preset import PRESETS
 
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.dry_run:
             plan = make_plan(args.videos, args.out, options)
             path = write_configs(plan)['pretrain']
-            print(path.read_text(encoding='utf-8'))
+            print(path.read_text(*PATH_ENCODING))
             print('\n'.join(f'# {reason}' for reason in (*plan.reasons, f'config: {path}')))
         else:
             print(f'report: {pretrain(args.videos, args.out, options)}')

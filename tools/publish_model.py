@@ -205,6 +205,10 @@ def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
         custom_code=args.custom_code,
     )
     folder = convert(state, 'mmaction', 'huggingface', options).folder
+    colours = model.get('data_preprocessor') or {}
+    for key in ('mean', 'std'):
+        if colours.get(key):
+            folder.preprocessor[f'image_{key}'] = [value / 255 for value in colours[key]]
     entry, collection = find_entry(args.config)
     code = folder.code is not None
     card = model_card(args.dst.name, entry, collection, args.license, folder.config, code)

@@ -174,7 +174,7 @@ def _look_at_patches(model: nn.Module, names: list[str], findings: Findings) -> 
     if losses is None:
         return
     for row, (index, smoothed) in enumerate(zip(losses.masked_index, losses.smoothed)):
-        for teacher, values in zip(model.teachers, smoothed):
+        for teacher, values in zip(model.difficulty_teachers, smoothed):
             bad = index[~values.isfinite()].tolist()
             if bad:
                 shown = ', '.join(map(str, bad[:SHOWN])) + (' ...' if len(bad) > SHOWN else '')

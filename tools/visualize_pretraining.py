@@ -26,7 +26,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('work_dir', help='work directory of the run')
     parser.add_argument('--out', help='directory of the pictures (default: WORK_DIR/pictures)')
     parser.add_argument('--clips', type=int, default=4, help='clips in the difficulty picture')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.clips < 1:
+        parser.error('--clips must be 1 or more')
+    return args
 
 
 @one_line_if_missing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -30,7 +31,10 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
         pickle.UnpicklingError: If the file holds anything that may run code.
         RuntimeError: If its hash is wrong.
     """
-    path = Path(get_dir()) / 'checkpoints' / os.path.basename(urlparse(filename).path)
+    folder, name = Path(get_dir(), 'checkpoints'), os.path.basename(urlparse(filename).path)
+    if not HASH_REGEX.search(name):  # many addresses end in model.safetensors
+        folder = folder / sha256(filename.encode()).hexdigest()[:16]
+    path = folder / name
     try:
         if get_rank() == 0:
             _download(filename, path)

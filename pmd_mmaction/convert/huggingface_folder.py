@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Sequence
@@ -111,7 +112,7 @@ def label_names(count: int, labels: Sequence[str] | None) -> dict:
     names = [f'LABEL_{i}' for i in range(count)] if labels is None else list(labels)
     if len(names) != count:
         raise ValueError(f'{len(names)} labels for a head of {count} classes')
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ValueError(f'several classes have the label(s) {twice[:5]}')
     return dict(

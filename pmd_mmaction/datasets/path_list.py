@@ -61,7 +61,7 @@ def read_path_list(
     confined = bool(folder) and not allow_outside
     if not (confined and (b'..' in text or text.startswith(b'/') or b'\n/' in text)):
         videos = scan_ordinary(text)
-        first = text[: text.find(b'\n')].decode('utf-8', 'surrogateescape')
+        first = text.partition(b'\n')[0].decode('utf-8', 'surrogateescape')
         if videos is not None and (videos.labels is None or not _existing(folder)(first)):
             return videos
     lines = text.decode('utf-8', 'surrogateescape').split('\n')

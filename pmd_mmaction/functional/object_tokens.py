@@ -42,34 +42,32 @@ def object_tokens(
     return (inside[0][..., :, None] & inside[1][..., None, :]).any(1).flatten(1)
 
 
-def object_ranks(objects: Tensor, tube_visible: Tensor, noise: Tensor, kept: float) -> Tensor:
+def object_ranks(objects: Tensor, noise: Tensor, kept: float) -> Tensor:
     """Ranks by which the patches of objects are masked and the others follow a tube mask (SMILE).
 
-    The lowest stay visible: a random share of the objects' patches, then the others that the tube
-    mask shows, then those that it masks, then the rest of the objects. So whatever number of
-    patches has to be visible, it is met exactly, and by the right ones: if objects and tube mask
-    too many together, patches of the background are shown, and only then those of the objects.
+    The lowest stay visible: a random share of the objects' patches, then the others, those first
+    that the tube mask shows longest, then the rest of the objects. So whatever number of patches
+    has to be visible, it is met exactly, and by the right ones: if objects and tube mask too many
+    together, patches of the background are shown, and only then those of the objects.
 
     Source: SMILE's code (head ba5c369), by its recorded masks; see ``tests/data/golden``.
 
     Args:
         objects: ``(B, N)`` bool, patches of objects.
-        tube_visible: ``(B, N)`` bool, patches that the tube mask shows.
-        noise: ``(B, N)`` random numbers in [0, 1).
+        noise: ``(B, N)`` in [0, 1): random numbers of the objects' patches, ranks in the tube mask
+            of the others.
         kept: share of the objects' patches that stays visible; their number is rounded down.
 
     Returns:
-        ``(B, N)`` float in [0, 4].
+        ``(B, N)`` float in [0, 3).
 
     Example:
         >>> objects = torch.tensor([[True, True, False, False]])
-        >>> tube = torch.tensor([[True, False, True, False]])
         >>> noise = torch.tensor([[0.2, 0.1, 0.3, 0.4]])
-        >>> object_ranks(objects, tube, noise, kept=0.5)  # one of two object patches comes first
-        tensor([[3.2000, 0.1000, 1.3000, 2.4000]])
+        >>> object_ranks(objects, noise, kept=0.5)  # one of two object patches comes first
+        tensor([[2.2000, 0.1000, 1.3000, 1.4000]])
     """
     count = objects.sum(1, keepdim=True)
     place = torch.where(objects, noise, 2.0).argsort(1).argsort(1)
     shown = place < (count.double() * kept).long()
-    background = torch.where(tube_visible, 1.0, 2.0)
-    return noise + torch.where(objects, torch.where(shown, 0.0, 3.0), background)
+    return noise + torch.where(objects, torch.where(shown, 0.0, 2.0), 1.0)

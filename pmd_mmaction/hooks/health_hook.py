@@ -99,7 +99,7 @@ class HealthHook(Hook):
 
     @master_only
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
-        """Puts the diagnosis of a batch of validation clips, always the same, into the log."""
+        """Logs the diagnosis of a batch of validation clips, under the masks of the last step."""
         model, loader = plain_model(runner), runner.val_dataloader
         if not isinstance(model, DiagnosableModel):
             return

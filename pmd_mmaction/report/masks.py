@@ -24,7 +24,6 @@ def draw_masks(run: Run) -> Figure:
     metainfo = {
         name: stack_metainfo([s['data_samples'] for s in samples], name, len(samples), model.masker)
         for name in model.masker.reads
-        if name != 'mask_ratio'
     }
     for title, ratio in run.phases.items():
         generator = torch.Generator().manual_seed(0)

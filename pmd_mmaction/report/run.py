@@ -114,7 +114,7 @@ class Run:
 
     def hook(self, kind: str) -> dict | None:
         """The config of a hook; None if there is none."""
-        hooks = [*self.cfg.get('default_hooks', {}).values(), *self.cfg.get('custom_hooks', [])]
+        hooks = [*self.cfg.get('default_hooks', {}).values(), *(self.cfg.get('custom_hooks') or [])]
         return next((hook for hook in hooks if hook and hook['type'] == kind), None)
 
     # ------------------------------------------------------------------ files

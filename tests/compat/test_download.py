@@ -43,6 +43,23 @@ def test_a_url_is_downloaded_once(server):
     assert torch.equal(first['state_dict']['w'], second['state_dict']['w'])
 
 
+def test_files_of_one_name_are_kept_apart(server):
+    folder, url = server
+    for name, value in (('a', 1.0), ('b', 2.0)):
+        (folder / name).mkdir()
+        torch.save(dict(w=torch.tensor(value)), folder / name / 'model.pth')
+    found = [CheckpointLoader.load_checkpoint(f'{url}/{name}/model.pth') for name in 'ab']
+    assert [content['w'].item() for content in found] == [1.0, 2.0]
+
+
+def test_a_file_with_a_hash_in_its_name_may_lie_in_the_cache_of_torch(server, tmp_path):
+    cache = tmp_path / 'cache' / 'hub' / 'checkpoints'
+    cache.mkdir(parents=True)
+    torch.save(dict(w=torch.ones(2)), cache / 'weights-0123abcd.pth')
+    found = CheckpointLoader.load_checkpoint(f'{server[1]}/weights-0123abcd.pth')
+    assert torch.equal(found['w'], torch.ones(2))
+
+
 def test_a_url_cannot_run_code(server, tmp_path):
     folder, url = server
     torch.save(dict(w=_Hostile(str(tmp_path / 'proof'))), folder / 'hostile.pth')

@@ -74,6 +74,12 @@ def test_what_exists_as_written_is_a_path(tmp_path, names):
     assert list(read_path_list(tmp_path / 'list.txt', tmp_path)) == [(name, None) for name in names]
 
 
+def test_a_list_may_end_without_a_new_line(tmp_path):
+    (tmp_path / 'a.mp4 0').touch()
+    (tmp_path / 'list.txt').write_text('a.mp4 0')
+    assert list(read_path_list(tmp_path / 'list.txt', tmp_path)) == [('a.mp4 0', None)]
+
+
 def test_names_with_spaces_need_not_exist():
     """A wrong folder is told by the missing videos, not by their names."""
     lines = ['day 1.mp4', 'day 2, noon.MOV', 'My.mp4 collection/3.MTS']

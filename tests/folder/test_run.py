@@ -1,6 +1,7 @@
 """From a folder to a report, with real trainings of a few steps."""
 
 import csv
+import io
 import os
 import shutil
 import subprocess
@@ -336,6 +337,15 @@ def test_dry_run_prints_a_config_that_can_be_read(phone, tmp_path, capsys):
     assert cfg.default_hooks.curriculum.phases[3] == (0.9, 7)
     assert cfg.to_dict() == Config.fromfile(tmp_path / 'out' / 'pretrain.py').to_dict()
     assert '# ViT-tiny: no GPU' in shown
+
+
+def test_dry_run_below_a_folder_that_is_no_utf8(phone, tmp_path, monkeypatch):
+    out = tmp_path / os.fsdecode(b'caf\xe9')
+    written = io.TextIOWrapper(io.BytesIO(), encoding='utf-8', errors='surrogateescape')
+    monkeypatch.setattr(sys, 'stdout', written)
+    pretrain_folder.main([str(phone), '--out', str(out), '--dry-run', '--gpus', '0'])
+    written.flush()
+    assert b'caf\xe9/pretrain.py' in written.buffer.getvalue()
 
 
 def test_bad_input_is_one_line(tmp_path):

@@ -334,7 +334,7 @@ COMPONENTS = {
     ],
     ('models/recognizers/curriculum.py', 'models/recognizers/test_dare.py'): [
         ('clips of a video: rows of other videos', 'for sample in data_samples for _ in range(clips_per_video)', 'for _ in range(clips_per_video) for sample in data_samples'),
-        ('difficulty table: for one teacher', 'len(dare.teachers or self.teachers)', '1'),
+        ('difficulty table: for one teacher', 'len(self.difficulty_teachers)', '1'),
     ],
     ('models/recognizers/masked.py', 'models/recognizers/test_masked.py'): [
         ('feature: sum over the tokens', 'tokens.mean(1).unflatten', 'tokens.sum(1).unflatten'),

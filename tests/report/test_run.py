@@ -42,6 +42,12 @@ def test_the_end_of_a_run(tmp_path, hook):
     assert run_with(tmp_path, **hook).finished
 
 
+def test_a_run_may_have_no_custom_hooks(tmp_path):
+    run = run_with(tmp_path, phases=[(0.75, 1)])
+    run.cfg.custom_hooks = None
+    assert run.hook('DAREHook') is None and run.hook('ProgressivePhaseHook')
+
+
 @pytest.mark.parametrize(
     'model',
     [

@@ -1,5 +1,6 @@
 """Features that tools/linear_probe.py fits its head to."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -39,7 +40,38 @@ def test_a_penalty_without_strength_is_refused_at_once(capsys, value):
     assert '--c must be above 0' in capsys.readouterr().err
 
 
-def test_no_labels_are_no_number_of_labels(capsys):
+@pytest.mark.parametrize('value', ['0', '-1', 'few'])
+def test_no_labels_are_no_number_of_labels(capsys, value):
     with pytest.raises(SystemExit):
-        linear_probe.parse_args(['config.py', 'student.pth', '--labels-per-class', '0'])
-    assert '--labels-per-class must be 1 or more' in capsys.readouterr().err
+        linear_probe.parse_args(['config.py', 'student.pth', f'--labels-per-class={value}'])
+    assert f"'{value}' is neither 1 or more nor" in capsys.readouterr().err
+
+
+def test_a_file_holds_one_head(capsys):
+    with pytest.raises(SystemExit):
+        linear_probe.parse_args(['c.py', 'x.pth', '--out=y.pth', '--labels-per-class', 'all', '2'])
+    assert '--out saves one head' in capsys.readouterr().err
+
+
+def test_several_numbers_of_labels_give_what_each_gives_alone(monkeypatch, tmp_path):
+    torch.manual_seed(0)
+    features, labels = torch.randn(12, 2), torch.arange(12) % 3
+    head = torch.nn.Linear(2, 3)
+    runner = SimpleNamespace(
+        model=SimpleNamespace(cls_head=SimpleNamespace(fc_cls=head)),
+        test=lambda: {'acc/top1': head.weight.sum().item() + head.bias[0].item()},
+    )
+    monkeypatch.setattr(linear_probe, 'build_runner', lambda args: runner)
+    monkeypatch.setattr(linear_probe, 'extract', lambda runner: (features, labels))
+
+    def metrics(*options):
+        file = tmp_path / 'metrics.json'
+        linear_probe.main(['config.py', 'student.pth', '--json', str(file), *options])
+        return json.loads(file.read_text())
+
+    everything, few = metrics(), metrics('--labels-per-class', '2')
+    assert everything.keys() == few.keys() == {'acc/top1'} and everything != few
+    assert metrics('--labels-per-class', 'all', '2') == {
+        'all/acc/top1': everything['acc/top1'],
+        '2/acc/top1': few['acc/top1'],
+    }

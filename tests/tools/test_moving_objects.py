@@ -42,5 +42,8 @@ def test_the_picture_of_a_clip(objects, tmp_path):
 def test_what_is_missing_is_one_line(objects, tmp_path, capsys):
     assert show_moving_objects.main(['gone.mp4', '--objects', str(objects)]) == 1
     assert show_moving_objects.main(['gone.mp4', '--objects', str(tmp_path)]) == 1
-    first, second = capsys.readouterr().err.splitlines()
+    ratio = ['--objects', str(objects), '--mask-ratio', '1.5']
+    assert show_moving_objects.main(['gone.mp4', *ratio]) == 1
+    first, second, third = capsys.readouterr().err.splitlines()
     assert 'gone.mp4: No such file' in first and 'there is no .png file in' in second
+    assert 'mask_ratio 1.5 leaves no visible patch' in third

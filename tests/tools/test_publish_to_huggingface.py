@@ -1,5 +1,7 @@
 """tools/publish_model.py --to huggingface: what transformers and the Hub make of the folder."""
 
+import json
+
 import pytest
 import torch
 import yaml
@@ -189,3 +191,16 @@ def test_a_folder_that_exists_is_left_alone(run, capsys):
     assert publish()[0] == 1 and 'exists' in capsys.readouterr().err
     assert (folder / 'README.md').stat().st_mtime_ns == before
     assert [path.name for path in folder.parent.iterdir()] == ['vit-small']
+
+
+def test_clips_are_normalised_as_in_the_run(run, tmp_path):
+    make, publish = run
+    make()
+    config = tmp_path / 'small.py'
+    config.write_text(
+        config.read_text()
+        + "model['data_preprocessor'] = dict(mean=[127.5] * 3, std=[51.0, 102.0, 255.0])\n"
+    )
+    code, folder = publish()
+    found = json.loads((folder / 'preprocessor_config.json').read_text())
+    assert code == 0 and found['image_mean'] == [0.5] * 3 and found['image_std'] == [0.2, 0.4, 1.0]

@@ -46,6 +46,7 @@ def bad_clip(clips, teachers, tmp_path_factory):
         poison=dict(epochs=[1], samples=[5]),
         log_level='WARNING',
     )
+    cfg.model.dare.teachers = ['vid']  # the second of the model's
     return record_of(cfg, teachers)
 
 
@@ -89,7 +90,7 @@ def test_every_kind_of_finding_is_shown(bad_clip, capsys):
     for kind, name in (
         ('input', 'clips'),
         ('output', 'teachers.img'),
-        ('patch loss', 'img teacher, 5'),
+        ('patch loss', 'vid teacher, 5'),
         ('loss', 'loss_base_img'),
         ('gradient', 'backbone.'),
     ):

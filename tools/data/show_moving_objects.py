@@ -52,15 +52,16 @@ def main(argv: list[str] | None = None) -> int:
     ]
     np.random.seed(args.seed)
     info = dict(filename=args.video, start_index=0, modality='RGB')
+    masker = ObjectTubeMasker(GRID, (3, FRAMES, SIDE, SIDE))
     try:
+        masker.check_ratio(args.mask_ratio)
         results = Compose([TRANSFORMS.build(step) for step in steps])(info)
     except (OSError, ValueError, VideoError) as error:
         print(f'show_moving_objects: {error}', file=sys.stderr)
         return 1
     boxes = torch.from_numpy(results['object_boxes'])
-    masker = ObjectTubeMasker(GRID, (3, FRAMES, SIDE, SIDE))
     generator = torch.Generator().manual_seed(args.seed)
-    order = masker.order(1, generator, mask_ratio=args.mask_ratio, object_boxes=boxes)
+    order = masker.order(1, generator, object_boxes=boxes)
     mask = np.ones(np.prod(GRID), dtype=bool)
     mask[masker.view(order, args.mask_ratio).visible[0]] = False
     title = f'{args.mask_ratio:.0%} masked'

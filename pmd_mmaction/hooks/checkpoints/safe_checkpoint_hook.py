@@ -156,7 +156,7 @@ class SafeCheckpointHook(CheckpointHook):
             if not path.is_file():
                 return None, f'there is no checkpoint {path}: check load_from'
             damage = file_damage(path)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             return None, str(error)
         return str(path), damage and f'{damage}: resume from the checkpoint before it'
 

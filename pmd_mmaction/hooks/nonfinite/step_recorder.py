@@ -31,7 +31,8 @@ class StepRecorder:
         self.max_dumps = max_dumps
         self.dump_weights = dump_weights
         # in all, also by runs that were resumed: a run of weeks must not fill the disk
-        self._written = len(list(directory.glob(f'*_rank_{get_rank()}.json')))
+        # (all ranks record a step or none; one that joined later must not write more than rank 0)
+        self._written = len(list(directory.glob('*_rank_0.json')))
         self._weights: str | None = None
         self._batches: list[dict] = []
 

@@ -23,9 +23,8 @@ class Masker(nn.Module):
             ``clip_size`` (C, T, H, W) where a subclass has it.
 
     Attributes:
-        reads: what :meth:`rank` takes besides, by name: ``'mask_ratio'`` is the student's, any
-            other a field of the data samples' metainfo, an array with a row for each clip, which
-            becomes a tensor with B rows on the clips' device.
+        reads: what :meth:`rank` takes besides, by name: fields of the data samples' metainfo,
+            arrays with a row for each clip, which become tensors with B rows on the clips' device.
 
     Raises:
         ValueError: for an invalid grid.
@@ -44,7 +43,7 @@ class Masker(nn.Module):
         t, h, w = self.token_grid
         return t, h * w
 
-    def rank(self, batch: int, generator: torch.Generator, **reads: float | Tensor) -> Tensor:
+    def rank(self, batch: int, generator: torch.Generator, **reads: Tensor) -> Tensor:
         """Random ``(B, groups, patches per group)`` float scores on the generator's device."""
         raise NotImplementedError(f'{type(self).__name__} has no rank(batch, generator)')
 
@@ -80,7 +79,7 @@ class Masker(nn.Module):
                 f'{1 - 1 / length:.3f}, or a finer grid'
             )
 
-    def order(self, batch: int, generator: torch.Generator, **reads: float | Tensor) -> Tensor:
+    def order(self, batch: int, generator: torch.Generator, **reads: Tensor) -> Tensor:
         """Draws a ranking of the patches in each group; those ranked first stay visible longest.
 
         Args:

@@ -5,7 +5,7 @@ from mmaction.registry import MODELS
 from torch import Tensor
 
 from pmd_mmaction.arguments import ClipSize, Share, TokenGrid, checked
-from pmd_mmaction.functional import object_ranks, object_tokens, visible_count
+from pmd_mmaction.functional import object_ranks, object_tokens
 from pmd_mmaction.models.maskers.cube import CubeMasker
 
 
@@ -25,7 +25,7 @@ class ObjectTubeMasker(CubeMasker):
         ValueError: for a share outside [0, 1].
     """
 
-    reads = ('mask_ratio', 'object_boxes')
+    reads = ('object_boxes',)
 
     @checked
     def __init__(
@@ -43,16 +43,13 @@ class ObjectTubeMasker(CubeMasker):
         """The ratio is that of a time step, as of tubes."""
         return self.token_grid[1] * self.token_grid[2]
 
-    def rank(
-        self, batch: int, generator: torch.Generator, mask_ratio: float, object_boxes: Tensor
-    ) -> Tensor:
+    def rank(self, batch: int, generator: torch.Generator, object_boxes: Tensor) -> Tensor:
         """See :func:`object_ranks`; ``object_boxes`` are ``(B, objects, T, 4)``."""
         t, places = self.token_grid[0], self.rounded_over
         device = generator.device
         tube = torch.rand(batch, places, generator=generator, device=device)
-        visible = tube.argsort(1).argsort(1) < visible_count(places, mask_ratio)
+        tube = tube.argsort(1).argsort(1) / places  # so far apart that no sum makes two equal
         noise = torch.rand(batch, t * places, generator=generator, device=device)
         objects = object_tokens(object_boxes, self.token_grid, self.frame_size)
-        # the background follows the tubes, so that further masks of this ranking are tubes too
         noise = torch.where(objects, noise, tube.repeat(1, t))
-        return object_ranks(objects, visible.repeat(1, t), noise, self.kept)[:, None]
+        return object_ranks(objects, noise, self.kept)[:, None]

@@ -85,9 +85,7 @@ class Views:
         Returns:
             ``'student'``, ``'auxiliary'`` and the wider views, ``B * num_masks`` rows each.
         """
-        known = {'mask_ratio': mask_ratio, **metainfo}
-        reads = {name: known[name] for name in self.masker.reads}
-        order = self.masker.order(batch, generator, **reads)
+        order = self.masker.order(batch, generator, **metainfo)
         if self.mask_choice == 'permuted':
             order = self.masker.permuted_orders(order, self.num_masks, generator)
         else:

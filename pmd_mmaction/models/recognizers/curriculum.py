@@ -119,10 +119,14 @@ class CurriculumRecognizer(MaskedRecognizer):
         dare = self.dare
         if dare is None:
             return None
-        teachers = len(dare.teachers or self.teachers)
-        student = self.backbone
+        teachers, student = len(self.difficulty_teachers), self.backbone
         size = (teachers, student.num_patches, dare.alpha, dare.weighting)
         return DifficultySpec(*size, student.token_grid)
+
+    @property
+    def difficulty_teachers(self) -> list[str]:
+        """Names of the K teachers of the table, in the order of its rows; needs DARE."""
+        return list(self.dare.teachers or self.teachers)
 
     def attach_difficulty(self, source: DifficultySource | None) -> None:
         """Gives the recognizer read access to the difficulty table."""
@@ -139,8 +143,7 @@ class CurriculumRecognizer(MaskedRecognizer):
         _, history = self.read_history(data_samples, clips, torch.device('cpu'))
         if history is None:
             return {}
-        names = self.dare.teachers or list(self.teachers)
-        return dict(zip(names, history.last[::clips].unbind(1)))
+        return dict(zip(self.difficulty_teachers, history.last[::clips].unbind(1)))
 
     def diagnose_next(self, wanted: bool) -> None:
         """Whether the next iteration is to be diagnosed; it costs some passes over the targets."""
@@ -204,10 +207,9 @@ class CurriculumRecognizer(MaskedRecognizer):
                 'or call set_phase()'
             )
         own = self.previous_ratio if self._nested and self.auxiliary_teacher else None
-        names = [name for name in self.masker.reads if name != 'mask_ratio']
         metainfo = {
             name: send(stack_metainfo(data_samples, name, len(clips), self.masker), clips.device)
-            for name in names
+            for name in self.masker.reads
         }
         generator = self.mask_generator(clips.device)
         return self.views.draw(len(clips), ratio, generator, own, metainfo)

@@ -217,7 +217,7 @@ class MaskedDistillation(CurriculumRecognizer):
         None without a mask ratio, and for a masker that reads metainfo, which only the training
         pipeline gives.
         """
-        if self.current_mask_ratio is None or set(self.masker.reads) - {'mask_ratio'}:
+        if self.current_mask_ratio is None or self.masker.reads:
             return None
         clips = inputs.flatten(0, 1)
         return self._diagnose(self.observe(clips, self.draw_views(clips)))

@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch.utils.data import DataLoader, SequentialSampler
 
 from pmd_mmaction.hooks import NonFiniteHook
+from pmd_mmaction.hooks.nonfinite import rollback
 from pmd_mmaction.hooks.nonfinite.rollback import RollbackLog, agreed_checkpoint, reorder
 
 
@@ -72,6 +73,15 @@ def test_the_newest_complete_checkpoint_is_found(tmp_path):
 def test_no_complete_checkpoint_is_told(tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes(b'cut short')
     with pytest.warns(UserWarning, match='none of the 1 checkpoint'):
+        assert agreed_checkpoint(tmp_path) is None
+
+
+def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(5, 'Input/output error')
+
+    monkeypatch.setattr(rollback, 'newest_complete', fail)
+    with pytest.warns(UserWarning, match='Input/output error'):
         assert agreed_checkpoint(tmp_path) is None
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from pmd_mmaction.hooks.nonfinite import step_recorder
 from pmd_mmaction.hooks.nonfinite.restore_step import RecordedHistory, restore_model
 from pmd_mmaction.hooks.nonfinite.step_record import (
     StepRecord,
@@ -109,6 +110,13 @@ def test_a_resumed_run_counts_the_records_that_are_there(tmp_path):
         recorder = StepRecorder(tmp_path, max_dumps=2, dump_weights=False)
         assert (recorder.write(runner, 'loss') is None) == (iteration > 1)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_rank_that_joined_later_writes_no_more_than_the_main_one(tmp_path, monkeypatch):
+    runner = _runner(nn.Linear(1, 1), tmp_path)
+    assert StepRecorder(tmp_path, max_dumps=1, dump_weights=False).write(runner, 'loss')
+    monkeypatch.setattr(step_recorder, 'get_rank', lambda: 3)
+    assert StepRecorder(tmp_path, max_dumps=1, dump_weights=False).write(runner, 'loss') is None
 
 
 def test_weights_are_written_once_per_row(tmp_path):

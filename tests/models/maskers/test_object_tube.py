@@ -16,7 +16,7 @@ def draw(boxes, ratio=0.75, seed=0, grid=GRID, clip=CLIP):
     """``(B, N)`` mask."""
     masker = ObjectTubeMasker(grid, clip)
     generator = torch.Generator().manual_seed(seed)
-    order = masker.order(len(boxes), generator, mask_ratio=ratio, object_boxes=boxes)
+    order = masker.order(len(boxes), generator, object_boxes=boxes)
     view = masker.view(order, ratio)
     assert view.visible.shape[1] == masker.num_visible(ratio)
     mask = torch.zeros(len(boxes), np.prod(grid), dtype=torch.bool)
@@ -48,7 +48,7 @@ def test_further_masks_of_a_ranking_are_tubes_too():
         still(0, 0, 32, 32, frames=8).expand(3, -1, -1, -1),
     )
     generator = torch.Generator().manual_seed(0)
-    order = masker.order(3, generator, mask_ratio=ratio, object_boxes=boxes)
+    order = masker.order(3, generator, object_boxes=boxes)
     for part in (masker.disjoint_orders(order, 3, ratio), order):
         visible = masker.view(part, ratio).visible
         shown = torch.zeros(len(part), 4 * 49).scatter(1, visible, 1.0).unflatten(1, (4, 49)).any(1)
@@ -69,7 +69,7 @@ def test_wider_views_contain_the_students():
     masker = ObjectTubeMasker(GRID, CLIP)
     generator = torch.Generator().manual_seed(0)
     boxes = still(0, 0, 8, 8).expand(3, -1, -1, -1)
-    order = masker.order(3, generator, mask_ratio=0.75, object_boxes=boxes)
+    order = masker.order(3, generator, object_boxes=boxes)
     narrow, wide = masker.view(order, 0.75).visible, masker.view(order, 0.5).visible
     assert all(set(n.tolist()) < set(w.tolist()) for n, w in zip(narrow, wide))
 
@@ -151,19 +151,22 @@ def test_boxes_for_other_clips_are_named(make, random_clips):
 class NoticingMasker(Masker):
     """A masker from outside that reads two fields."""
 
-    reads = ('speed', 'mask_ratio')
+    reads = ('speed', 'weight')
 
-    def rank(self, batch, generator, speed, mask_ratio):
-        self.seen = speed, mask_ratio
+    def rank(self, batch, generator, speed, weight):
+        self.seen = speed, weight
         return torch.rand(batch, *self.group_shape, generator=generator)
 
 
 def test_a_masker_from_outside_reads_what_it_names(make, random_clips):
     model = make('NoticingMasker')
-    given = [ActionDataSample(metainfo=dict(speed=[[float(i)]], other=0)) for i in range(2)]
+    given = [
+        ActionDataSample(metainfo=dict(speed=[[float(i)]], weight=[i], other=0))
+        for i in range(2)
+    ]
     model.loss(random_clips()[:, None], given)
-    speed, ratio = model.masker.seen
-    assert speed.tolist() == [[0.0], [1.0]] and ratio == 0.75
+    speed, weight = model.masker.seen
+    assert speed.tolist() == [[0.0], [1.0]] and weight.tolist() == [0, 1]
 
 
 def test_a_decoding_masker_reads_nothing(make):

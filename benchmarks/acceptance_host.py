@@ -22,13 +22,15 @@ from mmengine.registry import HOOKS, init_default_scope
 from mmengine.runner import Runner
 from steps import CONFIG, Step, build_model
 
+from pmd_mmaction.cpu_cores import count_cores
+from pmd_mmaction.runner.shared_memory import SHARED_MEMORY
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))  # the small trainings of the tests
 from tests.integration import tiny  # noqa: E402
 from tests.integration.waits import host_waits  # noqa: E402
 
 ALLOWED = 3  # in an iteration without a line of the log: as tests/integration/test_host_waits.py
-SHARED = Path('/dev/shm')
 
 
 @contextmanager
@@ -141,8 +143,8 @@ def loader(settings: Settings) -> Iterator[Row]:
     folder.mkdir(exist_ok=True)
     write_video(folder / 'video.mp4', 70 if settings.tiny else 300, 12)
     nbytes = batch * 3 * 16 * 224**2
-    room = shutil.disk_usage(SHARED).free // (4 * nbytes) if SHARED.is_dir() else 64
-    workers = 1 if settings.tiny else max(1, min(len(os.sched_getaffinity(0)) - 1, room))
+    room = shutil.disk_usage(SHARED_MEMORY).free // (4 * nbytes) if SHARED_MEMORY.is_dir() else 64
+    workers = 1 if settings.tiny else max(1, min(count_cores() - 1, room))
     batches = workers * (2 if settings.tiny else 6)
     copies = 2 * batches * batch
     for i in range(copies):

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,8 +15,9 @@ from unittest import mock
 
 import difficulty_table
 import torch
-from acceptance_host import SHARED, make_clips, tiny
+from acceptance_host import make_clips, tiny
 from acceptance_rows import Row, Settings, at_most, holds
+from harness import free_port
 from mmengine.hooks import Hook
 from mmengine.optim import AmpOptimWrapper
 from mmengine.optim.optimizer import amp_optimizer_wrapper
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from pmd_mmaction.dare import DifficultyTable, TableLayout
 from pmd_mmaction.hooks.nonfinite.finite_guard import FiniteGuard
+from pmd_mmaction.runner.shared_memory import SHARED_MEMORY
 
 KILLED_AFTER = 14  # of 27 iterations: in the second phase, inside an epoch
 
@@ -89,10 +90,7 @@ class DieAfter(Hook):
 
 def train(clips: Path, work_dir: Path, device: str, hooks: tuple[dict, ...]) -> None:
     """One rank of a run of three phases that goes on where it stopped."""
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        port = listener.getsockname()[1]
-    world = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE='1')
+    world = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port()), WORLD_SIZE='1')
     os.environ.update(world, RANK='0', LOCAL_RANK='0')
     cfg = tiny.tiny_config(clips, work_dir, *hooks)
     cfg.launcher, cfg.env_cfg.dist_cfg.backend = 'pytorch', 'nccl'  # gloo on a CPU
@@ -149,8 +147,8 @@ def table(settings: Settings) -> Iterator[Row]:
     videos, iterations, batch = (2000, 5, 4) if settings.tiny else (240_000, 300, 64)
     torch.set_num_threads(1)
     nbytes = TableLayout(videos, difficulty_table.TEACHERS, difficulty_table.PATCHES).nbytes
-    room = SHARED.is_dir() and shutil.disk_usage(SHARED).free > 1.2 * nbytes
-    place = SHARED if room else settings.scratch
+    room = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 1.2 * nbytes
+    place = SHARED_MEMORY if room else settings.scratch
     with tempfile.TemporaryDirectory(dir=place) as scratch:
         size = videos, difficulty_table.TEACHERS, difficulty_table.PATCHES
         made = DifficultyTable.create(Path(scratch, 'table'), *size)

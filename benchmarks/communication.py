@@ -9,13 +9,12 @@ has ended. Hooks beside the table's are not part of it.
 
 import argparse
 import logging
-import socket
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from harness import machine_line, markdown, save_json
+from harness import free_port, machine_line, markdown, save_json
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
@@ -69,9 +68,7 @@ def run_rank(rank: int, ranks: int, port: int, accumulation: int, results: mp.Si
     )
     optimizer.initialize_count_status(model, 0, WARMUP + STEPS)
     samples = [ActionDataSample(metainfo=dict(sample_idx=rank * BATCH + i)) for i in range(BATCH)]
-    net = model.backbone
-    frames, size = net.token_grid[0] * net.tubelet_size, net.token_grid[1] * net.patch_size
-    clips = [torch.zeros(1, 3, frames, size, size, dtype=torch.uint8) for _ in range(BATCH)]
+    clips = [torch.zeros(1, *model.backbone.clip_size, dtype=torch.uint8) for _ in range(BATCH)]
 
     def step() -> None:
         share.bring_up([sample.sample_idx for sample in samples])
@@ -129,9 +126,7 @@ def item_size(name: str, shape: list[int]) -> int:
 
 def measure(ranks: int, accumulation: int) -> tuple[int, dict]:
     """Starts the ranks and waits for the report of the first."""
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     results = mp.get_context('spawn').SimpleQueue()
     mp.spawn(run_rank, (ranks, port, accumulation, results), nprocs=ranks)
     return results.get()

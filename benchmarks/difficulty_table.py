@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness import machine_line, markdown, save_json
+from harness import machine_line, markdown, save_json, status_gib
 
 from pmd_mmaction.dare import DifficultyTable, TableLayout, infinite_rows, pack_rows, table_file
 from pmd_mmaction.dare.scratch_file import HEADER_BYTES
@@ -30,17 +30,11 @@ TEACHERS, PATCHES, MASKED = 2, 1568, 1408  # ViT-B, 16 x 224 x 224, mask ratio 0
 STEP_SECONDS = 0.183  # yardstick: 64 clips at 350 a second on one GPU (docs/scaling.md)
 
 
-def private_bytes() -> int:
-    """Resident memory of this process that is no mapping of a file or of shared memory."""
-    status = Path('/proc/self/status').read_text()
-    return int(status.split('RssAnon:')[1].split()[0]) * 1024
-
-
 class PeakMemory:
-    """Watches the private memory while something runs."""
+    """Watches the private memory in GiB while something runs."""
 
     def __enter__(self) -> 'PeakMemory':
-        self.before = self.peak = private_bytes()
+        self.before = self.peak = status_gib('RssAnon')
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -48,7 +42,7 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.01):
-            self.peak = max(self.peak, private_bytes())
+            self.peak = max(self.peak, status_gib('RssAnon'))
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
@@ -151,7 +145,7 @@ def file_stages(table: DifficultyTable, directory: Path) -> list[list[str]]:
             start = time.perf_counter()
             content[name] = action()
             seconds = time.perf_counter() - start
-        extra = (memory.peak - memory.before) / 1e6
+        extra = (memory.peak - memory.before) * 2**30 / 1e6
         rows.append([name, f'{seconds:.2f}', f'{gigabytes / seconds:.2f}', f'{extra:.0f}'])
 
     timed('stage end', table.end_stage, table.nbytes / 2e9)
@@ -189,7 +183,7 @@ def main() -> None:
     scratch = Path(tempfile.mkdtemp(prefix='pmd-benchmark-', dir=args.scratch_dir))
     cases: dict[str, dict[str, list[float]]] = {}
     try:
-        start, before = time.perf_counter(), private_bytes()
+        start, before = time.perf_counter(), status_gib('RssAnon')
         table = DifficultyTable.create(scratch / 'k400', args.videos, TEACHERS, PATCHES)
         table.unlink()
         created = time.perf_counter() - start
@@ -211,12 +205,13 @@ def main() -> None:
         cases[f'{args.many_videos:,} videos, 1 rank, first visit'] = iterate(many, *size, 1, 1)
     finally:
         scratch.rmdir()
+    grown = (memory.peak - before) * 2**30 / 1e6
     gigabytes = TableLayout(args.videos, TEACHERS, PATCHES).nbytes / 1e9
     print(machine_line())
     print(
         f'\n{args.videos:,} videos x {TEACHERS} teachers x {PATCHES} patches, float16, both arrays '
         f'{gigabytes:.2f} GB, created in {created:.2f} s; {args.iterations} iterations of '
-        f'{args.batch} clips; private memory grew by {(memory.peak - before) / 1e6:.0f} MB\n'
+        f'{args.batch} clips; private memory grew by {grown:.0f} MB\n'
     )
     header = ('case', 'read ms', 'pack ms', 'write ms', 'sum ms', 'sum p95 ms', '% of 183 ms')
     print(markdown(header, [summary(name, times) for name, times in cases.items()]), '\n')

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import platform
 import shutil
+import socket
 import statistics
 import subprocess
 import time
@@ -130,19 +131,27 @@ def peak_gib(device: str = 'cpu') -> float:
     if device == 'cuda':
         return torch.cuda.max_memory_allocated() / 2**30
     # Not getrusage: a child inherits the peak of the process that it was forked from.
-    return _status('VmHWM')
+    return status_gib('VmHWM')
 
 
 def resident_gib(device: str = 'cpu') -> float:
     """GiB now: of resident memory (Linux), or of the GPU's tensors."""
     if device == 'cuda':
         return torch.cuda.memory_allocated() / 2**30
-    return _status('VmRSS')
+    return status_gib('VmRSS')
 
 
-def _status(name: str) -> float:
+def status_gib(name: str) -> float:
+    """GiB of this process in a field of /proc/self/status, such as RssAnon (Linux)."""
     text = Path('/proc/self/status').read_text()
     return int(text.split(f'{name}:')[1].split()[0]) / 2**20
+
+
+def free_port() -> int:
+    """A port of this machine that no program listens on."""
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]
 
 
 def in_own_process(function: Callable, *args: object) -> object:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from board_configs import epoch_gflops, passes
 from harness import markdown
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -60,17 +61,13 @@ def cost(cfg: Config) -> tuple[str, str]:
     """Tokens that the teachers see, and GFLOPs of a student pass, forward and backward."""
     init_default_scope('mmaction')
     model = build_without_weights(cfg.model)
-    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
-    (hook,) = (hook for hook in hooks if hook['type'] == 'ProgressivePhaseHook')
-    phases = PhaseSchedule.of_hook(hook).phases
-    steps = model.step_gflops(cfg.model, phases)
-    total = sum(gflops * (p.end - p.begin) for gflops, p in zip(steps, phases))
+    last = PhaseSchedule.of_hook(cfg.default_hooks.curriculum).phases[-1]
     tokens = [
-        f'{name} {_tokens(model, teacher.view, phases[-1].mask_ratio)}'
+        f'{name} {_tokens(model, teacher.view, last.mask_ratio)}'
         for name, teacher in model.teachers.items()
         if teacher.depth
     ]
-    return ', '.join(tokens), f'{total / phases[-1].end / model.views.num_masks:.0f}'
+    return ', '.join(tokens), f'{epoch_gflops(cfg) / passes(cfg):.0f}'
 
 
 def _tokens(model, view: str | None, ratio: float) -> int:

@@ -100,12 +100,8 @@ class Step:
                 teacher.forward = torch.inference_mode()(teacher.forward)
         self.autocast = autocast
         self.device = next(model.parameters()).device
-        encoder = model.backbone
-        _, h, w = encoder.token_grid
-        side = encoder.patch_size
-        clip = encoder.in_channels, encoder.num_frames, h * side, w * side
-        self.clips = torch.randn(batch, *clip, device=self.device)
-        size = batch, len(model.teachers), encoder.num_patches
+        self.clips = torch.randn(batch, *model.backbone.clip_size, device=self.device)
+        size = batch, len(model.teachers), model.backbone.num_patches
         self.history = History(*torch.rand(2, *size, device=self.device))
 
     def forward(self) -> torch.Tensor:

@@ -152,7 +152,10 @@ class DiagnosableModel(Protocol):
         """Takes that of the last iteration."""
 
     def examine(self, inputs: Tensor, data_samples: list) -> Diagnosis | None:
-        """That of clips which are not trained on; None where masks need more than a ratio."""
+        """That of ``(B, clips, C, T, H, W)`` normalised clips which are not trained on.
+
+        None where masks need more than a ratio.
+        """
 
 
 @runtime_checkable
@@ -163,7 +166,7 @@ class WeighableModel(Protocol):
     terms: Mapping[str, torch.nn.Module]
 
     def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
-        """The loss of each term with its graph; changes nothing."""
+        """The loss of each term on ``(B, clips, C, T, H, W)`` clips, with its graph; pure."""
 
 
 @runtime_checkable

@@ -33,6 +33,7 @@ import pmd_mmaction  # noqa: F401 - registers the components and repairs the sta
 from pmd_mmaction.hooks.nonfinite.restore_step import restore_model
 from pmd_mmaction.hooks.nonfinite.step_record import StepRecord
 from pmd_mmaction.hooks.step_seed_hook import seed_augmentation
+from pmd_mmaction.shipped import read_config
 
 SHOWN = 10  # rows per table
 
@@ -81,13 +82,13 @@ def build_model(cfg: Config, record: StepRecord, args: argparse.Namespace) -> nn
     model = MODELS.build(cfg.model)
     model.init_weights()
     weights = None
-    if args.checkpoint:
-        content = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
-        weights = content.get('state_dict', content)
     try:
+        if args.checkpoint:
+            content = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
+            weights = content.get('state_dict', content)
         restore_model(model, record, args.record.parent, weights)
     except RuntimeError as error:  # of PyTorch
-        raise ValueError(f'weights that do not fit the model of {args.config}: {error}') from error
+        raise ValueError(f'the weights cannot be used with {args.config}: {error}') from error
     return model.to(args.device).train()
 
 
@@ -219,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         record = StepRecord.read(args.record)
-        cfg = Config.fromfile(args.config)
+        cfg = read_config(args.config)
         findings = replay(build_model(cfg, record, args), cfg, record)
     except (OSError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise SystemExit(f'{args.record}: {error}') from error

@@ -126,10 +126,6 @@ def _use_amp(cfg: Config) -> None:
             'and choose the precision in the config.'
         )
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    # bfloat16 has the range of float32: a scale that grows until gradients overflow never ends
-    scale = 1.0 if cfg.optim_wrapper.get('dtype') == 'bfloat16' else 'dynamic'
-    if cfg.optim_wrapper.get('loss_scale', 'dynamic') == 'dynamic':
-        cfg.optim_wrapper.loss_scale = scale
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:

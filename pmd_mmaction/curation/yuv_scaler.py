@@ -8,10 +8,8 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from pmd_mmaction.readers.video_stream import Orientation, orientation, upright
+from pmd_mmaction.readers.video_stream import ONE_THREAD, Orientation, orientation, upright
 
-# From 17 on PyAV converts colours with a thread per core, started anew for each video.
-_ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 _LIMITED, _FULL = 1, 2
 _RGB, _RESERVED, _UNSPECIFIED, _BT601 = 0, 3, 2, 6  # matrices, as in ITU-T H.273
 
@@ -77,7 +75,7 @@ class YUVScaler:
             dst_colorspace=_BT601 if _is_rgb(frame) else None,
             src_color_range=_FULL if _is_full(frame) or _is_rgb(frame) else _LIMITED,
             dst_color_range=_FULL if self.colours.range == _FULL else _LIMITED,
-            **_ONE_THREAD,
+            **ONE_THREAD,
         )
         return _turned(small, turn) if any(turn) else small
 

@@ -27,7 +27,6 @@ class Preset(NamedTuple):
     """Sizes of a pre-training.
 
     Attributes:
-        name: of the ViT.
         embed_dims: width D.
         depth: layers.
         num_heads: attention heads.
@@ -44,7 +43,6 @@ class Preset(NamedTuple):
         scaled: whether the rate grows with the batch.
     """
 
-    name: str
     embed_dims: int
     depth: int
     num_heads: int
@@ -62,9 +60,9 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    'tiny': Preset('tiny', 96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 300, 4, 7e-4, False),
-    'small': Preset('small', 384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 1.5e-4, True),
-    'base': Preset('base', 768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 1.5e-4, True),
+    'tiny': Preset(96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 300, 4, 7e-4, False),
+    'small': Preset(384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 1.5e-4, True),
+    'base': Preset(768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 1.5e-4, True),
 }
 BASE_VIDEOS, BASE_MEMORY = 2000, 38
 

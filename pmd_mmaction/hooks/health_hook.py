@@ -104,8 +104,7 @@ class HealthHook(Hook):
         if not isinstance(model, DiagnosableModel):
             return
         held_out = getattr(loader.dataset, 'datasets', [loader.dataset])[-1]  # of KNNMetric's two
-        batch_size = loader.batch_size or loader.batch_sampler.batch_size
-        count = min(batch_size, len(held_out))
+        count = min(loader.batch_sampler.batch_size, len(held_out))
         batch = pseudo_collate([held_out[i * len(held_out) // count] for i in range(count)])
         diagnosis = model.examine(**model.data_preprocessor(batch, training=False))
         for key, value in diagnosis.explained.items() if diagnosis else ():

@@ -37,7 +37,7 @@ class PhasePictureHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Draws before the last step of a phase."""
         model = plain_model(runner)
-        if isinstance(model, PicturedModel) and _is_last(runner, model, batch_idx):
+        if isinstance(model, PicturedModel) and self._is_last(runner, model, batch_idx):
             try:
                 str(runner.work_dir).encode()  # OpenCV crashes in a folder that is not UTF-8
                 self._draw(runner, model, data_batch)
@@ -73,8 +73,7 @@ class PhasePictureHook(Hook):
                 name, img_from_canvas(FigureCanvasAgg(figure)), runner.iter + 1
             )
 
-
-def _is_last(runner, model: PicturedModel, batch_idx: int) -> bool:
-    """Whether the phase, or the run, ends with this iteration."""
-    ends = {runner.max_epochs} | ({model.phase.end} if model.phase else set())
-    return runner.epoch + 1 in ends and batch_idx + 1 == len(runner.train_dataloader)
+    def _is_last(self, runner, model: PicturedModel, batch_idx: int) -> bool:
+        """Whether the phase, or the run, ends with this iteration."""
+        ends = {runner.max_epochs} | ({model.phase.end} if model.phase else set())
+        return runner.epoch + 1 in ends and self.end_of_epoch(runner.train_dataloader, batch_idx)

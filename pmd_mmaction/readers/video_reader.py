@@ -15,6 +15,7 @@ from pmd_mmaction.readers.packet_index import (
 )
 from pmd_mmaction.readers.packet_look import Unproven
 from pmd_mmaction.readers.video_stream import (
+    ONE_THREAD,
     Orientation,
     VideoError,
     best_stream,
@@ -26,8 +27,6 @@ from pmd_mmaction.readers.video_stream import (
     upright,
 )
 
-# From 17 on PyAV converts colours with a thread per core, started anew for each video.
-_ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 # Decoded frames up to this size stay in memory if all have to be decoded to count them.
 _KEPT = 64 << 20
 
@@ -233,7 +232,7 @@ class VideoReader:
         size = {}
         if (frame.width, frame.height) != self._size:
             size = dict(zip(('width', 'height'), self._size, strict=True))
-        rgb = self._reformatter.reformat(frame, format='rgb24', **size, **_ONE_THREAD)
+        rgb = self._reformatter.reformat(frame, format='rgb24', **size, **ONE_THREAD)
         image = rgb.to_ndarray()
         # Of a frame that is RGB already, it is a view; and the frame may be kept.
         return upright(image.copy() if rgb is frame else image, self._turn)

@@ -16,6 +16,8 @@ import av
 import numpy as np
 from av.stream import Disposition
 
+# From 17 on PyAV converts colours with a thread per core, started anew for each video.
+ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 # Attached images, such as covers, which are not the video.
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
 

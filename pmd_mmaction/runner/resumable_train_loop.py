@@ -87,9 +87,10 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         """Refuses epochs without an iteration, on which schedulers would fail."""
         loader = self.dataloader
         if len(loader) == 0:
-            batch = loader.batch_size or loader.batch_sampler.batch_size
-            steps = getattr(loader.batch_sampler, 'accumulative_counts', 1)
-            found, remedy = few_videos(len(loader.dataset), batch, get_world_size(), steps)
+            sampler = loader.batch_sampler
+            steps = getattr(sampler, 'accumulative_counts', 1)
+            size = len(loader.dataset), sampler.batch_size, get_world_size(), steps
+            found, remedy = few_videos(*size)
             raise ValueError(f'{found}: {remedy}')
 
     def run_epoch(self) -> None:

@@ -55,7 +55,11 @@ GOOD = {
     'clfa': (
         MODELS,
         dict(
-            PMD['clfa'], student_dims=8, student_depth=6, num_patches=32, teacher_dims=dict(vid=8)
+            PMD['clfa'],
+            student_dims=8,
+            student_depth=6,
+            token_grid=(2, 4, 4),
+            teacher_dims=dict(vid=8),
         ),
     ),
     'generator': (MODELS, dict(type='FeatureGenerator', dims=8, token_grid=(2, 4, 4), depth=1)),

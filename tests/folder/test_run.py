@@ -215,7 +215,7 @@ def test_a_later_call_goes_on_with_the_earlier_ones_choices(begun, tmp_path, mon
         (tmp_path / 'data' / 'teachers' / name).touch()
     monkeypatch.chdir(tmp_path)
     made = make_plan(source, out, Options())
-    assert (made.preset.name, made.preset.img_size, made.epochs) == ('tiny', 16, 1)
+    assert (made.choices['model'], made.preset.img_size, made.epochs) == ('tiny', 16, 1)
     assert made.public is None and made.machine.gpus == 0
     assert made.reasons[1].startswith('ViT-tiny: no GPU')
     monkeypatch.chdir(source.parent)  # the same folder, spelt otherwise

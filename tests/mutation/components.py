@@ -66,7 +66,7 @@ COMPONENTS = {
     ],
     ('hooks/curriculum/progressive_phase_hook.py', 'integration/test_curriculum.py'): [
         ('restart: one epoch early', 'runner.epoch == phase.end - 1', 'runner.epoch == phase.end - 2'),
-        ('restart: at the first iteration', 'last = batch_idx == len(runner.train_dataloader) - 1', 'last = batch_idx == 0'),
+        ('restart: at the first iteration', 'last = self.end_of_epoch(runner.train_dataloader, batch_idx)', 'last = batch_idx == 0'),
         ('promotion: one epoch late', 'runner.iter == phase.begin * len(', 'runner.iter == (phase.begin + 1) * len('),
         ('promotion: wrong name', "self.phases_before + index}_student", "self.phases_before + index + 1}_student"),
     ],

@@ -92,21 +92,14 @@ def test_amp_changes_the_wrapper(monkeypatch):
     monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
     cfg = _train(dict(optim_wrapper=dict(optimizer=dict(type='SGD'))), '--amp')
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
-    assert cfg.optim_wrapper.loss_scale == 'dynamic'
     with pytest.raises(SystemExit, match='ApexOptimWrapper'):
         _train(dict(optim_wrapper=dict(type='ApexOptimWrapper')), '--amp')
 
 
-@pytest.mark.parametrize(
-    'wrapper', [dict(), dict(loss_scale='dynamic'), dict(type='AmpOptimWrapper')]
-)
-def test_amp_in_bfloat16_has_no_scale(monkeypatch, wrapper):
+def test_amp_leaves_the_other_settings(monkeypatch):
     monkeypatch.setattr(train, 'get_device', lambda: 'cuda')
-    options = ['--amp', '--cfg-options', 'optim_wrapper.dtype=bfloat16']
-    cfg = _train(dict(optim_wrapper=wrapper), *options)
-    assert (cfg.optim_wrapper.type, cfg.optim_wrapper.loss_scale) == ('AmpOptimWrapper', 1.0)
-    cfg = _train(dict(optim_wrapper=wrapper | dict(loss_scale=8.0)), *options)
-    assert cfg.optim_wrapper.loss_scale == 8.0  # said in numbers
+    wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=8.0)
+    assert _train(dict(optim_wrapper=wrapper), '--amp').optim_wrapper == wrapper
 
 
 def test_amp_without_a_gpu_is_explained(monkeypatch):

@@ -161,7 +161,7 @@ def test_the_command_in_the_log_can_be_run(bad_clip, capsys):
 def test_weights_of_another_model_are_refused(bad_clip, tmp_path):
     torch.save(dict(state_dict=dict(other=torch.ones(1))), tmp_path / 'other.pth')
     options = [*config_of(bad_clip), '--checkpoint', str(tmp_path / 'other.pth')]
-    with pytest.raises(SystemExit, match='weights that do not fit the model of'):
+    with pytest.raises(SystemExit, match='the weights cannot be used with'):
         replay_batch.main([str(bad_clip), *options])
 
 

@@ -152,7 +152,9 @@ def check_all(paths: list[str], args: argparse.Namespace) -> dict[str, dict]:
     return found
 
 
-def judge(entries: list[tuple[str, str]], found: dict[str, dict]) -> list[tuple[str, str, dict]]:
+def with_list_problems(
+    entries: list[tuple[str, str]], found: dict[str, dict]
+) -> list[tuple[str, str, dict]]:
     """Line, path and finding of every entry, adding problems of the list as a whole."""
     result: list[tuple[str, str, dict]] = []
     first: dict[str, str] = {}
@@ -192,7 +194,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         entries, others = read_source(args.source, args.prefix, args.allow_outside)
-        judged = judge(entries, check_all(list(dict.fromkeys(p for _, p in entries)), args))
+        found = check_all(list(dict.fromkeys(path for _, path in entries)), args)
+        judged = with_list_problems(entries, found)
         write_results(judged, args.out, args.report)
         unseen, unseen_videos = describe_other_files(others, args.jobs, args.timeout)
     except (OSError, ValueError) as error:

@@ -5,17 +5,17 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from pmd_mmaction.contracts import iterations_per_step
 
-KEY = 'progress'
+PROGRESS_KEY = 'progress'
 
 
-def measure(runner) -> dict:
+def batch_arithmetic(runner) -> dict:
     """The batch arithmetic that a checkpoint records."""
     loader = runner.train_dataloader
     accumulation = iterations_per_step(runner)
     ranks = get_world_size()
     return dict(
         epoch_length=len(loader),
-        total_batch=ranks * (loader.batch_size or loader.batch_sampler.batch_size) * accumulation,
+        total_batch=ranks * loader.batch_sampler.batch_size * accumulation,
         ranks=ranks,
         samples=len(loader.dataset),
     )
@@ -39,7 +39,7 @@ def adapt_checkpoint(checkpoint: dict, runner) -> None:
     """
     if not isinstance(runner.train_loop, EpochBasedTrainLoop):
         return
-    old, new, meta = checkpoint.get(KEY), measure(runner), checkpoint['meta']
+    old, new, meta = checkpoint.get(PROGRESS_KEY), batch_arithmetic(runner), checkpoint['meta']
     if old is None:  # saved by another hook, always at the end of an epoch
         check_epoch_length(meta['epoch'], meta['iter'], new['epoch_length'])
         return

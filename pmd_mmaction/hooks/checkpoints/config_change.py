@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from pmd_mmaction.hooks.checkpoints.batch_change import KEY, measure
+from pmd_mmaction.hooks.checkpoints.batch_change import PROGRESS_KEY, batch_arithmetic
 
 # These say where and how a run is started, not what it does.
 PLACE = {'work_dir', 'load_from', 'resume', 'launcher', 'experiment_name', 'log_level'}
@@ -19,7 +19,8 @@ def warn_of_changes(checkpoint: dict, runner) -> None:
     if not isinstance(before, str):  # written by another tool
         return
     changes = config_changes(before, runner.cfg.pretty_text)
-    same_batch = checkpoint.get(KEY, {}).get('total_batch') == measure(runner)['total_batch']
+    total_batch = batch_arithmetic(runner)['total_batch']
+    same_batch = checkpoint.get(PROGRESS_KEY, {}).get('total_batch') == total_batch
     kept = [line for line in changes if is_restored(line, same_batch)]
     used = [line for line in changes if line not in kept]
     if used:

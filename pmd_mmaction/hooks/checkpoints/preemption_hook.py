@@ -93,7 +93,7 @@ class PreemptionHook(Hook):
     ) -> None:
         """Stops after this iteration if a signal came and no gradients are waiting."""
         done = runner.iter + 1
-        last = batch_idx + 1 == len(runner.train_dataloader)
+        last = self.end_of_epoch(runner.train_dataloader, batch_idx)
         if self._agree(done % self.agree_every == 0 or last) and done < runner.max_iters:
             if done % iterations_per_step(runner) == 0:
                 self._stop(runner, done)

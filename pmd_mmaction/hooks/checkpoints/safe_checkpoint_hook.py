@@ -236,7 +236,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Records the epoch length."""
-        checkpoint[batch_change.KEY] = batch_change.measure(runner)
+        checkpoint[batch_change.PROGRESS_KEY] = batch_change.batch_arithmetic(runner)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         self._write(runner, self.filename_tmpl.format(step), meta)

@@ -1,5 +1,6 @@
 """``phase_K_student.pth``: the student at the end of a phase."""
 
+import hashlib
 import io
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def write_phase_file(
     content = io.BytesIO()  # writing to a file, torch would mask a full-disk error
     torch.save(dict(state_dict=weights, meta=dict(phase=number, mask_ratio=mask_ratio)), content)
     write_file(path, content.getbuffer())
-    return sha256_of(path)
+    return hashlib.sha256(content.getbuffer()).hexdigest()
 
 
 def read_phase_file(path: Path, expected_sha256: str | None = None) -> PhaseFile:

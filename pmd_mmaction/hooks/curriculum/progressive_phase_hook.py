@@ -140,7 +140,7 @@ class ProgressivePhaseHook(Hook):
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Restarts the optimiser after the last iteration of each phase but the final one."""
-        last = batch_idx == len(runner.train_dataloader) - 1
+        last = self.end_of_epoch(runner.train_dataloader, batch_idx)
         phase = self.phases.at(runner.epoch)
         ends_phase = runner.epoch == phase.end - 1 < self.phases.total_epochs - 1
         if self.restart and last and ends_phase:

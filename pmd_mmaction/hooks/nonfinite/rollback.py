@@ -84,7 +84,8 @@ def agreed_checkpoint(work_dir: Path) -> str | None:
 def _newest(work_dir: Path) -> str | None:
     try:
         found = newest_complete(work_dir, warnings.warn)
-    except (OSError, ValueError) as error:  # damaged all, or a disk that fails: the other ranks must hear of it, not wait
+    except (OSError, ValueError) as error:
+        # damaged all, or a disk that fails: the other ranks must hear of it, not wait
         warnings.warn(str(error), stacklevel=2)
         return None
     return found and str(found)

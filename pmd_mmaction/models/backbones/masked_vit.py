@@ -138,6 +138,7 @@ class MaskedVisionTransformer(VisionTransformer):
         self.tubelet_size = tubelet_size
         self.token_grid = (num_frames // tubelet_size, height // patch_size, width // patch_size)
         self.grid_size = self.token_grid[1:]
+        self.position = position
         self._init_positions(position)
         for block in self.blocks:
             fuse_attention(block)

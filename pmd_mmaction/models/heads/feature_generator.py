@@ -3,7 +3,7 @@
 from mmaction.registry import MODELS
 from torch import nn
 
-from pmd_mmaction.arguments import TokenGrid, checked, require_keys
+from pmd_mmaction.arguments import TokenGrid, Whole, checked, require_keys
 from pmd_mmaction.models.heads.feature_decoder import FeatureDecoder
 
 OPTIONS = ('depth', 'num_heads', 'mlp_ratio', 'drop_path_rate', 'position', 'norm_cfg', 'init_cfg')
@@ -28,7 +28,7 @@ class FeatureGenerator(FeatureDecoder):
     @checked
     def __init__(
         self,
-        dims: int,
+        dims: Whole,
         token_grid: TokenGrid,
         train_mask_token: bool = True,
         **decoder,

@@ -121,6 +121,7 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
         student_depth=student.depth,
         num_patches=student.num_patches,
         token_grid=student.token_grid,
+        position=student.position,
     )
     require(model, Configs, terms=configs)
     terms = ModuleDict()

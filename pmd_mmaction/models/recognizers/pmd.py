@@ -106,5 +106,5 @@ def _by_log_name(term: Mapping | None, names: Mapping[str, str]) -> Mapping | No
     if term is None or not isinstance(term.get('loss_weight'), Mapping):
         return term
     weights = term['loss_weight']
-    require_keys('PMDRecognizer', names, names, loss_weight=weights)
+    require_keys('PMDRecognizer', list(names), names, loss_weight=weights)
     return {**term, 'loss_weight': {names[name]: weight for name, weight in weights.items()}}

@@ -3,11 +3,9 @@
 import inspect
 from typing import Annotated, Collection, Iterator, Literal, Sequence
 
-import timm
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
-from timm.models import vision_transformer
 from torch import Tensor, nn
 
 from pmd_mmaction.arguments import (
@@ -81,6 +79,8 @@ class TimmImageTeacher(FeatureTeacher):
         network = _create_model(model_name, pretrained, model_kwargs or {})
         _check_family(model_name, network)
         if checkpoint is not None:
+            from timm.models import vision_transformer
+
             family = inspect.getmodule(type(network))
             adapt = getattr(family, 'checkpoint_filter_fn', vision_transformer.checkpoint_filter_fn)
             state = adapt(read_state_dict(checkpoint), network)
@@ -187,6 +187,8 @@ def _compute_positions(network: nn.Module) -> None:
 
 def _create_model(model_name: str, pretrained: bool, model_kwargs: dict) -> nn.Module:
     """The timm model; errors name the part of the config that timm does not accept."""
+    import timm  # with the package it would cost each tool two seconds at its start
+
     if not timm.is_model(model_name):
         raise ValueError(
             f'TimmImageTeacher: model_name is {model_name!r}, which the installed timm '

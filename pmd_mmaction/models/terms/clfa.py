@@ -7,8 +7,9 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pmd_mmaction.arguments import NonNegative, Whole, Widths, checked
+from pmd_mmaction.arguments import NonNegative, TokenGrid, Whole, Widths, checked
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
+from pmd_mmaction.functional.positions import position_table
 from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.norm import LAYER_NORM
@@ -30,7 +31,9 @@ class CLFATerm(Term):
         student_dims: width of the student. The recognizer fills it in.
         student_depth: layers of the student; divisible by 3, or the sum of one of
             ``group_sizes``. The recognizer fills it in.
-        num_patches: N of the full clip. The recognizer fills it in.
+        token_grid: tokens along (time, height, width). The recognizer fills it in.
+        position: encoding of places, for ``'masked'``; the recognizer fills in the student's. In
+            place of a learnable one ``'sinusoid_1d'`` is taken.
         teacher_dims: teacher name to width. The recognizer fills it in.
         align_tokens: ``'visible'`` aligns at visible tokens. ``'masked'`` completes each
             student layer at the masked positions first (:class:`MaskedTokenCompletion`).
@@ -48,7 +51,7 @@ class CLFATerm(Term):
         **term: arguments of :class:`Term`; ``loss_weight`` is lambda_al.
 
     Raises:
-        ValueError: for an unknown option, a negative weight or a depth not divisible by 3.
+        ValueError: for an unknown option, a negative weight or a depth that no group divides.
     """
 
     name = 'al'
@@ -60,8 +63,9 @@ class CLFATerm(Term):
         self,
         student_dims: Whole,
         student_depth: Whole,
-        num_patches: Whole,
+        token_grid: TokenGrid,
         teacher_dims: Widths,
+        position: Literal['sinusoid_1d', 'sincos_3d', 'learnable'] = 'sinusoid_1d',
         align_tokens: Literal['visible', 'masked'] = 'visible',
         student_norm: Literal['none', 'layer_norm'] = 'none',
         align_deepest: bool = False,
@@ -85,7 +89,8 @@ class CLFATerm(Term):
         self.projections = project_layers(student_dims, teacher_dims, count)
         self.completion = None
         if align_tokens == 'masked':
-            self.completion = MaskedTokenCompletion(student_dims, num_patches)
+            fixed = 'sinusoid_1d' if position == 'learnable' else position
+            self.completion = MaskedTokenCompletion(position_table(fixed, token_grid, student_dims))
 
     def init_weights(self) -> None:
         """Initialises the FCs and, if there is one, the completion."""

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from pmd_mmaction.functional import gather_tokens, sinusoid_1d
+from pmd_mmaction.functional import gather_tokens
 from pmd_mmaction.models.backbones.blocks import head_count
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 
@@ -18,15 +18,15 @@ class MaskedTokenCompletion(BaseModule):
     token is initialised like that of :class:`FeatureDecoder`.
 
     Args:
-        dims: width D of the student.
-        num_patches: N of the full clip.
+        positions: ``(1, N, D)`` float, fixed encoding of the places of the student's patches.
     """
 
-    def __init__(self, dims: int, num_patches: int) -> None:
+    def __init__(self, positions: Tensor) -> None:
         super().__init__(VIT_INIT)
+        dims = positions.shape[-1]
         self.num_heads = head_count(dims)
         self.query_token = draw_tokens(1, 1, dims)
-        self.register_buffer('positions', sinusoid_1d(num_patches, dims), persistent=False)
+        self.register_buffer('positions', positions, persistent=False)
         self.norm = nn.LayerNorm(dims, eps=1e-6)
         self.query = nn.Linear(dims, dims)
         self.key_value = nn.Linear(dims, 2 * dims)

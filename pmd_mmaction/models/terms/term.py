@@ -20,8 +20,8 @@ class Term(BaseModule):
 
     A term has no state but its parameters. It declares what it needs in the attributes below, and
     the recognizer computes only that. Arguments named ``student_dims``,
-    ``student_depth``, ``num_patches``, ``token_grid`` and ``teacher_dims`` (name to width) are
-    filled in by the recognizer where a subclass has them.
+    ``student_depth``, ``num_patches``, ``token_grid``, ``position`` and ``teacher_dims`` (name to
+    width) are filled in by the recognizer where a subclass has them.
 
     Args:
         loss_weight: factor of the term, >= 0, or a dict of teacher name to factor.
@@ -39,6 +39,9 @@ class Term(BaseModule):
         needs_auxiliary: whether it reads the predictions of the auxiliary teacher.
         student_layers: layers of the student (from 0) that it reads.
         lighter: what makes it pull less at the encoder, for the warning of ``TermBalanceHook``.
+
+    Raises:
+        ValueError: for a negative weight, no name, or an empty list of teachers.
     """
 
     name: str

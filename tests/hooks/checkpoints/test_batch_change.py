@@ -58,7 +58,7 @@ class Run:
                 ),
                 optimizer=self.optimizer.state_dict(),
                 param_schedulers=[s.state_dict() for s in self.param_schedulers],
-                progress=batch_change.measure(self),
+                progress=batch_change.batch_arithmetic(self),
             )
         )
 
@@ -76,7 +76,7 @@ def _on_ranks(monkeypatch, ranks):
 
 def test_the_total_batch_counts_ranks_clips_and_accumulation(monkeypatch):
     _on_ranks(monkeypatch, 3)
-    assert batch_change.measure(Run(batch=4, accumulation=2)) == dict(
+    assert batch_change.batch_arithmetic(Run(batch=4, accumulation=2)) == dict(
         epoch_length=6, total_batch=24, ranks=3, samples=SAMPLES
     )
 

@@ -161,8 +161,7 @@ class NoticingMasker(Masker):
 def test_a_masker_from_outside_reads_what_it_names(make, random_clips):
     model = make('NoticingMasker')
     given = [
-        ActionDataSample(metainfo=dict(speed=[[float(i)]], weight=[i], other=0))
-        for i in range(2)
+        ActionDataSample(metainfo=dict(speed=[[float(i)]], weight=[i], other=0)) for i in range(2)
     ]
     model.loss(random_clips()[:, None], given)
     speed, weight = model.masker.seen

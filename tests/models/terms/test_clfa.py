@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from pmd_mmaction.functional import GroupStatistics
+from pmd_mmaction.functional.positions import position_table
 from pmd_mmaction.models import CLFATerm
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms import Step
 
 TEACHERS = dict(img=7, vid=9)  # widths
 DEPTHS = dict(img=3, vid=9)
-SIZES = dict(student_dims=8, student_depth=6, num_patches=10, teacher_dims=TEACHERS)
+SIZES = dict(student_dims=8, student_depth=6, token_grid=(2, 1, 5), teacher_dims=TEACHERS)
 VISIBLE = torch.tensor([[0, 3, 9], [1, 2, 5]])
 MASKED = torch.tensor([[1, 2, 4, 8], [0, 3, 7, 9]])
 VIEWS = dict(student=View(VISIBLE, MASKED))
@@ -184,3 +185,12 @@ def test_impossible_options_are_named(make, options, message):
 def test_a_teacher_without_thirds_is_refused(make, depth):
     with pytest.raises(ValueError, match=f'{depth} layers'):
         make().teacher_groups(depth)
+
+
+@pytest.mark.parametrize('position', ['sinusoid_1d', 'sincos_3d'])
+def test_places_are_completed_with_the_students_encoding(make_recognizer, sizes, position):
+    backbone = dict(type='MaskedVisionTransformer', use_mean_pooling=False, position=position)
+    clfa = dict(type='CLFATerm', align_tokens='masked')
+    model = make_recognizer(backbone=backbone | sizes.student, clfa=clfa)
+    expected = position_table(position, model.backbone.token_grid, model.backbone.embed_dims)
+    assert torch.equal(model.terms['al'].completion.positions, expected)

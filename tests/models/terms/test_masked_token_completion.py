@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import get_sinusoid_encoding
 
+from pmd_mmaction.functional import sinusoid_1d
 from pmd_mmaction.models.terms.masked_token_completion import MaskedTokenCompletion
 
 VISIBLE = torch.tensor([[0, 3, 9], [1, 2, 5]])
@@ -18,7 +19,7 @@ def linear(layer, x):
 
 
 def test_values_equal_explicit_softmax_attention(randomize):
-    module = randomize(MaskedTokenCompletion(128, 10))
+    module = randomize(MaskedTokenCompletion(sinusoid_1d(10, 128)))
     tokens = torch.randn(2, 3, 128)
     positions = get_sinusoid_encoding(10, 128)[0]
     result = module(tokens, VISIBLE, MASKED)
@@ -38,11 +39,11 @@ def test_values_equal_explicit_softmax_attention(randomize):
 
 
 def test_every_parameter_gets_a_gradient(randomize):
-    module = randomize(MaskedTokenCompletion(128, 10))
+    module = randomize(MaskedTokenCompletion(sinusoid_1d(10, 128)))
     module(torch.randn(2, 3, 128), VISIBLE, MASKED).square().sum().backward()
     assert [n for n, p in module.named_parameters() if not p.grad.any()] == []
 
 
 @pytest.mark.parametrize('dims, heads', [(48, 1), (128, 2), (224, 2), (352, 4), (768, 12)])
 def test_heads_divide_the_width(dims, heads):
-    assert MaskedTokenCompletion(dims, 4).num_heads == heads
+    assert MaskedTokenCompletion(sinusoid_1d(4, dims)).num_heads == heads

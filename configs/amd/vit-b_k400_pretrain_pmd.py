@@ -6,6 +6,10 @@
 _base_ = './vit-b_k400_pretrain.py'
 
 model = dict(terms=[*_base_.model.terms, dict(type='DARETerm', teachers=['pixel'])])
-# The teacher sees 25 %, so phases begin at 80 %.
-default_hooks = dict(curriculum=dict(phases=[(0.80, 60), (0.85, 60), (0.90, 80)]))
+# The teacher sees 25 %, so phases begin at 80 %. An epoch shows each video four times: 8 epochs are
+# the 32 visits of DARE's first stage in the paper.
+default_hooks = dict(
+    curriculum=dict(phases=[(0.80, 60), (0.85, 60), (0.90, 80)]),
+    difficulty=dict(stage_epochs=8),
+)
 work_dir = 'work_dirs/amd_vit-b_k400_pretrain_pmd'

@@ -77,6 +77,7 @@ class VideoWindows(IterableDataset):
             )
         self.length = length or sampling['clip_len']
         self.interval = interval or sampling.get('frame_interval', 1)
+        self.target_fps = None if interval else sampling.get('target_fps')
         opens = next((step for step in pipeline[:place] if 'VideoInit' in str(step['type'])), {})
         self.open = VideoInit(**{k: v for k, v in opens.items() if k != 'type'}).open
         self.transform = Compose(pipeline[place + 2 :])
@@ -96,7 +97,7 @@ class VideoWindows(IterableDataset):
         with self.open(self.paths[video]) as reader:
             rate = reader.avg_fps or 25.0
             spans, clips = [], []
-            for span, frames in self._cut(reader.frames()):
+            for span, frames in self._cut(reader.frames(), self._offsets(rate)):
                 if len(clips) == self.at_a_time:
                     yield self._pack(video, spans, clips, rate, False)
                     spans, clips = [], []
@@ -104,11 +105,17 @@ class VideoWindows(IterableDataset):
                 clips.append(frames)
             yield self._pack(video, spans, clips, rate, True)
 
+    def _offsets(self, rate: float) -> Sequence[int]:
+        """The frames of a window after its first, as ``SampleFrames`` takes them at this rate."""
+        if self.target_fps is None:
+            return range(0, self.length * self.interval, self.interval)
+        length = max(1.0, self.length * self.interval * rate / self.target_fps)
+        return np.linspace(0, length - 1, self.length).astype(int).tolist()
+
     def _cut(
-        self, frames: Iterator[np.ndarray]
+        self, frames: Iterator[np.ndarray], offsets: Sequence[int]
     ) -> Iterator[tuple[tuple[int, int], list[np.ndarray]]]:
         """Begin and end, in frames, and the frames of each window."""
-        offsets = range(0, self.length * self.interval, self.interval)
         kept: dict[int, np.ndarray] = {}
         start = number = 0
         for number, frame in enumerate(frames):

@@ -52,7 +52,6 @@ def pretrain_config(plan: Plan) -> Config:
     cfg.merge_from_dict(
         dict(
             model=dict(backbone=_vit(plan), decoder=_decoder(plan)),
-            optim_wrapper=dict(optimizer=dict(lr=preset.lr)),
             default_hooks=dict(
                 curriculum=dict(phases=phases),
                 difficulty=dict(stage_epochs=max(1, plan.epochs // 3)),
@@ -64,7 +63,7 @@ def pretrain_config(plan: Plan) -> Config:
     )
     for name in ('data_root', 'vit_tiny'):  # the demo's, resolved
         cfg.pop(name, None)
-    cfg.auto_scale_lr = dict(enable=preset.scaled, base_batch_size=256)
+    _set_steps(cfg, plan)
     _set_teachers(cfg, plan)
     cfg.train_dataloader = _loader(plan, _train_pipeline(plan, preset.num_frames))
     bank, queries = (_held_out(plan, name) for name in ('train', 'held_out'))
@@ -94,9 +93,7 @@ def teacher_config(plan: Plan, name: str) -> Config:
             work_dir=str(plan.out / f'{name}_teacher'),
         )
     )
-    if plan.preset.scaled:
-        cfg.optim_wrapper.optimizer.lr = plan.preset.lr
-        cfg.auto_scale_lr = dict(enable=True, base_batch_size=256)
+    _set_steps(cfg, plan)
     cfg.param_scheduler = _schedule(epochs)
     frames = one.get('num_frames', plan.preset.num_frames)
     cfg.train_dataloader = _loader(plan, _train_pipeline(plan, frames))
@@ -122,9 +119,7 @@ def finetune_config(plan: Plan) -> Config:
             work_dir=str(plan.out / 'finetune'),
         )
     )
-    if preset.scaled:
-        cfg.optim_wrapper.optimizer.lr = 1e-3
-        cfg.auto_scale_lr = dict(enable=True, base_batch_size=256)
+    _set_steps(cfg, plan)
     for name in ('data_root', 'epochs'):  # the demo's, resolved
         cfg.pop(name, None)
     repeats = {name: cfg.train_dataloader.dataset[name] for name in ('type', 'num_repeats')}
@@ -158,6 +153,13 @@ def _vit(plan: Plan) -> dict:
 def _decoder(plan: Plan) -> dict:
     width = plan.preset.decoder_dims
     return dict(embed_dims=width, num_heads=max(3, width // 64))
+
+
+def _set_steps(cfg: Config, plan: Plan) -> None:
+    """Learning rate and precision."""
+    cfg.optim_wrapper.optimizer.lr *= plan.preset.rate
+    if plan.machine.dtype != 'float32':
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype=plan.machine.dtype)
 
 
 def _set_teachers(cfg: Config, plan: Plan) -> None:
@@ -226,9 +228,10 @@ def _held_out(plan: Plan, name: str) -> dict:
 
 
 def _frames(plan: Plan, count: int, **more: bool) -> dict:
-    interval = plan.preset.frame_interval if count > 1 else 1
-    more['out_of_bound_opt'] = 'repeat_last'  # of a video that is shorter
-    return dict(type='SampleFrames', clip_len=count, frame_interval=interval, num_clips=1, **more)
+    step = dict(type='SampleFrames', clip_len=count, num_clips=1, out_of_bound_opt='repeat_last')
+    if count > 1:  # phones mix rates: a clip has the same length in seconds at each
+        step |= dict(frame_interval=plan.preset.frame_interval, target_fps=30)
+    return step | more
 
 
 def _train_pipeline(plan: Plan, frames: int) -> list[dict]:

@@ -16,11 +16,13 @@ class Machine(NamedTuple):
         gpus: number; 0: the CPU.
         memory: of the smallest GPU in GB.
         cores: CPU cores.
+        dtype: of products, ``'float32'`` on a CPU.
     """
 
     gpus: int
     memory: float
     cores: int
+    dtype: str = 'float32'
 
 
 class Preset(NamedTuple):
@@ -39,8 +41,7 @@ class Preset(NamedTuple):
         batch_size: clips on a device at the most.
         steps: of a phase, where the videos are few.
         epochs: of a phase at the least.
-        lr: learning rate, of a batch of ``batch_size`` or (``scaled``) of 256 clips.
-        scaled: whether the rate grows with the batch.
+        rate: factor of the demo's learning rates, whatever the batch.
     """
 
     embed_dims: int
@@ -55,14 +56,13 @@ class Preset(NamedTuple):
     batch_size: int
     steps: int
     epochs: int
-    lr: float
-    scaled: bool
+    rate: float
 
 
 PRESETS = {
-    'tiny': Preset(96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 300, 4, 7e-4, False),
-    'small': Preset(384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 1.5e-4, True),
-    'base': Preset(768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 1.5e-4, True),
+    'tiny': Preset(96, 6, 3, 64, 8, 8, 4, 48, 128, 16, 300, 4, 1.0),
+    'small': Preset(384, 12, 6, 112, 16, 16, 4, 192, 160, 32, 2000, 10, 0.5),
+    'base': Preset(768, 12, 12, 224, 16, 16, 4, 384, 256, 32, 5000, 50, 0.3),
 }
 BASE_VIDEOS, BASE_MEMORY = 2000, 38
 
@@ -72,7 +72,8 @@ def this_machine(gpus: int | None = None) -> Machine:
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     used = found if gpus is None else min(gpus, found)
     sizes = [torch.cuda.get_device_properties(i).total_memory / 1e9 for i in range(used)]
-    return Machine(used, min(sizes, default=0.0), count_cores())
+    half = 'bfloat16' if used and torch.cuda.is_bf16_supported() else 'float16'
+    return Machine(used, min(sizes, default=0.0), count_cores(), half if used else 'float32')
 
 
 def choose_preset(videos: int, machine: Machine) -> tuple[str, str]:

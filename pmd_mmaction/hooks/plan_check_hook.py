@@ -3,18 +3,17 @@
 from collections import Counter
 
 from mmengine.dataset import ClassBalancedDataset, RepeatDataset
-from mmengine.dist import get_world_size
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
+from pmd_mmaction.arguments import Whole, checked
 from pmd_mmaction.contracts import (
     Curriculum,
     DifficultyModel,
     MaskedModel,
     PhasedModel,
     find_hook,
-    iterations_per_step,
 )
 from pmd_mmaction.functional import Phase
 from pmd_mmaction.hooks.box_order import check_crop_boxes, check_object_boxes
@@ -22,6 +21,11 @@ from pmd_mmaction.hooks.checkpoints.batch_change import check_epoch_length
 from pmd_mmaction.hooks.checkpoints.safe_checkpoint_hook import SafeCheckpointHook
 from pmd_mmaction.hooks.curriculum.optimizer_restart import check_coverage, check_restartable
 from pmd_mmaction.hooks.difficulty.dare_hook import DAREHook
+from pmd_mmaction.hooks.step_arithmetic import (
+    check_accumulation,
+    log_batch,
+    warn_of_other_steps,
+)
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 from pmd_mmaction.hooks.unwrapped_datasets import plain_datasets, step_names, with_wrappers
 from pmd_mmaction.hooks.unwrapped_model import plain_model
@@ -36,11 +40,19 @@ class PlanCheckHook(Hook):
     It inspects the built Runner and changes nothing. Pre-training, teacher training and
     fine-tuning are all checked, each for the parts that it has.
 
+    Args:
+        ranks: processes (GPUs) that batch sizes and learning rate are meant for; a warning tells
+            what another number makes of them, and how to keep them. None: any number.
+
     Raises:
         ValueError: in ``before_train``, saying which parts do not fit together and what to change.
     """
 
     priority = 'VERY_HIGH'  # before hooks create tables and read files
+
+    @checked
+    def __init__(self, ranks: Whole | None = None) -> None:
+        self.ranks = ranks
 
     def before_train(self, runner) -> None:
         """Checks the run."""
@@ -48,7 +60,7 @@ class PlanCheckHook(Hook):
         if find_hook(runner, SafeCheckpointHook) is None:
             check_epoch_length(runner.epoch, runner.iter, len(runner.train_dataloader))
         _check_hooks(runner)
-        _check_accumulation(runner)
+        check_accumulation(runner)
         if isinstance(model, MaskedModel):
             _check_colours(model)
             _check_seeds(runner)
@@ -60,7 +72,9 @@ class PlanCheckHook(Hook):
             _check_without_phases(model, runner.max_epochs)
         if isinstance(model, DifficultyModel) and model.difficulty_spec is not None:
             _check_difficulty(runner, curriculum)
-        _log_batch(runner)
+        log_batch(runner)
+        if self.ranks is not None:
+            warn_of_other_steps(runner, self.ranks)
 
 
 def _check_phases(runner, model: nn.Module, curriculum: Curriculum) -> None:
@@ -168,43 +182,6 @@ def _check_splits(runner) -> None:
         )
 
 
-def _check_accumulation(runner) -> None:
-    """Refuses gradient accumulation that would change the learning rate or lose gradients."""
-    steps = iterations_per_step(runner)
-    length = len(runner.train_dataloader)
-    if length % steps:
-        raise ValueError(
-            f'an epoch of {length} iterations is not a multiple of accumulative_counts={steps}: '
-            'gradients would be left over at the end of a phase; set train_dataloader.'
-            f"batch_sampler=dict(type='WholeStepBatchSampler', accumulative_counts={steps}) and "
-            'drop_last=False, or change the batch size or accumulative_counts'
-        )
-    saving = find_hook(runner, CheckpointHook)
-    by_iteration = saving is not None and not saving.by_epoch and saving.interval > 0
-    if by_iteration and (saving.interval % steps or saving.save_begin % steps):
-        raise ValueError(
-            f'a checkpoint every {saving.interval} iterations would be saved between two steps of '
-            f'accumulative_counts={steps}, and lose the gradients: set '
-            f'default_hooks.checkpoint.interval and save_begin to multiples of {steps}'
-        )
-    scaling = _scaling(runner)
-    counted = scaling.get('accumulative_counts', 1)
-    if scaling.get('enable') and counted != steps:
-        raise ValueError(
-            f'auto_scale_lr counts accumulative_counts={counted}, optim_wrapper has {steps}, and '
-            'MMEngine scales by the clips of one iteration alone: divide auto_scale_lr.'
-            f'base_batch_size by {steps} and confirm it with auto_scale_lr.accumulative_counts='
-            f'{steps}, or set auto_scale_lr.enable=False and give optimizer.lr for the total batch '
-            '(base rate x ranks x clips x steps / 256)'
-        )
-
-
-def _scaling(runner) -> dict:
-    """What ``auto_scale_lr`` says; empty without it."""
-    names = 'auto_scale_lr', '_auto_scale_lr'  # of the Runner, of the FlexibleRunner
-    return next((vars(runner)[name] for name in names if vars(runner).get(name)), {})
-
-
 def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
     """Refuses DARE without a table or ``sample_idx``, or with uniform weights throughout."""
     hook = find_hook(runner, DAREHook)
@@ -237,28 +214,3 @@ def _check_difficulty(runner, curriculum: Curriculum | None) -> None:
         if longest < hook.stage_epochs:
             raise ValueError(told)
         runner.logger.warning(told)  # a trial with phases of one epoch has no smaller stage
-
-
-def _log_batch(runner) -> None:
-    """Logs the batch arithmetic."""
-    loader, wrapper = runner.train_dataloader, runner.optim_wrapper
-    videos, ranks = loader.batch_sampler.batch_size, get_world_size()
-    repeats = getattr(loader.dataset, 'num_repeats', 1)  # of repeated augmentation
-    masks = getattr(plain_model(runner), 'num_masks', 1)
-    accumulation = iterations_per_step(runner)
-    # not those of the wrapper, whose base rate is not scaled
-    groups = getattr(wrapper, 'optimizer', wrapper).param_groups
-    rate = max(group.get('initial_lr', group['lr']) for group in groups)
-    runner.logger.info(
-        f'Total batch {ranks * videos * repeats * accumulation} = {ranks} rank(s) x '
-        f'{videos * repeats} clips x {accumulation} accumulation step(s), learning rate '
-        f'{rate:.3g}, {len(loader)} iterations per epoch'
-        + (f', {repeats} clips per video and epoch' if repeats > 1 else '')
-        + (f', {masks} passes of the student per clip' if masks > 1 else '')
-    )
-    if _scaling(runner).get('enable') and repeats * masks > 1:
-        runner.logger.info(
-            f'auto_scale_lr counted {ranks * videos} videos per iteration, not the '
-            f'{ranks * videos * repeats * masks} passes of the student that they get: '
-            'base_batch_size is in videos'
-        )

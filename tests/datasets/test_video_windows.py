@@ -1,6 +1,7 @@
 """Windows along a video are read as the pipeline reads it."""
 
 import pytest
+from mmaction.registry import TRANSFORMS
 
 from pmd_mmaction.datasets.video_windows import VideoWindows
 from pmd_mmaction.transforms import video_transforms
@@ -30,3 +31,14 @@ def test_the_reader_is_that_of_the_pipeline(monkeypatch, first):
     ]
     VideoWindows(['a.mp4'], steps, stride=4).open('a.mp4')
     assert opened == [('a.mp4', ('a.mp4', backend))]
+
+
+@pytest.mark.parametrize('rate', [10.0, 30.0, 59.94])
+def test_a_window_spans_what_a_sampled_clip_spans(mmaction_scope, rate):
+    sampling = dict(type='SampleFrames', clip_len=8, frame_interval=4, target_fps=30)
+    steps = [dict(type='VideoInit'), sampling, dict(type='VideoDecode')]
+    results = dict(total_frames=10**4, avg_fps=rate, start_index=0)
+    frames = TRANSFORMS.build(sampling)(results)['frame_inds']
+    window = VideoWindows(['a.mp4'], steps, stride=4)
+    assert window._offsets(rate) == (frames - frames[0]).tolist()
+    assert [*VideoWindows(['a.mp4'], steps, 4, interval=2)._offsets(rate)] == [*range(0, 16, 2)]

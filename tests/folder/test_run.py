@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from mmaction.registry import DATASETS, MODELS
+from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from pmd_mmaction.folder import FolderError, Options, make_plan, plan, pretrain, run
+from pmd_mmaction.folder import FolderError, Options, configs, make_plan, plan, pretrain, run
 from pmd_mmaction.folder.begun import write_begun
 from pmd_mmaction.folder.configs import write_configs
-from pmd_mmaction.folder.preset import Machine
+from pmd_mmaction.folder.preset import PRESETS, Machine
 from pmd_mmaction.report.run import Run
 from pmd_mmaction.state_dicts import compare_backbone
 from pmd_mmaction.teacher_configs import leave_out_files
@@ -135,7 +135,7 @@ def check_finetuning(cfg, student, made):
 def test_public_teachers_are_taken(phone, tmp_path, monkeypatch):
     for name in plan.PUBLIC:
         (tmp_path / name).touch()
-    monkeypatch.setattr(plan, 'this_machine', lambda gpus: Machine(1, 80, 8))
+    monkeypatch.setattr(plan, 'this_machine', lambda gpus: Machine(1, 80, 8, 'bfloat16'))
     made = make_plan(phone, tmp_path / 'out', Options(teachers=tmp_path))
     assert made.public == tmp_path and made.preset.img_size == 224
     paths = write_configs(made)
@@ -143,7 +143,36 @@ def test_public_teachers_are_taken(phone, tmp_path, monkeypatch):
     cfg = Config.fromfile(paths['pretrain'])
     assert cfg.model.image_teacher.model_name == 'vit_base_patch16_224.mae'
     assert cfg.model.video_teacher.checkpoint == str(tmp_path / plan.PUBLIC[1])
-    assert cfg.model.backbone.embed_dims == 384 and cfg.auto_scale_lr.enable
+    assert cfg.model.backbone.embed_dims == 384 and not cfg.auto_scale_lr.enable
+    assert cfg.optim_wrapper.optimizer.lr == pytest.approx(3.5e-4)
+    assert (cfg.optim_wrapper.type, cfg.optim_wrapper.dtype) == ('AmpOptimWrapper', 'bfloat16')
+
+
+@pytest.mark.parametrize('name', ['small', 'base'])
+def test_a_gpu_trains_at_least_as_far_as_the_cpu(phone, tmp_path, monkeypatch, name):
+    """The sum of a phase's rates over the deviation of Xavier's weights, which tiny has tried."""
+
+    def reach(preset):
+        rate = 7e-4 * preset.rate * preset.steps
+        return rate / (2 / (4 * preset.embed_dims)) ** 0.5
+
+    assert reach(PRESETS[name]) > reach(PRESETS['tiny'])
+    monkeypatch.setattr(plan, 'this_machine', lambda gpus: Machine(1, 80, 8, 'float16'))
+    paths = write_configs(make_plan(phone, tmp_path / 'out', Options(model=name)))
+    for path in paths.values():
+        cfg = Config.fromfile(path)
+        assert 2e-4 < cfg.optim_wrapper.optimizer.lr <= 1e-3
+        assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+        assert not cfg.get('auto_scale_lr', {}).get('enable')
+
+
+@pytest.mark.parametrize('rate', [24, 30, 60, 240])
+def test_a_clip_has_as_many_seconds_at_every_rate(phone, tmp_path, rate):
+    made = make_plan(phone, tmp_path / 'out', TINY)
+    steps = configs._train_pipeline(made, made.preset.num_frames)
+    sample = TRANSFORMS.build(next(step for step in steps if step['type'] == 'SampleFrames'))
+    drawn = sample(dict(total_frames=100 * rate, avg_fps=rate, start_index=0))['frame_inds']
+    assert (drawn[-1] - drawn[0]) / rate == pytest.approx(32 / 30, abs=0.07)
 
 
 @pytest.mark.parametrize(

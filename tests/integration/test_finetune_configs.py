@@ -113,7 +113,8 @@ def test_labels_that_start_at_1_are_refused_before_the_first_step(clips, tmp_pat
     cfg.model.cls_head.num_classes = len(names)
     dataset = cfg[f'{loader}_dataloader'].dataset
     dataset.update(ann_file=str(tmp_path / 'from_1.txt'), type=kind)
-    dataset.pop('num_repeats', None)
+    for key in ('num_repeats', 'sample_once'):
+        dataset.pop(key, None)
     runner = tiny.build(cfg)
     with pytest.raises(ValueError, match=f'from_1.txt, line {len(names)}: .*start at 1'):
         runner.train()

@@ -88,6 +88,9 @@ def test_the_numbers_of_the_recipe(name):
         assert steps['CenterCrop' if views == 1 else 'ThreeCrop'].crop_size == 224
     dataset = cfg.train_dataloader.dataset
     assert (dataset.type, dataset.num_repeats) == ('RepeatAugPathListDataset', 2)
+    assert dataset.sample_once and cfg.randomness.diff_rank_seed
+    if data != 'ssv2':
+        assert dataset.pipeline[1].out_of_bound_opt == 'repeat_last'
     types = [step.type for step in dataset.pipeline]
     assert types.count('Flip') == (data != 'ssv2')
     assert types.count('RandomErasing') == 1

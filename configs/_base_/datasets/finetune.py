@@ -56,8 +56,8 @@ train_dataloader = dict(
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='repeat_pseudo_collate'),
-    # Repeated augmentation: each video is decoded once and gives two clips.
-    dataset=dict(type='RepeatAugPathListDataset', num_repeats=2),
+    # Repeated augmentation: each video is decoded once, and its frames are augmented twice.
+    dataset=dict(type='RepeatAugPathListDataset', num_repeats=2, sample_once=True),
 )
 val_dataloader = dict(
     batch_size=16,

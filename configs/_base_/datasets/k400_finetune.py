@@ -17,22 +17,24 @@ blending = dict(
     ],
 )
 
+# a shorter video repeats its last frame
+frames = dict(type='SampleFrames', clip_len=16, frame_interval=4, out_of_bound_opt='repeat_last')
 train_pipeline = [
     dict(type='VideoInit', reader=reader),
-    dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1),
+    dict(frames, num_clips=1),
     dict(type='VideoDecode'),
     *_base_.train_steps,
 ]
 val_pipeline = [
     dict(type='VideoInit', reader=reader),
-    dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1, test_mode=True),
+    dict(frames, num_clips=1, test_mode=True),
     dict(type='VideoDecode'),
     *_base_.val_steps,
 ]
 # 5 clips x 3 crops of every video
 test_pipeline = [
     dict(type='VideoInit', reader=reader),
-    dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=5, test_mode=True),
+    dict(frames, num_clips=5, test_mode=True),
     dict(type='VideoDecode'),
     *_base_.test_steps,
 ]

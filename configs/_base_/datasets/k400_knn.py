@@ -5,7 +5,14 @@ knn_root = 'data/kinetics400/videos_val'
 knn_list = 'data/kinetics400/kinetics400_val_list_videos.txt'
 knn_steps = [
     dict(type='VideoInit'),
-    dict(type='SampleFrames', clip_len=16, frame_interval=4, num_clips=1, test_mode=True),
+    dict(
+        type='SampleFrames',
+        clip_len=16,
+        frame_interval=4,
+        num_clips=1,
+        out_of_bound_opt='repeat_last',
+        test_mode=True,
+    ),
     dict(type='VideoDecode'),
     dict(type='AntialiasedResize', scale=224),
     dict(type='CenterCrop', crop_size=224),

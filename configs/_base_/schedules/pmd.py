@@ -6,6 +6,8 @@
 _base_ = '../default_runtime.py'
 
 default_hooks = dict(
+    # On another number of GPUs a warning tells how to keep steps and learning rate.
+    plan=dict(ranks=8),
     step_seed=dict(type='StepSeedHook'),
     curriculum=dict(
         type='ProgressivePhaseHook',

@@ -89,14 +89,14 @@ def time_backward(step: Step, repeats: int) -> list[float]:
     return times[1:]
 
 
-def measure_products(products: Counter, device: str) -> tuple[float, float]:
-    """GFLOP of all noted products, and seconds they take alone."""
+def measure_products(products: Counter, device: str, least: float) -> tuple[float, float]:
+    """GFLOP of all noted products, and seconds they take alone, each measured ``least`` seconds."""
     work = seconds = 0.0
     for ((left, a), (right, b)), count in products.items():
         x, y = operand(left, a, device), operand(right, b, device)
         timer = Timer('x @ y', globals=dict(x=x, y=y), num_threads=torch.get_num_threads())
         # A few calls of a millisecond or two would measure the scheduler.
-        seconds += count * timer.blocked_autorange(min_run_time=0.2).median
+        seconds += count * timer.blocked_autorange(min_run_time=least).median
         work += count * 2 * x.numel() * right[-1] / 1e9
     return work, seconds
 
@@ -134,7 +134,7 @@ def main() -> None:
         if name == 'AdamW':
             rows.append((name, f'{median(seconds):.3f}', '', '', '', '', ''))
             continue
-        work, alone = measure_products(noted[name], args.device)
+        work, alone = measure_products(noted[name], args.device, 0.01 if args.tiny else 0.2)
         rate, ceiling = gflop[name] / median(seconds), work / alone
         rows.append(
             (

@@ -127,8 +127,8 @@ def item_size(name: str, shape: list[int]) -> int:
 def measure(ranks: int, accumulation: int) -> tuple[int, dict]:
     """Starts the ranks and waits for the report of the first."""
     port = free_port()
-    results = mp.get_context('spawn').SimpleQueue()
-    mp.spawn(run_rank, (ranks, port, accumulation, results), nprocs=ranks)
+    results = mp.get_context('fork').SimpleQueue()  # nothing has to be imported again
+    mp.start_processes(run_rank, (ranks, port, accumulation, results), ranks, start_method='fork')
     return results.get()
 
 

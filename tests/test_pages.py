@@ -5,8 +5,6 @@ A block of commands that no test can run says so in a line ``# needs`` or ``# ta
 
 import re
 import shlex
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from benchmarks.phone_videos import make_videos
 from tests.every import check_every, every
+from tests.forked_script import run_script
 from tests.integration import tiny
 from tests.integration.shipped import config_of
 
@@ -74,8 +73,7 @@ def inline(page: Path) -> list[list[str]]:
 
 @cache
 def help_of(script: str) -> str:
-    command = [sys.executable, ROOT / script, '--help']
-    return subprocess.run(command, capture_output=True, text=True).stdout
+    return run_script([ROOT / script, '--help'], ROOT).stdout
 
 
 def name_of(page: Path) -> str:
@@ -145,8 +143,7 @@ def test_the_commands_that_need_nothing(tmp_path):
     assert {' '.join(c) for c in asked} == HERE
     for words in asked:
         video = str(next(clips.rglob('*.mp4')))
-        words = [sys.executable, *(video if word == 'VIDEO' else word for word in words[1:])]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+        done = run_script([video if word == 'VIDEO' else word for word in words[1:]], tmp_path)
         expected = 1 if 'doctor' in words else 0
         assert done.returncode == expected, done.stdout + done.stderr
         assert 'Traceback' not in done.stderr

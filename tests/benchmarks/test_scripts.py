@@ -1,7 +1,6 @@
 """Every benchmark runs from the command line on a tiny case."""
 
 import runpy
-import subprocess
 import sys
 from collections import OrderedDict
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from tests.forked_script import run_script
 from tests.integration import tiny
 
 FOLDER = tiny.ROOT / 'benchmarks'
@@ -44,12 +44,7 @@ MASKS = ['PMD, half decoded', 'PMD, 2 masks', 'PMD, 4 masks, half decoded']
 )
 def test_it_runs_from_the_command_line(command, words):
     """A script of single steps, and those that start workers or ranks."""
-    result = subprocess.run(
-        [sys.executable, FOLDER / command[0], *command[1:]],
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    result = run_script([FOLDER / command[0], *command[1:]], tiny.ROOT)
     assert result.returncode == 0, result.stderr
     for word in ('commit', *words):
         assert word in result.stdout

@@ -61,7 +61,7 @@ model = dict(type='TinyModel')
 train_dataloader = dict(
     dataset=dict(type='TinyData'), batch_size=1, num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=True))
-train_cfg = dict(by_epoch=True, max_epochs=1)
+train_cfg = dict(by_epoch=True, max_epochs=2)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=0.1))
 randomness = dict(seed=0)
 env_cfg = dict(dist_cfg=dict(backend='nccl'))
@@ -70,9 +70,6 @@ default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))
 LOST = """
 custom_hooks = [dict(type='LoseRank')]
 env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=1000))
-"""
-TWO_EPOCHS = """
-train_cfg = dict(by_epoch=True, max_epochs=2)
 """
 RESTARTED = """
 custom_hooks = [dict(type='LoseRank', epoch=1)]
@@ -85,48 +82,57 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Runs a command where a config and its module lie in ``a place``."""
-    place = tmp_path / 'a place'
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where commands run; configs and their module lie in ``a place``."""
+    folder = tmp_path_factory.mktemp('ranks')
+    place = folder / 'a place'
     place.mkdir()
     (place / 'tiny_module.py').write_text(MODULE)
     (place / 'my config.py').write_text(CONFIG)
     (place / 'lost.py').write_text(CONFIG + LOST)
-    (place / 'whole.py').write_text(CONFIG + TWO_EPOCHS)
-    (place / 'restarted.py').write_text(CONFIG + TWO_EPOCHS + RESTARTED)
+    (place / 'restarted.py').write_text(CONFIG + RESTARTED)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def run(folder):
+    """Runs a command."""
+    paths = [str(folder / 'a place'), str(TOOLS.parent), os.environ.get('PYTHONPATH', '')]
     env = dict(
         os.environ,
         PYTHON=sys.executable,
-        PYTHONPATH=os.pathsep.join(
-            [str(place), str(TOOLS.parent), os.environ.get('PYTHONPATH', '')]
-        ),
+        PYTHONPATH=os.pathsep.join(paths),
         OMP_NUM_THREADS='1',
         CUDA_VISIBLE_DEVICES='',  # two processes would need two
     )
 
     def start(*command: str, **more: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            command, env=env | more, cwd=tmp_path, capture_output=True, text=True, timeout=240
+            command, env=env | more, cwd=folder, capture_output=True, text=True, timeout=240
         )
 
     return start
 
 
-def test_two_ranks_train_and_one_goes_on(run, tmp_path):
-    options = ['--work-dir', 'my runs', '--resume']
-    done = run('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '2', *options)
+@pytest.fixture(scope='module')
+def whole(run, folder):
+    """The folder of an uninterrupted run of two ranks, two epochs."""
+    command = ('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '2')
+    done = run(*command, '--work-dir', 'my runs')
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / 'my runs' / 'epoch_1.pth').is_file()
+    return folder / 'my runs'
 
-    options += ['--cfg-options', 'train_cfg.max_epochs=2']
-    done = run(sys.executable, str(TOOLS / 'train.py'), 'a place/my config.py', *options)
+
+def test_one_rank_goes_on_with_a_run_of_two(run, whole, folder):
+    begun = ['--resume', str(whole / 'epoch_1.pth'), '--work-dir', 'one']
+    done = run(sys.executable, str(TOOLS / 'train.py'), 'a place/my config.py', *begun)
     assert done.returncode == 0, done.stderr
     assert 'resumed epoch: 1' in done.stdout + done.stderr
-    assert (tmp_path / 'my runs' / 'epoch_2.pth').is_file()
+    assert (folder / 'one' / 'epoch_2.pth').is_file()
 
 
-def test_a_killed_rank_ends_the_job_with_an_error(run, tmp_path):
+def test_a_killed_rank_ends_the_job_with_an_error(run, folder):
     """Under torchrun, long before the timeout of the collectives."""
     begin = time.monotonic()
     done = run('bash', str(TOOLS / 'dist_train.sh'), 'a place/lost.py', '2', '--work-dir', 'run')
@@ -135,28 +141,24 @@ def test_a_killed_rank_ends_the_job_with_an_error(run, tmp_path):
     assert re.search(r'rank *: 1 .*\n.*exitcode *: -9', done.stderr), done.stderr
     for rank in (0, 1):
         with pytest.raises(ProcessLookupError):
-            os.kill(int((tmp_path / 'run' / f'pid_{rank}').read_text()), 0)
+            os.kill(int((folder / 'run' / f'pid_{rank}').read_text()), 0)
 
 
-def test_a_killed_rank_is_started_again(run, tmp_path):
+def test_a_killed_rank_is_started_again(run, whole, folder):
     """The end is bit for bit that of an uninterrupted run."""
-    script = str(TOOLS / 'dist_train.sh')
-    done = run('bash', script, 'a place/whole.py', '2', '--work-dir', 'whole')
+    command = ('bash', str(TOOLS / 'dist_train.sh'), 'a place/restarted.py', '2')
+    done = run(*command, '--work-dir', 'again', MAX_RESTARTS='1')
     assert done.returncode == 0, done.stderr
-    restarted = 'a place/restarted.py'
-    done = run('bash', script, restarted, '2', '--work-dir', 'again', MAX_RESTARTS='1')
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / 'again' / 'lost').exists()
+    assert (folder / 'again' / 'lost').exists()
     assert 'resumed epoch: 1' in done.stdout + done.stderr
-    whole, again = (
-        torch.load(tmp_path / name / 'epoch_2.pth', weights_only=False)
-        for name in ('whole', 'again')
+    expected, found = (
+        torch.load(path / 'epoch_2.pth', weights_only=False) for path in (whole, folder / 'again')
     )
     for key in ('state_dict', 'optimizer'):
-        assert same(whole[key], again[key]), key
+        assert same(expected[key], found[key]), key
 
 
-def test_two_machines_meet(run, tmp_path):
+def test_two_machines_meet(run, folder):
     """Two launchers with one process each, on the loopback interface."""
     command = ('bash', str(TOOLS / 'dist_train.sh'), 'a place/my config.py', '1')
     place = dict(NNODES='2', PORT=str(_free_port()))
@@ -164,6 +166,6 @@ def test_two_machines_meet(run, tmp_path):
         started = [pool.submit(run, *command, '--work-dir', 'shared', **place) for _ in range(2)]
         for done in (future.result() for future in started):
             assert done.returncode == 0, done.stderr
-    told = ''.join(path.read_text() for path in tmp_path.glob('shared/*/*.log'))
+    told = ''.join(path.read_text() for path in folder.glob('shared/*/*.log'))
     assert '2 rank(s)' in told or '[2/2]' in told
-    assert (tmp_path / 'shared' / 'epoch_1.pth').is_file()
+    assert (folder / 'shared' / 'epoch_2.pth').is_file()

@@ -9,8 +9,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 UV ?= uv
-ON_WHEEL := $(filter-out tests/test_pages.py,$(wildcard tests/test_*.py)) tests/compat tests/folder tests/report tests/models/test_registry.py \
-  tests/tools/test_doctor.py tests/tools/test_environment.py
+ON_WHEEL := $(filter-out tests/test_pages.py,$(wildcard tests/test_*.py)) tests/compat tests/folder \
+  tests/report tests/models/test_registry.py tests/tools/test_doctor.py tests/tools/test_environment.py
 GUI_OPENCV := opencv-python opencv-contrib-python
 
 # The processes of the tests share the cores; threads on top of that only slow them down.

@@ -3,6 +3,8 @@ default_scope = 'mmaction'
 custom_imports = dict(imports=['pmd_mmaction'], allow_failed_imports=False)
 
 default_hooks = dict(
+    # Two trainings in one work directory would overwrite each other's files.
+    lock=dict(type='WorkDirLockHook'),
     # What contradicts itself is refused before the first step.
     plan=dict(type='PlanCheckHook'),
     # Losses stay on the device until the log reads them.

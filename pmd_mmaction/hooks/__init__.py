@@ -19,6 +19,7 @@ from pmd_mmaction.hooks.plan_check_hook import PlanCheckHook
 from pmd_mmaction.hooks.step_seed_hook import StepSeedHook
 from pmd_mmaction.hooks.term_balance_hook import TermBalanceHook
 from pmd_mmaction.hooks.throughput.throughput_hook import ThroughputHook
+from pmd_mmaction.hooks.work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
     'BadVideoHook',
@@ -40,4 +41,5 @@ __all__ = [
     'StepSeedHook',
     'TermBalanceHook',
     'ThroughputHook',
+    'WorkDirLockHook',
 ]

@@ -112,6 +112,7 @@ GOOD = {
     'loss_info_hook': (HOOKS, dict(type='LossInfoHook')),
     'log_history_hook': (HOOKS, dict(type='LogHistoryHook')),
     'preemption_hook': (HOOKS, dict(type='PreemptionHook')),
+    'work_dir_lock_hook': (HOOKS, dict(type='WorkDirLockHook')),
     'non_finite_hook': (HOOKS, dict(type='NonFiniteHook')),
     'compile_hook': (HOOKS, dict(type='CompileHook')),
     'checkpoint_hook': (HOOKS, dict(type='SafeCheckpointHook')),

@@ -1,0 +1,72 @@
+"""One training at a time in a work directory."""
+
+import os
+import platform
+from pathlib import Path
+from typing import TextIO
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
+
+from pmd_mmaction.hooks.main_process import from_main_process
+
+NAME = '.lock'
+
+
+@HOOKS.register_module()
+class WorkDirLockHook(Hook):
+    """Refuses a training in a work directory that another one is writing to.
+
+    Two of them, such as a job that was queued twice, would overwrite each other's checkpoints and
+    difficulty tables. The lock ends with the process, however it ends. Where a file system knows no
+    locks, nothing is refused.
+
+    Raises:
+        ValueError: in ``before_run`` of a training, naming the process that holds the lock.
+    """
+
+    priority = 'VERY_HIGH'  # before hooks write anything
+
+    def __init__(self) -> None:
+        self._file: TextIO | None = None
+
+    def before_run(self, runner) -> None:
+        """Takes the lock; a test or a validation needs none."""
+        if not isinstance(runner._train_loop, BaseLoop) or self._file is not None:
+            return
+        holder = from_main_process(lambda: self._take(Path(runner.work_dir)))
+        if holder is not None:
+            raise ValueError(
+                f'another training, {holder}, is writing to {runner.work_dir}: stop it or wait for '
+                'its end, or choose another --work-dir'
+            )
+
+    def _take(self, directory: Path) -> str | None:
+        """Who has the lock; None: this process, or nobody can have it."""
+        try:
+            import fcntl
+
+            file = (directory / NAME).open('a+')
+        except (ImportError, OSError):  # not on Windows; a directory that cannot be written to
+            return None  # is told by the hooks that write
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            with file:
+                return file.read() or 'of an unknown process'
+        except OSError:
+            file.close()
+            return None
+        file.truncate(0)
+        file.write(f'process {os.getpid()} on {platform.node()}')
+        file.flush()
+        self._file = file
+        return None
+
+    def after_run(self, runner) -> None:
+        """Gives the lock back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

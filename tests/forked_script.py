@@ -1,16 +1,14 @@
-"""Runs a script as its command does, in a fork of this process: its imports are there already."""
+"""Runs a script as its command does, in a process that need not import everything again."""
 
-import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory
 
-from mmengine.registry import DefaultScope
+from tests.integration import processes
 
 
 def run_script(words: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess:
@@ -23,23 +21,24 @@ def run_script(words: Sequence[str | Path], cwd: Path) -> subprocess.CompletedPr
     Returns:
         Exit status and text output.
     """
-    with TemporaryFile('w+') as out, TemporaryFile('w+') as err:
-        fork = multiprocessing.get_context('fork')
-        child = fork.Process(
-            target=_run, args=([*map(str, words)], cwd, out.fileno(), err.fileno())
-        )
-        child.start()
-        child.join()
-        texts = [file.seek(0) or file.read() for file in (out, err)]
-    return subprocess.CompletedProcess(words, child.exitcode, *texts)
+    with TemporaryDirectory() as folder:
+        out, err, log = (Path(folder, name) for name in ('out', 'err', 'log'))
+        process = processes.start(_run, log, [*map(str, words)], cwd, out, err)
+        try:
+            process.join(processes.TIMEOUT)
+        finally:
+            process.kill()
+            process.join()
+        texts = [path.read_text() if path.is_file() else '' for path in (out, err)]
+    return subprocess.CompletedProcess(words, process.exitcode, *texts)
 
 
-def _run(words: list[str], cwd: Path, out: int, err: int) -> None:
-    """As an interpreter that has just started; multiprocessing handles what it ends with."""
-    for number, file, name in ((1, out, 'stdout'), (2, err, 'stderr')):
-        os.dup2(file, number)
-        setattr(sys, name, os.fdopen(number, 'w', closefd=False))  # not where pytest writes
-    DefaultScope._instance_dict = OrderedDict()  # the script has to choose MMEngine's scope
+def _run(words: list[str], cwd: Path, out: Path, err: Path) -> None:
+    """Multiprocessing turns an error or SystemExit into output and exit status, as Python does."""
+    for number, path, name in ((1, out, 'stdout'), (2, err, 'stderr')):
+        file = path.open('w')
+        os.dup2(file.fileno(), number)
+        setattr(sys, name, file)
     os.chdir(cwd)
     if words[0] == '-m':
         sys.argv = words[1:]

@@ -2,7 +2,7 @@
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed. Two run at a time: the teachers, then
-the PMD student and base, which has no PSD, DARE and CLFA; probes fill the gaps.
+the PMD student and base, which has no PSD, DARE and CLFA, then probes.
 """
 
 import runpy
@@ -128,22 +128,25 @@ class Demo:
             *(['--cfg-options', *settings] if settings else []),
         )
 
-    def probe(self, name: str, source: str) -> None:
-        """Fits linear probes on all labels and on few of them.
+    def probing(self, name: str, source: str) -> list[Path | str]:
+        """The result and the command of linear probes on all labels and on few of them.
 
         They go through MMAction2's Recognizer3D and AccMetric.
         """
-        result = self.work / 'probe' / f'{name}.json'
-        self.run(
+        result = self._scores(name)
+        return [
             result,
             *('tools/linear_probe.py', 'configs/pmd/vit-tiny_demo_probe.py', source),
             *('--labels-per-class', 'all', str(FEW), '--json', str(result)),
             *('--work-dir', str(result.with_suffix(''))),
-        )
+        ]
+
+    def _scores(self, name: str) -> Path:
+        return self.work / 'probes' / f'{name}.json'
 
     def scores(self, name: str) -> list[str]:
         """Top-1 of the two probes."""
-        metrics = json.loads((ROOT / self.work / 'probe' / f'{name}.json').read_text())
+        metrics = json.loads((ROOT / self._scores(name)).read_text())
         return [f'{metrics[f"{labels}/acc/top1"]:.3f}' for labels in ('all', FEW)]
 
 
@@ -166,19 +169,19 @@ def main(argv: list[str] | None = None) -> None:
     with demo.beside(video, *demo.training(video_config, video.parent)):
         demo.run(image_run, *demo.training(image_config, image_run.parent))
         demo.run(image, *to_timm, str(image_run), str(image))
-        demo.probe('untrained', '--random')
+        demo.run(*demo.probing('untrained', '--random'))
 
     teachers = dict(model__image_teacher__checkpoint=image, model__video_teacher__checkpoint=video)
     student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
     config = 'configs/pmd/vit-tiny_demo_pretrain.py'
     base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base.py'
-    with demo.beside(student, *demo.training(config, student.parent, **teachers)):
-        demo.run(base, *demo.training(base_config, base.parent, **teachers))
-        demo.probe('base', str(base))
-        demo.probe('video_teacher', str(video))
+    with demo.beside(base, *demo.training(base_config, base.parent, **teachers)):
+        demo.run(student, *demo.training(config, student.parent, **teachers))
+    with demo.beside(*demo.probing('base', str(base))):
+        demo.run(*demo.probing('student', str(student)))
     curves = work / 'pmd' / 'pictures' / 'curves.png'
     with demo.beside(curves, 'tools/visualize_pretraining.py', config, str(work / 'pmd')):
-        demo.probe('student', str(student))
+        demo.run(*demo.probing('video_teacher', str(video)))
 
     table = Table(
         'encoder',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from urllib.parse import urlparse
 
 from mmengine.dist import barrier, get_rank
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch.hub import HASH_REGEX, download_url_to_file, get_dir
+from torch.hub import download_url_to_file, get_dir
 
 from pmd_mmaction.compat.checkpoint import MMENGINE_LOADER, load_from_local
 from pmd_mmaction.compat.repair import Repair
+
+# torch's own takes vit-b.pth for a name with a hash
+_HASH = re.compile(r'-([a-f0-9]{8,})\.')
 
 
 def load_from_http(filename: str, map_location: Any = None) -> Any:
@@ -32,7 +36,7 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
         RuntimeError: If its hash is wrong.
     """
     folder, name = Path(get_dir(), 'checkpoints'), os.path.basename(urlparse(filename).path)
-    if not HASH_REGEX.search(name):  # many addresses end in model.safetensors
+    if not _HASH.search(name):  # many addresses end in model.safetensors
         folder = folder / sha256(filename.encode()).hexdigest()[:16]
     path = folder / name
     try:
@@ -48,7 +52,7 @@ def _download(address: str, path: Path) -> None:
     """Does nothing where the file is there; several processes may do it at a time."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        digest = HASH_REGEX.search(path.name)
+        digest = _HASH.search(path.name)
         download_url_to_file(address, str(path), digest and digest.group(1), progress=False)
 
 

@@ -97,7 +97,7 @@ class VideoWindows(IterableDataset):
         with self.open(self.paths[video]) as reader:
             rate = reader.avg_fps or 25.0
             spans, clips = [], []
-            for span, frames in self._cut(reader.frames(), self._offsets(rate)):
+            for span, frames in self._cut(reader.frames(), self._offsets(reader.avg_fps)):
                 if len(clips) == self.at_a_time:
                     yield self._pack(video, spans, clips, rate, False)
                     spans, clips = [], []
@@ -105,11 +105,12 @@ class VideoWindows(IterableDataset):
                 clips.append(frames)
             yield self._pack(video, spans, clips, rate, True)
 
-    def _offsets(self, rate: float) -> Sequence[int]:
+    def _offsets(self, rate: float | None) -> Sequence[int]:
         """The frames of a window after its first, as ``SampleFrames`` takes them at this rate."""
         if self.target_fps is None:
             return range(0, self.length * self.interval, self.interval)
-        length = max(1.0, self.length * self.interval * rate / self.target_fps)
+        scale = rate / self.target_fps if rate else 1.0
+        length = max(1.0, self.length * self.interval * scale)
         return np.linspace(0, length - 1, self.length).astype(int).tolist()
 
     def _cut(

@@ -80,7 +80,7 @@ def warn_of_other_steps(runner, meant: int) -> None:
     batch, steps = runner.train_dataloader.batch_sampler.batch_size, iterations_per_step(runner)
     base = scaling['base_batch_size'] * steps
     kept = same_step(ranks, meant, batch, steps, base)
-    remedy = f'--cfg-options {_options(*kept, steps, base)} keeps them' if kept else ''
+    remedy = f'--cfg-options {_options(*kept, steps, base, ranks)} keeps them' if kept else ''
     runner.logger.warning(
         f'The config is meant for {meant} GPUs: steps of {meant * batch * steps} videos and a '
         f'learning rate of {_rate(runner) * meant / ranks:.3g}. On {ranks} they are '
@@ -119,9 +119,9 @@ def same_step(
     return None
 
 
-def _options(batch: int, steps: int, steps_before: int, base: int) -> str:
+def _options(batch: int, steps: int, steps_before: int, base: int, ranks: int) -> str:
     """What changes batch size and accumulation on a command line."""
-    options = {'train_dataloader.batch_size': batch}
+    options = {'default_hooks.plan.ranks': ranks, 'train_dataloader.batch_size': batch}
     if steps != steps_before:
         options |= {
             'train_dataloader.batch_sampler.type': 'WholeStepBatchSampler',

@@ -47,8 +47,8 @@ def test_files_of_one_name_are_kept_apart(server):
     folder, url = server
     for name, value in (('a', 1.0), ('b', 2.0)):
         (folder / name).mkdir()
-        torch.save(dict(w=torch.tensor(value)), folder / name / 'model.pth')
-    found = [CheckpointLoader.load_checkpoint(f'{url}/{name}/model.pth') for name in 'ab']
+        torch.save(dict(w=torch.tensor(value)), folder / name / 'vit-b.pth')
+    found = [CheckpointLoader.load_checkpoint(f'{url}/{name}/vit-b.pth') for name in 'ab']
     assert [content['w'].item() for content in found] == [1.0, 2.0]
 
 

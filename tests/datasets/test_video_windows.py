@@ -33,7 +33,7 @@ def test_the_reader_is_that_of_the_pipeline(monkeypatch, first):
     assert opened == [('a.mp4', ('a.mp4', backend))]
 
 
-@pytest.mark.parametrize('rate', [10.0, 30.0, 59.94])
+@pytest.mark.parametrize('rate', [0, 10.0, 30.0, 59.94])
 def test_a_window_spans_what_a_sampled_clip_spans(mmaction_scope, rate):
     sampling = dict(type='SampleFrames', clip_len=8, frame_interval=4, target_fps=30)
     steps = [dict(type='VideoInit'), sampling, dict(type='VideoDecode')]

@@ -1,6 +1,15 @@
-import pytest
+from types import SimpleNamespace
 
-from pmd_mmaction.folder.preset import PRESETS, Machine, batch_of, choose_preset
+import pytest
+import torch
+
+from pmd_mmaction.folder.preset import (
+    PRESETS,
+    Machine,
+    batch_of,
+    choose_preset,
+    this_machine,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +40,18 @@ def test_sizes_fit_together(preset):
     assert preset.img_size % preset.patch_size == 0 and preset.num_frames % 2 == 0
     assert preset.embed_dims % preset.num_heads == 0 and preset.decoder_dims % 12 == 0
     assert preset.short_side > preset.img_size
+
+
+@pytest.mark.parametrize(
+    'majors, wanted, dtype',
+    [((8, 9), None, 'bfloat16'), ((9, 7), None, 'float16'), ((9, 7), 1, 'bfloat16')],
+)
+def test_half_precision_is_what_every_gpu_computes(monkeypatch, majors, wanted, dtype):
+    gpus = [SimpleNamespace(major=major, total_memory=80e9 / major) for major in majors]
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: len(gpus))
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', gpus.__getitem__)
+    found = this_machine(wanted)
+    assert found.gpus == len(gpus[:wanted]) and found.dtype == dtype
+    assert found.memory == pytest.approx(80 / max(majors[:wanted]))
+    assert this_machine(0)[:2] == (0, 0.0) and this_machine(0).dtype == 'float32'

@@ -67,6 +67,8 @@ def test_its_options_keep_step_and_rate(name, ranks, monkeypatch):
     assert ranks * cfg.train_dataloader.batch_size * steps == int(step)
     kept = runner_of(cfg, ranks, told).optim_wrapper.optimizer.param_groups[0]['lr']
     assert kept == pytest.approx(float(rate), rel=5e-3)  # of three digits
+    warn_of_other_steps(runner_of(cfg, ranks, told), cfg.default_hooks.plan.ranks)
+    assert len(told) == 1
 
 
 def test_the_meant_number_and_fixed_rates_are_silent(monkeypatch):

@@ -1,5 +1,6 @@
 """Trainings, evaluations and pictures whose config, data and results lie in folders of any name."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -86,7 +87,11 @@ def test_probe_and_evaluation(run, place):
         linear_probe.main([config, student, *outputs, '--work-dir', str(place / 'probe')])
         predictions = str(place / f'{ODD}.pkl')
         test.main([config, head, '--work-dir', str(place / 'test'), '--dump', predictions])
-    assert (place / f'{ODD}.json').is_file()
+        several = ['--labels-per-class', 'all', '1', '--json', str(place / 'several.json')]
+        linear_probe.main([config, student, *several, '--work-dir', str(place / 'probe')])
+    alone = json.loads((place / f'{ODD}.json').read_text())
+    both = json.loads((place / 'several.json').read_text())
+    assert both['all/acc/top1'] == alone['acc/top1'] and '1/acc/top1' in both
     assert (place / f'{ODD}.pkl').is_file()
 
 

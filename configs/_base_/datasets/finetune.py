@@ -2,7 +2,7 @@
 # metrics. A data set adds its files, its sampling of frames, and three pipelines of these steps.
 
 # rand-m7-n4, drawn once for all frames: four of these, each with probability 0.5 and 7 of 10
-# magnitudes. The noise on the magnitude (mstd0.5) is left out.
+# magnitudes. It is torchvision's: configs/pmd/README.md tells how MVD's differs.
 random_augment = dict(
     type='RandomApply',
     prob=0.5,

@@ -22,7 +22,7 @@ help:
 	@sed -n 1,2p Makefile
 
 test: $(STAMP)
-	$(RUN) -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(RUN) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 # What a change of the maths touches, in under a minute.
 quick: $(STAMP)
@@ -40,7 +40,7 @@ slow: $(STAMP)
 # Which lines of the package the tests run, processes that they start included.
 coverage: $(STAMP)
 	rm -rf build/coverage && mkdir -p build/coverage
-	$(RUN) -m coverage run -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(RUN) -m coverage run -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 

@@ -28,7 +28,7 @@ def lowest(session: nox.Session) -> None:
 
 def _run(session: nox.Session, versions: str, *options: str) -> None:
     session.install('--no-deps', *options, '-r', versions)
-    arguments = ['-n', '2', '--dist', 'loadgroup', *session.posargs]
+    arguments = ['-n', '2', *session.posargs]
     session.run(
         *('bash', 'tests/run_on_wheel.sh', 'python', *arguments),
         env=dict(OMP_NUM_THREADS='1'),

@@ -22,12 +22,13 @@ def continued(clips, work_dir, tmp_path_factory):
         epochs=2,
         phase=dict(prev_student=str(work_dir / 'phase_2_student.pth')),
     )
-    return tiny.build(cfg), cfg
+    runner = tiny.build(cfg)
+    tiny.finish(runner)
+    return runner, cfg
 
 
 def test_a_previous_student_is_start_and_auxiliary_teacher(continued, work_dir):
     runner, cfg = continued
-    tiny.finish(runner)
     previous = tiny.read_checkpoint(work_dir / 'phase_2_student.pth')['state_dict']
     watch = tiny.hook_of(runner, tiny.Watch)
     assert all(torch.equal(watch.start[key], previous[key]) for key in previous)

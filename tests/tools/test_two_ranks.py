@@ -14,8 +14,6 @@ import torch
 
 from tests.integration.tiny import same
 
-pytestmark = pytest.mark.xdist_group('two ranks')  # some share a run
-
 TOOLS = Path(__file__).parents[2] / 'tools'
 MODULE = """
 import os

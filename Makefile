@@ -21,8 +21,9 @@ export OMP_NUM_THREADS ?= 1
 help:
 	@sed -n 1,2p Makefile
 
+# worksteal: no worker waits while another has a queue
 test: $(STAMP)
-	$(RUN) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(RUN) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 # What a change of the maths touches, in under a minute.
 quick: $(STAMP)
@@ -40,7 +41,7 @@ slow: $(STAMP)
 # Which lines of the package the tests run, processes that they start included.
 coverage: $(STAMP)
 	rm -rf build/coverage && mkdir -p build/coverage
-	$(RUN) -m coverage run -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(RUN) -m coverage run -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 

@@ -70,13 +70,13 @@ BASE_VIDEOS, BASE_MEMORY = 2000, 38
 def this_machine(gpus: int | None = None) -> Machine:
     """This machine, or as many of its GPUs as are wanted."""
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    gpus = [torch.cuda.get_device_properties(i) for i in range(found)][:gpus]
-    if not gpus:
+    used = [torch.cuda.get_device_properties(i) for i in range(found)][:gpus]
+    if not used:
         return Machine(0, 0.0, count_cores())
     # torch calls bfloat16 supported where it is emulated, too
-    native = torch.version.hip or all(gpu.major >= 8 for gpu in gpus)
-    memory = min(gpu.total_memory / 1e9 for gpu in gpus)
-    return Machine(len(gpus), memory, count_cores(), 'bfloat16' if native else 'float16')
+    native = torch.version.hip or all(gpu.major >= 8 for gpu in used)
+    memory = min(gpu.total_memory / 1e9 for gpu in used)
+    return Machine(len(used), memory, count_cores(), 'bfloat16' if native else 'float16')
 
 
 def choose_preset(videos: int, machine: Machine) -> tuple[str, str]:

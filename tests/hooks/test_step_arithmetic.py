@@ -31,6 +31,12 @@ def test_the_step_is_kept_by_the_fewest_iterations(ranks, meant, batch, accumula
     assert kept == (None if not fits else (fits[min(fits)], min(fits)))
 
 
+def test_the_examples_of_its_page():
+    assert same_step(ranks=64, meant=8, batch=64, accumulation=2, base=256) == (16, 1)
+    assert same_step(ranks=2, meant=8, batch=64, accumulation=2, base=256) == (64, 8)
+    assert same_step(ranks=64, meant=8, batch=64, accumulation=1, base=256) == (8, 1)  # kinetics.md
+
+
 def runner_of(cfg, ranks, told):
     loader = cfg.train_dataloader
     steps = cfg.optim_wrapper.get('accumulative_counts', 1)

@@ -9,6 +9,7 @@ import torch
 from mmaction.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, init_default_scope
+from mmengine.runner import set_random_seed
 
 from tests.every import every
 from tests.integration import tiny
@@ -196,3 +197,15 @@ def test_a_video_is_decoded_once_and_augmented_twice(clips, tmp_path, monkeypatc
     assert first['data_samples'].gt_label == second['data_samples'].gt_label
     assert first['inputs'].shape == second['inputs'].shape == (1, 3, 4, 32, 32)
     assert not torch.equal(first['inputs'], second['inputs'])
+
+
+def test_each_rank_mixes_and_drops_otherwise(monkeypatch):
+    cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-b_k400_finetune.py')
+
+    def drawn(rank):
+        monkeypatch.setattr('mmengine.runner.utils.get_rank', lambda: rank)
+        set_random_seed(**cfg.randomness)
+        return [*np.random.rand(3), *torch.rand(3).tolist()]  # of the mixes, of drop path
+
+    assert drawn(0) == drawn(0)
+    assert not set(drawn(0)) & set(drawn(5))

@@ -39,9 +39,9 @@ def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
             yield program
             program.wait()
         except BaseException:
-            print('stopping, which may take a while: a training saves first', file=sys.stderr)
-            program.terminate()
-            try:
+            try:  # from here on the second signal may come
+                print('stopping, which may take a while: a training saves first', file=sys.stderr)
+                program.terminate()
                 program.wait()
             except KeyboardInterrupt:
                 program.kill()

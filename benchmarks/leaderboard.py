@@ -1,4 +1,4 @@
-r"""Methods compared on the embedded videos: paired seeds, intervals, a test against the first one.
+r"""Methods compared on the demo videos: paired seeds, intervals, a test against the first one.
 
     make demo                                      # makes the two teachers
     python benchmarks/leaderboard.py --seeds 3 \

@@ -28,15 +28,11 @@ HEADER = (
 
 
 def models() -> Iterator[dict]:
-    """Entries of all metafiles that pre-train, but for ablations and the embedded clips."""
+    """Entries of all metafiles that pre-train, but for ablations and the demo clips."""
     for path in sorted((ROOT / 'configs').rglob('metafile.yml')):
         for model in yaml.safe_load(path.read_text(encoding='utf-8'))['Models']:
             data, shown = model['Metadata'], 'ablations' not in model['Config']
-            if (
-                shown
-                and 'pre-training' in data['Task']
-                and data['Training Data'] != 'embedded clips'
-            ):
+            if shown and 'pre-training' in data['Task'] and data['Training Data'] != 'demo clips':
                 yield model
 
 

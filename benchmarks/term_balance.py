@@ -23,7 +23,7 @@ from pmd_mmaction.teacher_configs import find_teachers
 ROOT = Path(__file__).resolve().parents[1]
 LETTER = dict(student_norm='none', fc_std=None)
 ROWS = {
-    'the letter': {},
+    'as written': {},
     'weight 0.1': dict(loss_weight=0.1),
     'FC std 0.02': dict(fc_std=0.02),
     'FC zero': dict(fc_std=0),
@@ -75,7 +75,7 @@ def main() -> None:
     )
     parser.add_argument('--batch', type=int, default=2)
     parser.add_argument('--tiny', action='store_true', help="the demo's model instead of ViT-B")
-    parser.add_argument('--data', default='data/demo', help='the embedded clips')
+    parser.add_argument('--data', default='data/demo', help='the demo clips')
     parser.add_argument('--json', help='write the raw figures here')
     add_device(parser)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Runs the whole method on embedded clips: data, two teachers, four phases, probe, pictures.
+"""Runs the whole method on demo clips: data, two teachers, four phases, probe, pictures.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed. Two run at a time: the teachers, then
@@ -173,8 +173,8 @@ def main(argv: list[str] | None = None) -> None:
 
     teachers = dict(model__image_teacher__checkpoint=image, model__video_teacher__checkpoint=video)
     student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
-    config = 'configs/pmd/vit-tiny_demo_pretrain.py'
-    base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base.py'
+    config = 'configs/pmd/vit-tiny_demo_pretrain_8e.py'
+    base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base_8e.py'
     with demo.beside(base, *demo.training(base_config, base.parent, **teachers)):
         demo.run(student, *demo.training(config, student.parent, **teachers))
     with demo.beside(*demo.probing('base', str(base))):

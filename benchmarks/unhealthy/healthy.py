@@ -1,4 +1,4 @@
-"""As it should be: VideoMAE on the embedded clips."""
+"""As it should be: VideoMAE on the demo clips."""
 
 _base_ = '../../configs/videomae/vit-tiny_demo_pretrain.py'
 optim_wrapper = dict(optimizer=dict(lr=3e-3))

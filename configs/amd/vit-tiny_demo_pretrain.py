@@ -1,4 +1,4 @@
-# AMD on the embedded clips, with the video teacher of `make demo`.
+# AMD on the demo clips, with the video teacher of `make demo`.
 #   python tools/train.py configs/amd/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../videomae/vit-tiny_demo_pretrain.py'

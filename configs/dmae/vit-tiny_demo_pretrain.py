@@ -1,4 +1,4 @@
-# DMAE on the embedded clips, with the video teacher of the demo.
+# DMAE on the demo clips, with the video teacher of the demo.
 #   python tools/demo.py            # makes the clips and the teacher
 #   python tools/train.py configs/dmae/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores.

@@ -1,4 +1,4 @@
-# MVD, ViT-B with ViT-L teachers: of MVD's rows for ViT-B the best. Its model zoo: Kinetics-400
+# MVD, ViT-B with ViT-L teachers: MVD's best ViT-B. Its model zoo reports: Kinetics-400
 # 83.4, Something-Something V2 73.7.
 #   tools/dist_train.sh configs/mvd/vit-b_k400_pretrain_vit-l-teachers.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, twice per step). Time and accuracy: not yet run.

@@ -1,4 +1,4 @@
-# MVD on the embedded clips, with the two teachers of `make demo`.
+# MVD on the demo clips, with the two teachers of `make demo`.
 #   python tools/train.py configs/mvd/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../pmd/vit-tiny_demo_pretrain.py'

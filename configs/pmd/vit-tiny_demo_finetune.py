@@ -1,4 +1,4 @@
-# Fine-tuning on the embedded clips: the recipe of the large configs without mixup and cutmix, for
+# Fine-tuning on the demo clips: the recipe of the large configs without mixup and cutmix, for
 # which ten epochs are too few, and with other frames in the second clip of a video.
 #   python tools/train.py configs/pmd/vit-tiny_demo_finetune.py
 #   python tools/test.py configs/pmd/vit-tiny_demo_finetune.py \

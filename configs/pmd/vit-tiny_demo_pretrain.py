@@ -1,4 +1,4 @@
-# All of PMD on the embedded clips; `make demo` runs it after its two teachers.
+# All of PMD on the demo clips, with the two teachers of `make demo`.
 #   python tools/train.py configs/pmd/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = [

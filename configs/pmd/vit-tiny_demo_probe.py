@@ -1,4 +1,4 @@
-# Linear probe on the embedded clips: MMAction2's Recognizer3D, head, pipeline and AccMetric.
+# Linear probe on the demo clips: MMAction2's Recognizer3D, head, pipeline and AccMetric.
 #   python tools/linear_probe.py configs/pmd/vit-tiny_demo_probe.py CHECKPOINT --out PROBE
 #   python tools/test.py configs/pmd/vit-tiny_demo_probe.py PROBE
 # Hardware: 2 CPU cores.

@@ -1,4 +1,4 @@
-# SMILE's first stage on the embedded clips, with moving objects; the image teacher of the demo
+# SMILE's first stage on the demo clips, with moving objects; the image teacher of the demo
 # stands in for CLIP.
 #   python tools/demo.py            # makes the clips and the teacher
 #   python tools/data/make_demo_objects.py

@@ -1,4 +1,4 @@
-# Image teacher from scratch: MAE on single frames of the embedded clips.
+# Image teacher from scratch: MAE on single frames of the demo clips.
 #   python tools/train.py configs/teachers/mae_vit-tiny_demo.py
 #   python tools/convert_checkpoint.py --from mmaction --to timm \
 #       work_dirs/demo/image_teacher/epoch_10.pth work_dirs/demo/image_teacher.pth

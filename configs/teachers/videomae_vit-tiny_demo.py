@@ -1,4 +1,4 @@
-# Video teacher from scratch: VideoMAE on the embedded clips.
+# Video teacher from scratch: VideoMAE on the demo clips.
 #   python tools/train.py configs/teachers/videomae_vit-tiny_demo.py
 # Hardware: 2 CPU cores.
 _base_ = [

@@ -1,4 +1,4 @@
-# VideoMAE on the embedded clips.
+# VideoMAE on the demo clips.
 #   python tools/train.py configs/videomae/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = [

@@ -1,4 +1,4 @@
-# VideoMAE V2 on the embedded clips: half of the patches are decoded, four clips per video.
+# VideoMAE V2 on the demo clips: half of the patches are decoded, four clips per video.
 #   python tools/train.py configs/videomaev2/vit-tiny_demo_pretrain.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../videomae/vit-tiny_demo_pretrain.py'

@@ -104,5 +104,5 @@ def test_it_runs(run, command, words):
 def test_term_balance(run, tmp_path):
     clips = tiny.make_clips(tmp_path / 'clips')
     printed = run('term_balance.py', '--tiny', '--batch=1', f'--data={clips}')
-    for word in ('commit', '| the letter |', '| norm, FC zero |'):
+    for word in ('commit', '| as written |', '| norm, FC zero |'):
         assert word in printed

@@ -1,4 +1,4 @@
-"""The methods beside PMD on the embedded clips: training, result, pictures, report."""
+"""The methods beside PMD on the demo clips: training, result, pictures, report."""
 
 import json
 import re

@@ -13,8 +13,8 @@ from tools import demo
 RESULTS = {
     'mae_vit-tiny_demo': 'epoch_10.pth',
     'videomae_vit-tiny_demo': 'epoch_24.pth',
-    'vit-tiny_demo_pretrain': 'student.pth',
-    'vit-tiny_demo_pretrain_base': 'student.pth',
+    'vit-tiny_demo_pretrain_8e': 'student.pth',
+    'vit-tiny_demo_pretrain_base_8e': 'student.pth',
 }
 
 

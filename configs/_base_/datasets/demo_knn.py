@@ -1,4 +1,4 @@
-# Validation of a pre-training on the embedded clips: k nearest neighbours among the labelled
+# Validation of a pre-training on the demo clips: k nearest neighbours among the labelled
 # training clips classify the validation clips.
 knn_root = 'data/demo'
 knn_steps = [

@@ -1,4 +1,4 @@
-# The embedded clips (tools/data/make_demo_dataset.py), without their labels;
+# The demo clips (tools/data/make_demo_dataset.py), without their labels;
 # demo_knn.py has them.
 data_root = 'data/demo'
 reader = 'pyav'  # or 'decord'

@@ -1,6 +1,6 @@
 # Validation of a pre-training on Kinetics-400: k nearest neighbours. 12,000 validation videos are
 # the labelled neighbours of 4,000 others; the middle clip and crop of each. The list has to be
-# shuffled, as MMAction2's script writes it. To watch a run, no published protocol.
+# shuffled, as MMAction2's script writes it. For monitoring; no published protocol.
 knn_root = 'data/kinetics400/videos_val'
 knn_list = 'data/kinetics400/kinetics400_val_list_videos.txt'
 knn_steps = [

@@ -1,4 +1,4 @@
-# Masked pixel reconstruction with a tiny ViT: trains teachers for the embedded clips.
+# Masked pixel reconstruction with a tiny ViT: trains teachers for the demo clips.
 model = dict(
     type='MaskedAutoencoder',
     data_preprocessor=dict(

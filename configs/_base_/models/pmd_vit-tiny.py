@@ -1,4 +1,4 @@
-# Tiny student and teachers for the embedded clips: 8 frames of 48 px, tubelets of 2 x 8 x 8,
+# Tiny student and teachers for the demo clips: 8 frames of 48 px, tubelets of 2 x 8 x 8,
 # N = 144 patches.
 grid = dict(img_size=48, patch_size=8, num_frames=8, tubelet_size=2)
 vit_tiny = dict(embed_dims=96, depth=6, num_heads=3, position='sincos_3d', **grid)
@@ -40,7 +40,7 @@ model = dict(
     base=dict(loss_weight=1.0, distance='l2', channel_reduction='mean'),
     psd=dict(loss_weight=0.05, aux_mask='same'),
     dare=dict(loss_weight=1.0, alpha=0.95, tau=0.5, difficulty_scale='balanced'),
-    # Measured: by the letter, without student_norm and fc_std, CLFA costs points (docs/results.md).
+    # Measured: as written, without student_norm and fc_std, CLFA costs points (docs/results.md).
     clfa=dict(
         type='CLFATerm',
         loss_weight=1.0,

@@ -1,4 +1,4 @@
-# VideoMAE in a size for the embedded clips: 8 frames of 48 px, tubelets of 2 x 8 x 8, N = 144
+# VideoMAE in a size for the demo clips: 8 frames of 48 px, tubelets of 2 x 8 x 8, N = 144
 # patches.
 _base_ = './videomae_vit-b.py'
 

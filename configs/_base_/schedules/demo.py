@@ -1,4 +1,4 @@
-# 12 epochs of one phase on the embedded clips.
+# 12 epochs of one phase on the demo clips.
 _base_ = './pmd.py'
 
 optim_wrapper = dict(optimizer=dict(lr=7e-4), clip_grad=dict(max_norm=3.0))

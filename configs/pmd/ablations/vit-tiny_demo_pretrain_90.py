@@ -1,4 +1,4 @@
-# Ablation in the size of the demo: everything, one phase at 90 %.
+# Ablation at demo scale: everything, one phase at 90 %.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_90.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../vit-tiny_demo_pretrain.py'

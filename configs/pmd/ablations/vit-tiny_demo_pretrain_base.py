@@ -1,4 +1,4 @@
-# Ablation in the size of the demo: base loss alone, one phase at 90 %.
+# Ablation at demo scale: base loss alone, one phase at 90 %.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_base.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = './vit-tiny_demo_pretrain_90.py'

@@ -1,4 +1,4 @@
-# Ablation in the size of the demo: base and CLFA, one phase at 90 %.
+# Ablation at demo scale: base and CLFA, one phase at 90 %.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_clfa.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = './vit-tiny_demo_pretrain_90.py'

@@ -1,4 +1,4 @@
-# Ablation in the size of the demo: everything, CLFA by the letter of the paper.
+# Ablation at demo scale: all of PMD, with CLFA as written in the paper's summary.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_letter.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../vit-tiny_demo_pretrain.py'

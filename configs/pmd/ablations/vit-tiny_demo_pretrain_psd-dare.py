@@ -1,4 +1,4 @@
-# Ablation in the size of the demo: base, PSD and DARE, four phases.
+# Ablation at demo scale: base, PSD and DARE, four phases.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_psd-dare.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = '../vit-tiny_demo_pretrain.py'

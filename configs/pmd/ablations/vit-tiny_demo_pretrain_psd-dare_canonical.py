@@ -1,4 +1,4 @@
-# Ablation in the size of the demo: base, PSD and DARE, whose table covers the whole frame.
+# Ablation at demo scale: base, PSD and DARE, whose table covers the whole frame.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_psd-dare_canonical.py
 # Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = './vit-tiny_demo_pretrain_psd-dare.py'

@@ -155,8 +155,10 @@ def free_port() -> int:
 
 
 def in_own_process(function: Callable, *args: object) -> object:
-    """Result of a function of a module, in a fresh interpreter: its memory is its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+    """Result of a function of a module, in a process that has only imported: its memory is its own."""
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['pmd_mmaction'])
+    with ProcessPoolExecutor(1, context) as pool:
         return pool.submit(_quietly, torch.get_num_threads(), function, args).result()
 
 

@@ -2,12 +2,14 @@
 
 Models and hooks do not import each other: a hook works with every model that has the methods of a
 protocol below, whatever its class.
+
+Since Python 3.12 ``isinstance`` does not see what ``nn.Module.__getattr__`` finds. So a protocol
+names submodules in its docstring only.
 """
 
 from collections.abc import Iterator
 from typing import Any, Mapping, NamedTuple, Protocol, Sequence, TypeVar, runtime_checkable
 
-import torch
 from torch import Tensor
 
 from pmd_mmaction.functional import Phase, PhaseSchedule
@@ -99,11 +101,13 @@ class MaskedModel(Protocol):
 
 @runtime_checkable
 class PhasedModel(Protocol):
-    """A model that ``ProgressivePhaseHook`` takes through phases."""
+    """A model that ``ProgressivePhaseHook`` takes through phases.
+
+    Its submodule ``auxiliary_teacher`` is None before the first promotion.
+    """
 
     phase: Phase | None
     previous_ratio: float | None
-    auxiliary_teacher: torch.nn.Module | None
 
     @property
     def current_mask_ratio(self) -> float | None:
@@ -160,10 +164,7 @@ class DiagnosableModel(Protocol):
 
 @runtime_checkable
 class WeighableModel(Protocol):
-    """A model whose loss has terms, which ``TermBalanceHook`` weighs."""
-
-    backbone: torch.nn.Module
-    terms: Mapping[str, torch.nn.Module]
+    """A model whose loss has ``terms`` by name, which ``TermBalanceHook`` weighs on its ``backbone``."""
 
     def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """The loss of each term on ``(B, clips, C, T, H, W)`` clips, with its graph; pure."""
@@ -184,9 +185,8 @@ class CountableModel(Protocol):
 
 @runtime_checkable
 class PicturedModel(Protocol):
-    """A model whose masks and difficulty ``PhasePictureHook`` shows."""
+    """A model whose masks and difficulty ``PhasePictureHook`` shows; it has a ``backbone``."""
 
-    backbone: torch.nn.Module
     phase: Phase | None
     views: Any
 

@@ -29,6 +29,8 @@ def _record(clips: Path, out: Path, accumulation: int) -> None:
     runner = tiny.build(cfg)
     with profile(record_shapes=True) as recorded:
         tiny.finish(runner)
+    if torch.distributed.get_rank():
+        return
     events = [
         (event.name, event.input_shapes, event.time_range.start, event.time_range.end)
         for event in recorded.events()
@@ -37,8 +39,7 @@ def _record(clips: Path, out: Path, accumulation: int) -> None:
         )
     ]
     parameters = sum(p.numel() for p in runner.model.module.parameters() if p.requires_grad)
-    if torch.distributed.get_rank() == 0:
-        torch.save((parameters, sorted(events, key=lambda event: event[2])), out / 'events.pth')
+    torch.save((parameters, sorted(events, key=lambda event: event[2])), out / 'events.pth')
 
 
 class Iteration:

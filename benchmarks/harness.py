@@ -155,7 +155,7 @@ def free_port() -> int:
 
 
 def in_own_process(function: Callable, *args: object) -> object:
-    """Result of a function of a module, in a process that has only imported: its memory is its own."""
+    """Result of a function of a module in a process that has only imported, for its memory."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['pmd_mmaction'])
     with ProcessPoolExecutor(1, context) as pool:

@@ -164,7 +164,7 @@ class DiagnosableModel(Protocol):
 
 @runtime_checkable
 class WeighableModel(Protocol):
-    """A model whose loss has ``terms`` by name, which ``TermBalanceHook`` weighs on its ``backbone``."""
+    """A model whose loss has ``terms`` that ``TermBalanceHook`` weighs on its ``backbone``."""
 
     def term_losses(self, inputs: Tensor, data_samples: list) -> dict[str, Tensor]:
         """The loss of each term on ``(B, clips, C, T, H, W)`` clips, with its graph; pure."""

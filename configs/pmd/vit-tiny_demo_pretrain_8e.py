@@ -1,6 +1,6 @@
 # All of PMD on the demo clips in two thirds of the epochs, as `make demo` trains it.
 #   python tools/train.py configs/pmd/vit-tiny_demo_pretrain_8e.py
-# Hardware: 2 CPU cores, 4 to 6 minutes. Results: docs/results.md.
+# Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = './vit-tiny_demo_pretrain.py'
 
 default_hooks = dict(

@@ -2,7 +2,11 @@
 
 import importlib.util
 import os
+import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -251,3 +255,31 @@ def test_scripts_pass_any_name(tmp_path_factory, script, name):
     )
     assert done.stdout.split(b'\0').count(name) == len(files) + 1
     assert sorted(os.listdir(folder)) == ['python', 'srun']
+
+
+# --- signals ---
+
+WAITS = """
+import pathlib, signal, sys, time
+def save(*_):
+    pathlib.Path(__file__).with_name('saved').touch()
+    sys.exit(0)
+signal.signal(signal.SIGUSR1, save)
+pathlib.Path(__file__).with_name('up').touch()
+time.sleep(30)
+"""
+
+
+def test_the_warning_of_a_scheduler_reaches_the_ranks(tmp_path):
+    for name in ('dist_train.sh', 'environment.py'):
+        shutil.copy(TOOLS / name, tmp_path)
+    (tmp_path / 'train.py').write_text(WAITS)
+    environment = {**os.environ, 'PYTHON': sys.executable}
+    command = ['bash', tmp_path / 'dist_train.sh', 'config', '1']
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as script:
+        until = time.monotonic() + 25
+        while not (tmp_path / 'up').exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        script.send_signal(signal.SIGUSR1)
+        script.communicate()
+    assert (tmp_path / 'saved').exists()

@@ -1,6 +1,6 @@
 # Ablation at demo scale: base loss alone, one phase at 90 %, as long as `make demo` trains PMD.
 #   python tools/train.py configs/pmd/ablations/vit-tiny_demo_pretrain_base_8e.py
-# Hardware: 2 CPU cores, 4 to 6 minutes. Results: docs/results.md.
+# Hardware: 2 CPU cores. Results: docs/results.md.
 _base_ = './vit-tiny_demo_pretrain_base.py'
 
 default_hooks = dict(curriculum=dict(phases=[(0.90, 8)]))

@@ -151,7 +151,10 @@ def _health_curves(scalars: Scalars, prefix: str) -> Scalars:
     over = '' if first == 'base' else f' over {first}'
     ratios = {
         f'{TITLES.get(term, term)}{over}': {
-            step: v / reference[step] for step, v in values.items() if reference.get(step)
+            # PSD has no gradient when a phase begins, and 0 no place on a logarithmic axis
+            step: v / reference[step]
+            for step, v in values.items()
+            if v and reference.get(step)
         }
         for term, values in curves.items()
     }

@@ -49,6 +49,13 @@ def test_terms_are_drawn_over_base():
     assert line.get_xydata().tolist() == [[1, 3], [3, 1]]
 
 
+def test_a_step_without_gradient_is_passed_over():
+    scalars = dict(term_norm_base={1: 2.0, 2: 2.0, 3: 4.0}, term_norm_pg={1: 1.0, 2: 0.0, 3: 4.0})
+    panels = {panel.get_title(): panel for panel in plot_health(dict(run=scalars)).axes}
+    (line,) = panels['pull of a term over base'].lines
+    assert line.get_xydata().tolist() == [[1, 0.5], [3, 1]]
+
+
 def test_without_base_terms_are_drawn_over_the_first():
     scalars = dict(term_norm_pixel={1: 2.0, 3: 4.0}, term_norm_align={1: 6.0, 3: 4.0})
     panels = {panel.get_title(): panel for panel in plot_health(dict(run=scalars)).axes}

@@ -9,3 +9,4 @@ default_hooks = dict(
     checkpoint=dict(interval=2),
 )
 train_cfg = dict(val_interval=2)
+work_dir = 'work_dirs/demo/pmd_8e'

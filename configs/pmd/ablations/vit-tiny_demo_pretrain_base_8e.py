@@ -5,3 +5,4 @@ _base_ = './vit-tiny_demo_pretrain_base.py'
 
 default_hooks = dict(curriculum=dict(phases=[(0.90, 8)]))
 train_cfg = dict(val_interval=8)
+work_dir = 'work_dirs/demo/pmd_base_8e'

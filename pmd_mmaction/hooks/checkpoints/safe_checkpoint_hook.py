@@ -60,6 +60,7 @@ class SafeCheckpointHook(CheckpointHook):
     - ``last_checkpoint`` is relative to its directory, which may be moved.
     - A run with ``resume=True`` starts from the newest checkpoint that is undamaged and has its
       difficulty table and auxiliary teacher; a path given explicitly is refused if it is damaged.
+      The main process decides for all ranks.
     - A checkpoint records the epoch length, so that it can be resumed inside an epoch or with
       another total batch (see :func:`batch_change.adapt_checkpoint`).
 
@@ -110,6 +111,10 @@ class SafeCheckpointHook(CheckpointHook):
         # not for a test, whose ranks share no files
         if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
             require_shared_directory(Path(runner.work_dir))
+        # of `--resume`, which each rank has looked into the directory for
+        runner._resume, runner._load_from = from_main_process(
+            lambda: (runner._resume, runner._load_from)
+        )
         begins = isinstance(runner._train_loop, BaseLoop) and runner.iter == 0
         if not runner._resume:
             if begins:  # not a test, nor a validation after the training, which overwrite nothing

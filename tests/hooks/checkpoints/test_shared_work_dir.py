@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.dist import init_dist
 
 import pmd_mmaction  # noqa: F401 - gloo where there is no GPU
@@ -73,3 +74,29 @@ def _train(clips: Path, work_dir: Path) -> None:
 def test_a_run_is_refused_before_its_first_step(tmp_path):
     clips = tiny.make_clips(tmp_path / 'demo')
     processes.run_ranks(_train, tmp_path / 'log', clips, tmp_path)
+
+
+class _Stop(Exception):
+    """Stops a run before it loads anything."""
+
+
+def _resume(clips: Path, work_dir: Path) -> None:
+    """`--resume`, where the second rank's file system does not show the checkpoint yet."""
+    cfg = tiny.tiny_config(clips, work_dir, launcher='pytorch')
+    cfg.resume, cfg.load_from = (False, 'initial.pth') if _rank() else (True, None)
+    runner = tiny.build(cfg)
+
+    def load() -> None:
+        raise _Stop
+
+    runner.load_or_resume = load
+    with pytest.raises(_Stop):
+        runner.train()
+    assert (runner._resume, runner._load_from) == (True, str(work_dir / 'epoch_1.pth'))
+
+
+def test_the_main_process_decides_what_to_resume(tmp_path):
+    clips, work_dir = tiny.make_clips(tmp_path / 'demo'), tmp_path / 'run'
+    work_dir.mkdir()
+    torch.save({}, work_dir / 'epoch_1.pth')
+    processes.run_ranks(_resume, tmp_path / 'log', clips, work_dir)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
+import platform
+from pathlib import Path
 from typing import Any, Callable
 from unittest import mock
 
@@ -20,6 +23,19 @@ from pmd_mmaction.compat.repair import Repair
 
 _WRAPPER = 'MMDistributedDataParallel'
 _LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
+_NO_GPU = ('', '-1', 'NoDevFiles')  # the last is Slurm's, for a job that asked for none
+_GIVEN = ('CUDA_VISIBLE_DEVICES', 'SLURM_JOB_GPUS', 'SLURM_STEP_GPUS')
+
+
+def unseen_gpus() -> str | None:
+    """What tells of GPUs that PyTorch does not see; None without such a sign.
+
+    An empty ``CUDA_VISIBLE_DEVICES``, or -1, chooses the CPU.
+    """
+    if torch.cuda.is_available() or os.environ.get('CUDA_VISIBLE_DEVICES') in _NO_GPU:
+        return None
+    signs = [f'{name}={os.environ[name]}' for name in _GIVEN if os.environ.get(name)]
+    return next(iter([*signs, *map(str, sorted(Path('/dev').glob('nvidia[0-9]*')))]), None)
 
 
 def _on_cpu() -> bool:
@@ -36,6 +52,12 @@ def init_needs_gpu() -> bool:
 def _with_gloo(launcher: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(launcher)
     def init(backend: str, *args: Any, **kwargs: Any) -> None:
+        if backend == 'nccl' and (sign := unseen_gpus()):
+            raise RuntimeError(
+                f'PyTorch {torch.__version__} sees no GPU here ({platform.node()}), though '
+                f'{sign} tells of one: see nvidia-smi and `python -m pmd_mmaction doctor`, or set '
+                'CUDA_VISIBLE_DEVICES= (empty) to train on the CPU'
+            )
         with mock.patch.object(torch.cuda, 'set_device', lambda device: None):
             launcher('gloo' if backend == 'nccl' else backend, *args, **kwargs)
         atexit.register(_leave_group)
@@ -50,7 +72,10 @@ def _leave_group() -> None:
 
 
 def repair_init() -> None:
-    """Makes every launcher skip the CUDA device and use gloo where nccl was asked for."""
+    """Makes every launcher skip the CUDA device and use gloo where nccl was asked for.
+
+    A node that lost its GPUs is refused: it would train on the CPU, or wait for ranks that use nccl.
+    """
     for name in _LAUNCHERS:
         setattr(dist_utils, name, _with_gloo(getattr(dist_utils, name)))
 

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from torch import distributed
 
 from pmd_mmaction import compat
+from pmd_mmaction.compat.cpu_launch import unseen_gpus
 from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
 from pmd_mmaction.runner.shared_memory import SHARED_MEMORY
 
@@ -110,12 +111,13 @@ def examine_devices() -> Iterator[Finding]:
     built = torch.version.cuda or torch.version.hip
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     names = ', '.join(torch.cuda.get_device_name(i) for i in range(count))
+    sign = unseen_gpus()
+    found = f'none; torch {torch.__version__} is for {built or "CPU"}'
+    found += f', though {sign} tells of one' if sign else ''
     yield judge(
         'GPU',
         count > 0,
-        f'{count} x {names}'
-        if count
-        else f'none; torch {torch.__version__} is for {built or "CPU"}',
+        f'{count} x {names}' if count else found,
         'training runs on the CPU; with a GPU, see nvidia-smi and pytorch.org for the build of '
         'torch that fits its driver',
         'warning',

@@ -11,6 +11,7 @@ from mmengine.dist import utils as dist_utils
 from mmengine.runner import Runner
 
 from pmd_mmaction.compat import cpu_launch
+from pmd_mmaction.diagnosis import environment
 
 no_gpu = pytest.mark.skipif(not cpu_launch._on_cpu(), reason='this machine has an accelerator')
 SCRIPT = """
@@ -68,6 +69,33 @@ def test_the_launcher_skips_the_device_and_keeps_a_backend_that_works(asked, use
     cpu_launch._with_gloo(_set_device)(asked)
     assert _set_device.backend == used
     assert torch.cuda.set_device is original
+
+
+@no_gpu
+@pytest.mark.parametrize('name', ['CUDA_VISIBLE_DEVICES', 'SLURM_JOB_GPUS', 'SLURM_STEP_GPUS'])
+def test_a_node_that_lost_its_gpus_is_refused(monkeypatch, name):
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.setenv(name, '0,1')
+    with pytest.raises(RuntimeError, match=f'sees no GPU here.*{name}=0,1 tells of one.*doctor'):
+        cpu_launch._with_gloo(_set_device)('nccl')
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')  # the CPU is chosen
+    cpu_launch._with_gloo(_set_device)('nccl')
+
+
+@no_gpu
+def test_devices_tell_of_gpus_unless_the_cpu_is_chosen(monkeypatch, tmp_path):
+    for name in cpu_launch._GIVEN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cpu_launch, 'Path', lambda path: tmp_path)
+    (tmp_path / 'nvidiactl').touch()
+    assert cpu_launch.unseen_gpus() is None
+    (tmp_path / 'nvidia0').touch()
+    assert cpu_launch.unseen_gpus() == str(tmp_path / 'nvidia0')
+    found = {finding.subject: finding for finding in environment.examine_devices()}['GPU']
+    assert found.level == 'warning' and f'{tmp_path / "nvidia0"} tells of one' in found.found
+    for value in ('', '-1', 'NoDevFiles'):
+        monkeypatch.setenv('CUDA_VISIBLE_DEVICES', value)
+        assert cpu_launch.unseen_gpus() is None
 
 
 @no_gpu

@@ -74,7 +74,7 @@ def _leave_group() -> None:
 def repair_init() -> None:
     """Makes every launcher skip the CUDA device and use gloo where nccl was asked for.
 
-    A node that lost its GPUs is refused: it would train on the CPU, or wait for ranks that use nccl.
+    A node that lost its GPUs is refused: it would train on the CPU, or wait for ranks with nccl.
     """
     for name in _LAUNCHERS:
         setattr(dist_utils, name, _with_gloo(getattr(dist_utils, name)))

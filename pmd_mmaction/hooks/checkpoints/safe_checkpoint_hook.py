@@ -22,7 +22,7 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
 )
 from pmd_mmaction.hooks.checkpoints.config_change import warn_of_changes
 from pmd_mmaction.hooks.checkpoints.schedule_change import adapt_schedulers
-from pmd_mmaction.hooks.checkpoints.shared_work_dir import require_shared_directory
+from pmd_mmaction.hooks.checkpoints.shared_directories import require_shared_directories
 from pmd_mmaction.hooks.difficulty.table_names import prune_tables
 from pmd_mmaction.hooks.main_process import from_main_process
 from pmd_mmaction.optim.resuming import regroup_schedulers
@@ -95,7 +95,7 @@ class SafeCheckpointHook(CheckpointHook):
     # ------------------------------------------------------------------ start
 
     def before_run(self, runner) -> None:
-        """Checks that all nodes share the work directory; chooses the checkpoint to resume from.
+        """Checks that all nodes share their directories; chooses the checkpoint to resume from.
 
         Raises:
             TypeError: under a ``FlexibleRunner``.
@@ -108,9 +108,8 @@ class SafeCheckpointHook(CheckpointHook):
                 "default_hooks.checkpoint.type='CheckpointHook' and leave PreemptionHook out "
                 '(docs/scaling.md)'
             )
-        # not for a test, whose ranks share no files
-        if get_world_size() > 1 and isinstance(runner._train_loop, BaseLoop):
-            require_shared_directory(Path(runner.work_dir))
+        if get_world_size() > 1:
+            require_shared_directories(runner)
         # of `--resume`, which each rank has looked into the directory for
         runner._resume, runner._load_from = from_main_process(
             lambda: (runner._resume, runner._load_from)

@@ -10,8 +10,8 @@ import torch
 from mmengine.dist import init_dist
 
 import pmd_mmaction  # noqa: F401 - gloo where there is no GPU
-from pmd_mmaction.hooks.checkpoints import shared_work_dir
-from pmd_mmaction.hooks.checkpoints.shared_work_dir import require_shared_directory
+from pmd_mmaction.hooks.checkpoints import shared_directories
+from pmd_mmaction.hooks.checkpoints.shared_directories import WORK, require_shared_directories
 from tests.integration import processes, tiny
 
 
@@ -24,7 +24,7 @@ def _require(directories: list[Path], patience: float, told: list[str]) -> None:
     init_dist('pytorch', backend='gloo')
     error = ''
     try:
-        require_shared_directory(directories[_rank()], patience)
+        shared_directories._require(directories[_rank()], WORK, patience)
     except ValueError as caught:
         error = str(caught)
     assert bool(error) == bool(told) and all(text in error for text in told), error
@@ -51,7 +51,7 @@ def test_a_main_process_that_cannot_write(tmp_path):
 
 
 def test_a_slow_file_system_gets_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(shared_work_dir, 'PAUSE', 0.01)
+    monkeypatch.setattr(shared_directories, 'PAUSE', 0.01)
     looks = []
 
     class Lazy(type(tmp_path)):
@@ -59,16 +59,34 @@ def test_a_slow_file_system_gets_time(tmp_path, monkeypatch):
             looks.append(time.monotonic())
             return len(looks) > 5
 
-    assert shared_work_dir._appears(Lazy(tmp_path, 'file'), 20)
+    assert shared_directories._appears(Lazy(tmp_path, 'file'), 20)
     assert len(looks) == 6
 
 
 def _train(clips: Path, work_dir: Path) -> None:
-    require_shared_directory.__defaults__ = (0.5,)
+    require_shared_directories.__defaults__ = (0.5,)
     cfg = tiny.tiny_config(clips, work_dir / f'node {_rank()}', launcher='pytorch')
-    with pytest.raises(ValueError, match='not the same for all processes.*node 1 on'):
+    with pytest.raises(ValueError, match='not the same for all processes.*node 1 on.*--work-dir'):
         tiny.train(cfg)
     assert not list(work_dir.glob('*/*.pth'))
+    _evaluate_elsewhere(clips, work_dir)
+
+
+def _evaluate_elsewhere(clips: Path, work_dir: Path) -> None:
+    """Each rank starts in its own directory, where its evaluator would write."""
+    here = work_dir / f'node {_rank()}'
+    here.mkdir(exist_ok=True)
+    os.chdir(here)
+    cfg = tiny.tiny_config(clips, work_dir, launcher='pytorch')
+    tiny.validate_frozen(cfg, clips, 1)
+    with pytest.raises(ValueError, match="current directory is not the same.*node 1 on.*'gpu'"):
+        tiny.train(cfg)
+    assert not list(work_dir.glob('*.pth'))
+    for metric in cfg.val_evaluator:
+        metric['collect_device'] = 'gpu'
+    runner = tiny.build(cfg)
+    runner.val_loop  # noqa: B018 - builds it
+    require_shared_directories(runner)
 
 
 def test_a_run_is_refused_before_its_first_step(tmp_path):

@@ -8,10 +8,9 @@ data_root = 'data/demo'
 model = dict(
     type='Recognizer3D',
     data_preprocessor=dict(
-        type='ActionDataPreprocessor',
+        type='ClipPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        format_shape='NCTHW',
     ),
     backbone=dict(
         type='MaskedVisionTransformer',

@@ -14,13 +14,13 @@ from pmd_mmaction.hooks.unwrapped_model import plain_model
 
 @HOOKS.register_module()
 class CompileHook(Hook):
-    """Compiles the recognizer's ``distill`` as one graph: teachers, student and losses.
+    """Compiles the recognizer's ``distill``: teachers, student and losses, without a break.
 
     mmengine's own ``compile`` compiles the whole ``train_step``, where reading the difficulty
     table breaks the graph and PyTorch fails to trace AdamW with mmengine's parameter groups.
     Each phase has its own shapes and auxiliary teacher and is compiled again, which makes its
-    first iterations slow. One graph gives all gradients at its end, so with several ranks
-    their all-reduce no longer overlaps the backward pass.
+    first iterations slow. With several ranks PyTorch splits the graph at DDP's buckets, so that
+    their all-reduce still overlaps the backward pass.
 
     Args:
         **options: arguments of ``torch.compile``, such as ``mode='max-autotune'``; ``fullgraph``

@@ -53,6 +53,7 @@ train_dataloader = dict(
     num_workers=8,
     # With workers that end after each epoch MMEngine would repeat their random numbers.
     persistent_workers=True,
+    pin_memory=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='repeat_pseudo_collate'),
@@ -63,6 +64,7 @@ val_dataloader = dict(
     batch_size=16,
     num_workers=8,
     persistent_workers=True,
+    pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='PathListDataset', test_mode=True),
 )
@@ -70,6 +72,7 @@ test_dataloader = dict(
     batch_size=1,
     num_workers=8,
     persistent_workers=True,
+    pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='PathListDataset', test_mode=True),
 )

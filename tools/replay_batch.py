@@ -127,18 +127,19 @@ def replay(model: nn.Module, cfg: Config, record: StepRecord) -> Findings:
             )
         names = [f'{s["sample_idx"]} ({s["file"]})' for s in batch['samples']]
         data = loader.collate_fn([loader.dataset[i] for i in indices])
-        _run(model, cfg, batch, data, names, findings)
+        _run(model, cfg, batch, data, names, findings).mul(record.loss_scale).backward()
     gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     for name, gradient in gradients.items():
         findings.look('gradient', name, gradient)
-    findings.look('gradient', 'norm of all', nn.utils.get_total_norm([*gradients.values()]))
+    norm = nn.utils.get_total_norm([*gradients.values()]) / record.loss_scale
+    findings.look('gradient', 'norm of all', norm)
     return findings
 
 
 def _run(
     model: nn.Module, cfg: Config, batch: dict, data: dict, names: list[str], findings: Findings
-) -> None:
-    """One batch: the accumulated gradients stay in the parameters."""
+) -> Tensor:
+    """The loss of one batch."""
     if batch['seed'] is not None:
         torch.manual_seed(batch['seed'])
         if hasattr(model, 'seed_masks'):
@@ -157,7 +158,7 @@ def _run(
         then = batch['losses'].get(name)
         then = f'{then:.6g}' if isinstance(then, float) else str(then)
         findings.losses.append((name, then, f'{value.item():.6g}'))
-    total.backward()
+    return total
 
 
 def _precision(cfg: Config, model: nn.Module):

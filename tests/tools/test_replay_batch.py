@@ -98,14 +98,24 @@ def test_every_kind_of_finding_is_shown(bad_clip, capsys):
 
 
 def test_gradients_whose_norm_overflows_are_named(bad_clip, capsys, monkeypatch):
-    def run(model, *_):
-        for parameter in model.parameters():
-            parameter.grad = torch.full_like(parameter, 1e20)
-
-    monkeypatch.setattr(replay_batch, '_run', run)
+    monkeypatch.setattr(replay_batch, '_run', _steep(1e20))
     code, text = replay(bad_clip, capsys)
     assert code == 0
     assert 'First: gradient norm of all, 1 of 1 values' in text
+
+
+def _steep(gradient: float):
+    """Stands for the run of a batch: a loss with this gradient everywhere."""
+    return lambda model, *_: sum((parameter * gradient).sum() for parameter in model.parameters())
+
+
+def test_the_scale_of_the_loss_belongs_to_the_step(bad_clip, capsys, monkeypatch):
+    """1e15 overflows at a scale of 1e25; at 2 the norm is told without it."""
+    monkeypatch.setattr(replay_batch, '_run', _steep(1e15))
+    for scale, expected in ((1e25, 0), (2.0, 3)):
+        code, text = replay(_changed(bad_clip, loss_scale=scale), capsys)
+        assert code == expected
+        assert ('First: gradient ' in text) == (expected == 0)
 
 
 def test_a_bad_weight_is_named(bad_weight, capsys):

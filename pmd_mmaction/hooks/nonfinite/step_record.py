@@ -35,6 +35,7 @@ class StepRecord:
         weights: file beside this one with the model's weights, or None.
         history: file beside this one with rows of the difficulty table, or None.
         versions: of the libraries.
+        loss_scale: factor of the loss in float16, else 1; a dynamic one as the step has left it.
         format: version of this format.
     """
 
@@ -51,6 +52,7 @@ class StepRecord:
     weights: str | None = None
     history: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    loss_scale: float = 1.0
     format: int = FORMAT
 
     @property

@@ -65,6 +65,7 @@ class StepRecorder:
         self.directory.mkdir(parents=True, exist_ok=True)
         model = plain_model(runner)
         phased = isinstance(model, PhasedModel)
+        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
         record = StepRecord(
             epoch=runner.epoch,
             iter=runner.iter,
@@ -77,6 +78,7 @@ class StepRecorder:
             phase=list(model.phase) if phased and model.phase else None,
             previous_ratio=model.previous_ratio if phased else None,
             versions=dict(torch=torch.__version__, **{name: _version(name) for name in LIBRARIES}),
+            loss_scale=scaler.get_scale() if scaler is not None else 1.0,  # 1 if it is disabled
         )
         history = self._history(runner)
         if history:

@@ -76,6 +76,7 @@ def test_a_history_says_whether_its_rows_cover_the_frame(noted):
 def _runner(model, tmp_path):
     return SimpleNamespace(
         model=model,
+        optim_wrapper=SimpleNamespace(),
         hooks=[],
         epoch=0,
         iter=3,
@@ -101,6 +102,17 @@ def test_a_foreign_model_is_recorded_and_restored(tmp_path):
     other = nn.Linear(2, 2)
     restore_model(other, record, tmp_path)
     assert torch.equal(other.weight, model.weight) and torch.equal(other.bias, model.bias)
+
+
+def test_the_scale_of_the_loss_is_recorded(tmp_path):
+    runner = _runner(nn.Linear(1, 1), tmp_path)
+    found = []
+    for scaler in (None, torch.amp.GradScaler('cpu', 64.0), torch.amp.GradScaler(enabled=False)):
+        runner.iter += 1
+        runner.optim_wrapper = SimpleNamespace(loss_scaler=scaler)
+        recorder = StepRecorder(tmp_path, max_dumps=9, dump_weights=False)
+        found.append(StepRecord.read(recorder.write(runner, 'gradient')).loss_scale)
+    assert found == [1, 64, 1]
 
 
 def test_a_resumed_run_counts_the_records_that_are_there(tmp_path):

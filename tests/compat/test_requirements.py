@@ -55,6 +55,7 @@ def test_apply_is_idempotent_and_status_names_every_fault():
         'checkpoint-loading',
         'checkpoint-download',
         'loader-without-workers',
+        'open-files',
         'cpu-init',
         'cpu-ddp',
         'cpu-strategy',

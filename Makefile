@@ -9,8 +9,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 UV ?= uv
-ON_WHEEL := $(filter-out tests/test_pages.py,$(wildcard tests/test_*.py)) tests/compat tests/folder \
-  tests/report tests/models/test_registry.py tests/tools/test_doctor.py tests/tools/test_environment.py
+ON_WHEEL := tests/test_main.py tests/test_wheel.py tests/test_model_index.py tests/test_requirements.py \
+  tests/folder tests/report tests/models/test_registry.py tests/tools/test_doctor.py \
+  tests/tools/test_environment.py
 GUI_OPENCV := opencv-python opencv-contrib-python
 
 # The processes of the tests share the cores; threads on top of that only slow them down.
@@ -31,7 +32,7 @@ quick: $(STAMP)
 	  tests/dare tests/models $(PYTEST_ARGS)
 
 # The installed wheel, without the source: its code is compared with the source, and the tests are run
-# of what depends on the installation. `nox` runs most of the others too, for each interpreter.
+# of what finds files of the installation. `nox` runs most of the others too, for each interpreter.
 test-wheel: $(STAMP)
 	bash tests/run_on_wheel.sh $(RUN) -n $(JOBS) $(ON_WHEEL) $(PYTEST_ARGS)
 

@@ -299,7 +299,10 @@ def features_of(model: nn.Module, windows: Windows, args: argparse.Namespace) ->
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; 0 if every video was read, 1 for an error, 3 if some were left out."""
+    """Runs the tool; 0 if every video was read, 1 for an error, 3 if some were left out.
+
+    Of several processes one that left out videos ends with 0: torchrun would end the others.
+    """
     args = parse_args(argv)
     try:
         broken = run(args)
@@ -311,7 +314,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     if broken:
         print(f'{broken} video(s) left out', file=sys.stderr)
-    return 3 if broken else 0
+    return 3 if broken and int(os.environ.get('WORLD_SIZE', '1')) == 1 else 0
 
 
 if __name__ == '__main__':

@@ -16,8 +16,9 @@ from tqdm import tqdm
 import pmd_mmaction  # noqa: F401  (registers the components)
 from pmd_mmaction.evaluation import compute_features, first_of_each_class, fit_linear_probe
 from pmd_mmaction.evaluation.linear_probe import require_scikit_learn
-from pmd_mmaction.hooks import CheckBackboneHook
+from pmd_mmaction.hooks import CheckBackboneHook, CheckLabelsHook
 from pmd_mmaction.shipped import read_config
+from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.tool_errors import one_line_if_missing
 
 
@@ -80,6 +81,7 @@ def build_runner(args: argparse.Namespace) -> Runner:
             'SSv2 are trained: tools/dist_train.sh configs/pmd/vit-b_k400_linear-probe.py'
         )
     runner = Runner.from_cfg(cfg)
+    runner.register_hook(CheckLabelsHook())
     if args.checkpoint:
         runner.register_hook(CheckBackboneHook())  # or a file of another model would score by luck
     runner.model.init_weights()
@@ -141,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.out:
         save_checkpoint(dict(state_dict=runner.model.state_dict(), meta={}), args.out)
     if args.json:
-        Path(args.json).write_text(json.dumps(metrics))
+        write_file(Path(args.json), json.dumps(metrics).encode())
 
 
 if __name__ == '__main__':

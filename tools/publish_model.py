@@ -26,6 +26,7 @@ import pmd_mmaction
 from pmd_mmaction.compat.checkpoint import load_from_local
 from pmd_mmaction.convert import (
     ClipSize,
+    EncoderSize,
     HuggingFaceFolder,
     Options,
     convert,
@@ -191,6 +192,13 @@ def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
     if 'backbone' not in model:
         raise ValueError(f'{args.config} has no model with a backbone: name the config of the run')
     backbone = model.backbone
+    found = EncoderSize.of(state)
+    for key in ('embed_dims', 'depth', 'patch_size', 'tubelet_size'):
+        if backbone.get(key, getattr(found, key)) != getattr(found, key):
+            raise ValueError(
+                f'{args.src} has {key}={getattr(found, key)}, {args.config} {backbone[key]}: name '
+                'the config of the run'
+            )
     size = backbone.get('img_size', 224)
     sides = {size} if isinstance(size, int) else {*size}
     if len(sides) > 1:

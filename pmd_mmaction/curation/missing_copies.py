@@ -10,7 +10,7 @@ from tqdm import tqdm
 from pmd_mmaction.curation.process_per_file import Outcome, map_isolated
 from pmd_mmaction.curation.video_resize import ResizeSettings, resize_video
 
-FULL = 'No space left', 'quota'
+FULL = 'No space left on device', 'Disk quota exceeded'  # the text of an error has the path too
 
 
 class DiskFullError(OSError):

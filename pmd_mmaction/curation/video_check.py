@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import NamedTuple
 
 import av
@@ -9,6 +10,9 @@ import av
 from pmd_mmaction.readers.video_stream import VideoError, refuse_special_file
 from pmd_mmaction.readers.watched_decoding import WatchedDecoding
 from pmd_mmaction.transforms.video_transforms import READERS
+
+# What a disk or a full memory does to a good file.
+PASSING = errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE
 
 
 class VideoReport(NamedTuple):
@@ -43,8 +47,8 @@ def check_video(
         reader: reader used in training, ``'pyav'`` or ``'decord'``, as in ``VideoInit``.
 
     Returns:
-        The report. ``problem`` is one of: missing, no permission, cannot be opened, empty,
-        not a video, no video stream, decode error, too short, wrong length.
+        The report. ``problem`` is one of: missing, no permission, cannot be opened, cannot be
+        read now, empty, not a video, no video stream, decode error, too short, wrong length.
     """
     report = _check_file(path)
     if report is not None:
@@ -56,17 +60,23 @@ def check_video(
                 try:
                     sample = _decode(decoding)
                 except av.FFmpegError as error:
-                    return VideoReport('decode error', error.strerror, decoding.count)
+                    return _failed(error, 'decode error', decoding.count)
                 if decoding.damage:
                     return VideoReport(*decoding.damage, decoding.count)
     except VideoError as error:
         return VideoReport(str(error))
     except av.FFmpegError as error:
-        return VideoReport('not a video', error.strerror)
+        return _failed(error, 'not a video')
     report = _read(path, reader, sample, decoding.count if decode else None)
     if report.problem is None and report.frames < min_frames:
         return VideoReport('too short', f'{report.frames} of {min_frames} frames', report.frames)
     return report if report.problem else report._replace(detail=decoding.note)
+
+
+def _failed(error: av.FFmpegError, problem: str, frames: int = 0) -> VideoReport:
+    """The report of an error of FFmpeg."""
+    passing = error.errno in PASSING
+    return VideoReport('cannot be read now' if passing else problem, error.strerror, frames)
 
 
 def _check_file(path: str) -> VideoReport | None:

@@ -28,7 +28,7 @@ def choose_pipeline(cfg: Config) -> list[dict]:
         dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
     steps = dataset.get('pipeline', [])
     sampling = next((step for step in steps if 'frame_interval' in step), {})
-    end = sampling.get('out_of_bound_opt')
+    kept = {key: sampling[key] for key in ('target_fps', 'out_of_bound_opt') if key in sampling}
     return [
         dict(type='VideoInit'),
         dict(
@@ -37,7 +37,7 @@ def choose_pipeline(cfg: Config) -> list[dict]:
             frame_interval=sampling.get('frame_interval', 4),
             num_clips=1,
             test_mode=True,
-            **({} if end is None else dict(out_of_bound_opt=end)),
+            **kept,
         ),
         dict(type='VideoDecode'),
         dict(type='AntialiasedResize', scale=size),
@@ -83,7 +83,8 @@ def compute_features(
         model: a pre-training model or a recognizer.
         inputs: ``(B, clips, C, T, H, W)`` normalised clips.
         per_patch: return tokens instead of their mean.
-        layer: layer from 1; None means after the last norm.
+        layer: layer from 1; None means after the last norm, which the tokens of a recognizer do
+            not have if it follows their mean.
 
     Returns:
         ``(B, D)`` means over clips and tokens, or ``(B, clips, N, D)`` tokens; float32.

@@ -102,13 +102,13 @@ def topk_accuracy(scores: Tensor, labels: Tensor) -> dict[str, float]:
     """Fraction of samples whose class is among the 1 and the 5 best; ties go to the lower class.
 
     Args:
-        scores: ``(Q, K)`` scores of K classes.
+        scores: ``(Q, K)`` scores of K classes; -inf for one that is no candidate.
         labels: ``(Q,)`` int64 classes; one outside 0 ... K - 1 counts as wrong.
 
     Returns:
         ``'top1'`` and, with more than five classes, ``'top5'`` to the fraction.
     """
     order = scores.argsort(dim=1, descending=True, stable=True)
-    hits = order == labels[:, None]
+    hits = (order == labels[:, None]) & (scores.gather(1, order) > -math.inf)
     ks = (1, 5) if scores.shape[1] > 5 else (1,)
     return {f'top{k}': hits[:, :k].any(1).double().mean().item() for k in ks}

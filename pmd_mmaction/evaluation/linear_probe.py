@@ -31,11 +31,14 @@ def fit_linear_probe(features: Tensor, labels: Tensor, c: float = 1.0) -> tuple[
         standardisation is folded in, so they fit an ordinary ``nn.Linear``.
 
     Raises:
-        ValueError: if there is one class, or one between 0 and the largest label has no clip.
+        ValueError: if a clip has no label, or there is one class, or one between 0 and the largest
+            label has no clip.
     """
     from sklearn.linear_model import LogisticRegression  # only the probe needs scikit-learn
 
     x, y = features.double().numpy(), labels.numpy()
+    if y.min() < 0:
+        raise ValueError(f'{(y < 0).sum()} of {len(y)} training clips have no label')
     absent = sorted(set(range(y.max() + 1)) - set(y.tolist()))
     if absent:
         raise ValueError(f'no training clip of class(es) {absent[:10]}')

@@ -8,6 +8,8 @@ from pmd_mmaction.folder.videos import FolderError
 from pmd_mmaction.storage.atomic_file import write_file
 
 FILE = 'begun.json'
+CONFIGS = 'image_teacher.py', 'video_teacher.py', 'pretrain.py', 'finetune.py'
+WRITTEN = 'written by tools/pretrain_folder.py'  # in the first line of each
 Choices = dict[str, Any]
 
 
@@ -25,6 +27,25 @@ def has_trained(out: Path) -> bool:
 def write_begun(out: Path, choices: Choices) -> None:
     """Writes what :func:`read_begun` reads."""
     write_file(out / FILE, (json.dumps(choices, indent=1, default=str) + '\n').encode())
+
+
+def require_no_foreign_files(out: Path) -> None:
+    """Refuses a folder that was not begun and holds what would be overwritten or taken for ours.
+
+    Raises:
+        FolderError: naming the file.
+    """
+    foreign = [out / name for name in ('train.txt', 'held_out.txt', 'videos')]
+    foreign += [path for path in map(out.joinpath, CONFIGS) if path.is_file() and not _ours(path)]
+    for path in foreign:
+        if path.exists():
+            raise FolderError(f'{path} is not of an earlier call: choose another --out')
+
+
+def _ours(config: Path) -> bool:
+    """Whether it is of a dry run, which begins nothing."""
+    with config.open('rb') as file:
+        return WRITTEN.encode() in file.readline()
 
 
 def require_same(out: Path, begun: Choices, now: Choices) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from pmd_mmaction.folder.begun import WRITTEN
 from pmd_mmaction.folder.plan import PUBLIC, Plan
 from pmd_mmaction.folder.preset import PHASES
 from pmd_mmaction.shipped import CONFIGS
@@ -20,8 +21,8 @@ WHAT = dict(
     image_teacher='The image teacher',
     video_teacher='The video teacher',
 )
-HEAD = """# {what}, written by tools/pretrain_folder.py; train it with
-#   python tools/train.py {path}
+HEAD = f"""# {{what}}, {WRITTEN}; train it with
+#   python tools/train.py {{path}}
 """
 
 

@@ -4,7 +4,13 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from pmd_mmaction.folder.begun import Choices, has_trained, read_begun, require_same
+from pmd_mmaction.folder.begun import (
+    Choices,
+    has_trained,
+    read_begun,
+    require_no_foreign_files,
+    require_same,
+)
 from pmd_mmaction.folder.preset import (
     PRESETS,
     Machine,
@@ -142,6 +148,7 @@ def _earlier_choices(source: Path, out: Path, options: Options) -> tuple[Options
     options = options._replace(teachers=options.teachers and options.teachers.resolve())
     begun = read_begun(out)
     if begun is None:
+        require_no_foreign_files(out)
         return options, None
     if not has_trained(out):
         require_same(out, begun, dict(videos=source))  # the copies are of that folder

@@ -93,7 +93,8 @@ def copy_and_split_videos(plan: Plan) -> None:
     names, reason = class_names(plan.source, good)
     if names:
         write_file(
-            plan.out / CLASSES, ''.join(f'{name}\n' for name in names).encode(*PATH_ENCODING)
+            plan.out / CLASSES,
+            ''.join(f'{" ".join(name.split())}\n' for name in names).encode(*PATH_ENCODING),
         )
         shown = ', '.join(names[:8]) + (' ...' if len(names) > 8 else '')
         print(f'sub-folders are used as {len(names)} classes: {shown}')

@@ -82,7 +82,7 @@ class CheckLabelsHook(Hook):
 
     A label that is not a class fails an assertion in the loss, which on a GPU names neither the
     video nor the label; in validation it just counts as wrong. Models without a head
-    (pre-training) are not checked, and a test accepts lists without labels.
+    (pre-training) are not checked, and a test accepts lists without labels, with a warning.
 
     Raises:
         ValueError: naming the list, the line and the remedy.
@@ -104,6 +104,9 @@ class CheckLabelsHook(Hook):
         for plain in plain_datasets(dataset) if num_classes else ():
             entries = _read_entries(plain)
             if unlabelled and all(labels == [NO_LABEL] for _, labels in entries):
+                runner.logger.warning(
+                    f'{plain.ann_file} has no labels: accuracies on it mean nothing'
+                )
                 continue
             strange = find_strange_labels(plain.ann_file, entries, num_classes)
             if strange is not None:

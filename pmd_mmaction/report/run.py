@@ -175,7 +175,10 @@ class Run:
 
     @cached_property
     def held_out(self) -> tuple[torch.utils.data.Dataset, torch.utils.data.Dataset] | None:
-        """Training videos and held-out ones, both as the validation sees them."""
+        """The bank and held-out videos, both as the validation sees them.
+
+        The bank is the first of the validation's data sets, or the training videos.
+        """
         dataset = (self.cfg.get('val_dataloader') or {}).get('dataset', self.cfg.get('report'))
         if dataset is None:
             return None

@@ -151,7 +151,7 @@ def patches(run: Run) -> list[tuple]:
 
 
 def neighbours(run: Run) -> list[tuple]:
-    """The nearest training videos of held-out ones, and a map of both."""
+    """The nearest videos of the bank to held-out ones, and a map of both."""
     if not run.students:
         raise Missing('no student saved yet')
     if run.held_out is None:
@@ -163,7 +163,10 @@ def neighbours(run: Run) -> list[tuple]:
     similarity = queries.features @ bank.features.T
     nearest = similarity.topk(min(NEIGHBOURS, len(bank.samples)), dim=1)
     blocks = [
-        ('text', f'Left: held-out video; then its nearest of {len(bank.samples)} training videos.')
+        (
+            'text',
+            f'Left: held-out video; then its nearest of {len(bank.samples)} videos in the bank.',
+        )
     ]
     for query in spread(len(queries.samples), QUERIES):
         chosen = nearest.indices[query].tolist()
@@ -249,7 +252,7 @@ def _map(bank: features.Embeddings, queries: features.Embeddings) -> str:
     points = features.project(np.concatenate([bank.features, queries.features]), 2)
     figure, axis = plt.subplots(figsize=(6, 5), layout='constrained')
     parts = ((bank, points[: len(bank.samples)], 'o'), (queries, points[len(bank.samples) :], '^'))
-    for (part, rows, marker), label in zip(parts, ('training', 'held out')):
+    for (part, rows, marker), label in zip(parts, ('bank', 'held out')):
         colours = [plt.cm.tab20(n % 20) if n >= 0 else 'black' for n in part.labels]
         axis.scatter(*rows.T, c=colours, marker=marker, label=label, alpha=0.7, s=24)
     axis.set(xticks=[], yticks=[])

@@ -1,10 +1,13 @@
 """Every kind of bad file is told from a good one, with the numbers behind it."""
 
+import errno
 import os
 
+import av
 import pytest
 
 from pmd_mmaction.curation.video_check import check_video
+from pmd_mmaction.readers.watched_decoding import WatchedDecoding
 from tests.tools.videos import cut, write_sound, write_video
 
 FORMATS = [('.mp4', 'libx264'), ('.avi', 'mpeg4'), ('.webm', 'libvpx-vp9'), ('.mkv', 'libx264')]
@@ -33,6 +36,17 @@ def test_a_cut_mp4_has_lost_its_index(tmp_path):
         'Invalid data found when processing input',
         0,
     )
+
+
+@pytest.mark.parametrize('number', [errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE])
+@pytest.mark.parametrize('place', ['__enter__', '__iter__'])
+def test_what_the_disk_did_is_no_fault_of_the_file(tmp_path, monkeypatch, number, place):
+    def fail(self):
+        raise av.error.FFmpegError(number, os.strerror(number))
+
+    monkeypatch.setattr(WatchedDecoding, place, fail)
+    report = check_video(str(write_video(tmp_path / 'a.mp4')))
+    assert report == ('cannot be read now', os.strerror(number), 0)
 
 
 def test_too_short(tmp_path):

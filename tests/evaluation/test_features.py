@@ -85,6 +85,16 @@ def test_a_pretraining_config_gets_the_middle_of_its_clips():
     assert {'VideoInit', 'VideoDecode'} <= steps.keys()  # decord is not on every machine
 
 
+def test_the_rate_of_the_training_is_kept():
+    """Phones mix rates: a clip of the training has as many seconds at each."""
+    sampling = dict(type='SampleFrames', clip_len=16, frame_interval=4, target_fps=30)
+    cfg = Config(
+        dict(model=dict(backbone={}), train_dataloader=dict(dataset=dict(pipeline=[sampling])))
+    )
+    sample = next(step for step in choose_pipeline(cfg) if step['type'] == 'SampleFrames')
+    assert sample['target_fps'] == 30
+
+
 def test_a_large_frame_is_not_thinned_out():
     """One column of ten is bright: a tenth of it is left, which single pixels would not see."""
     cfg = Config.fromfile(tiny.CONFIGS / 'pmd' / 'vit-b_k400_pretrain.py')

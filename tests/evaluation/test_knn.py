@@ -79,6 +79,15 @@ def test_all_of_a_small_bank_vote():
 # --- accuracies ---
 
 
+def test_a_class_without_a_vote_is_not_among_the_best_five():
+    """Two neighbours have at most two classes, whatever the order of the others."""
+    labels = torch.arange(20) // 2
+    features = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+    found = KNNMetric(k=2).score(features, labels, features.roll(7, 0), labels)
+    votes = knn_scores(features, labels, features.roll(7, 0), 2)
+    assert found['top5'] == (votes[torch.arange(20), labels] > 0).double().mean().item() < 0.5
+
+
 def test_accuracies_by_hand():
     scores = torch.tensor([[3.0, 2, 1, 0, 0, 0], [0, 5, 4, 3, 2, 1], [1, 1, 1, 1, 1, 1]])
     found = topk_accuracy(scores, torch.tensor([0, 0, 4]))

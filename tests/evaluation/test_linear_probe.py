@@ -36,6 +36,12 @@ def test_an_absent_class_is_named():
         fit_linear_probe(features[labels != 2], labels[labels != 2])
 
 
+def test_a_clip_without_a_label_is_named():
+    features, labels = data(4)
+    with pytest.raises(ValueError, match='10 of .* training clips have no label'):
+        fit_linear_probe(features, torch.where(torch.arange(len(labels)) < 10, -1, labels))
+
+
 def test_a_single_class_has_no_probe():
     features, labels = data(4)
     with pytest.raises(ValueError, match='of one class'):

@@ -95,11 +95,24 @@ def test_a_labelled_folder_becomes_a_classifier(labelled, tmp_path, calls):
     assert [*(out / 'finetune').glob('best_acc_top1_epoch_*.pth')]
 
 
+def copied(source, out):
+    """The plan of a call that has written its lists."""
+    made = make_plan(source, out, TINY)
+    write_begun(made.out, made.choices)
+    run.copy_and_split_videos(made)
+    return make_plan(source, out, TINY)
+
+
+def test_classes_keep_one_line_each(labelled, tmp_path):
+    (labelled / 'a').rename(labelled / 'a\nb')
+    made = copied(labelled, tmp_path / 'out')
+    cfg = Config.fromfile(write_configs(made)['finetune'])
+    assert cfg.train_dataloader.dataset.metainfo.classes == ['a b', 'b']
+
+
 def test_classes_are_evaluated(labelled, tmp_path):
     source = labelled
-    made = make_plan(source, tmp_path / 'out', TINY)
-    run.copy_and_split_videos(made)
-    made = make_plan(source, tmp_path / 'out', TINY)
+    made = copied(source, tmp_path / 'out')
     assert (made.videos, made.classes) == (10, 2)
     dry = make_plan(source, tmp_path / 'dry', TINY)  # nothing is copied yet
     assert dry.classes == 2 and write_configs(dry).keys() == write_configs(made).keys()
@@ -223,9 +236,7 @@ def begun(phone, tmp_path):
     """A folder in which an earlier call has begun to train, and that call's videos."""
     source = tmp_path / 'in'
     shutil.copytree(phone, source)
-    run.copy_and_split_videos(make_plan(source, tmp_path / 'out', TINY))
-    made = make_plan(source, tmp_path / 'out', TINY)
-    write_begun(made.out, made.choices)
+    made = copied(source, tmp_path / 'out')
     (made.out / 'image_teacher').mkdir()
     (made.out / 'image_teacher' / 'last_checkpoint').touch()
     return source, made.out
@@ -285,6 +296,19 @@ def test_copies_of_another_folder_are_not_taken(phone, tmp_path, monkeypatch):
     shutil.copytree(phone, tmp_path / 'other')
     with pytest.raises(FolderError, match='the folder was .*, now it is .*other'):
         pretrain(tmp_path / 'other', tmp_path / 'out', TINY)
+
+
+@pytest.mark.parametrize('name', ['pretrain.py', 'train.txt', 'videos'])
+def test_files_of_the_user_are_not_overwritten_or_taken(phone, tmp_path, name):
+    out = tmp_path / 'out'
+    make_plan(phone, out, TINY)
+    pretrain_folder.main([str(phone), '--out', str(out), '--dry-run'])  # begins nothing
+    pretrain_folder.main([str(phone), '--out', str(out), '--dry-run'])
+    (out / name).unlink(missing_ok=True)
+    (out / name).write_text('mine')
+    with pytest.raises(FolderError, match=f'{name} is not of an earlier call: choose another'):
+        make_plan(phone, out, TINY)
+    assert (out / name).read_text() == 'mine'
 
 
 def test_where_nothing_is_trained_other_settings_lose_nothing(begun):

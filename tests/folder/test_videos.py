@@ -194,13 +194,23 @@ def test_a_video_that_is_gone_is_not_left_out_for_good(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     def no_room(function, items, jobs, timeout):
-        return (Outcome(item, None, 'OSError: [Errno 28] No space left') for item in items)
+        return (
+            Outcome(item, None, 'OSError: [Errno 28] No space left on device') for item in items
+        )
 
     monkeypatch.setattr(missing_copies, 'map_isolated', no_room)
     (tmp_path / 'a.mp4').touch()
     with pytest.raises(FolderError, match=r'the disk of .* is full') as error:
         copy_videos(tmp_path, [tmp_path / 'a.mp4'], tmp_path / 'out', 32, 1)
     assert '\n' not in str(error.value)
+
+
+def test_a_bad_video_below_a_folder_called_quota_is_no_full_disk(tmp_path):
+    bad = tmp_path / 'quota' / 'a.mp4'
+    bad.parent.mkdir()
+    bad.write_bytes(b'no video')
+    _, failed = copy_videos(tmp_path, [bad], tmp_path / 'out', 32, 1)
+    assert 'quota' in ''.join(failed.values())  # the text of the error has the path
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,10 @@ def test_without_a_head_labels_do_not_matter(build):
 def test_a_test_takes_a_list_without_labels_but_no_strange_ones(build):
     model = nn.Module()
     model.cls_head = SimpleNamespace(num_classes=3)
-    CheckLabelsHook().before_test(SimpleNamespace(model=model, test_loop=loop(build([-1, -1]))))
+    told = []
+    runner = SimpleNamespace(model=model, test_loop=loop(build([-1, -1])))
+    runner.logger = SimpleNamespace(warning=told.append)
+    CheckLabelsHook().before_test(runner)
+    assert len(told) == 1 and 'train.txt has no labels: accuracies on it mean nothing' in told[0]
     with pytest.raises(ValueError, match='start at 1'):
         CheckLabelsHook().before_test(SimpleNamespace(model=model, test_loop=loop(build([1, 3]))))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pmd_mmaction.curation.process_per_file import Outcome
 from pmd_mmaction.curation.video_check import check_video
 from pmd_mmaction.readers.video_reader import VideoReader
 from pmd_mmaction.readers.video_stream import VideoError
@@ -114,6 +115,12 @@ def test_what_is_settled_is_not_checked_again(tmp_path, run, monkeypatch):
     run(clips, '--min-frames', '9')
     everything = ['a.mp4', 'b.mp4', 'missing.mp4', 'short.mp4']
     assert checked == [everything, ['missing.mp4'], ['a.mp4', 'missing.mp4'], everything]
+
+
+def test_what_the_machine_did_is_checked_again():
+    for error, settled in (('MemoryError: ', False), ('ValueError: x', True)):
+        problem = check_videos.finding(Outcome('a.mp4', None, error))['problem']
+        assert (problem not in check_videos.PASSING) == settled
 
 
 def test_a_killed_check_goes_on(tmp_path, run):

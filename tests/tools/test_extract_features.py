@@ -373,6 +373,14 @@ def test_two_processes_share_the_videos(run, long_video, monkeypatch):
         assert len([*out.rglob('*.safetensors')]) == rank + 1
 
 
+def test_one_of_several_processes_does_not_end_the_others(run, long_video, monkeypatch, capsys):
+    (long_video / 'bad.mp4').write_text('no video')
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    options = dict(out='windows', source=['--videos', str(long_video)])
+    assert run('--window', '4', '--skip-broken', **options)[0] == 0
+    assert '1 video(s) left out' in capsys.readouterr().err
+
+
 def test_processes_share_no_single_file(run, monkeypatch, capsys):
     monkeypatch.setenv('WORLD_SIZE', '2')
     assert run()[0] == 1

@@ -120,6 +120,18 @@ def test_the_size_of_clips_may_be_a_pair(run, tmp_path, capsys):
     assert 'takes square clips' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('change', ["'depth': 2", "'embed_dims': 48"])
+def test_a_config_of_another_size_is_refused(run, tmp_path, capsys, change):
+    make, publish = run
+    make()
+    config = tmp_path / 'small.py'
+    config.write_text(config.read_text().replace(change, change[:-1] + '6'))
+    code, folder = publish()
+    assert code == 1 and not folder.exists()
+    key = change.split("'")[1]
+    assert f'student.pth has {key}=' in capsys.readouterr().err
+
+
 @torch.no_grad()
 def test_a_fine_tuned_model_and_its_classes(run, tmp_path):
     make, publish = run

@@ -43,7 +43,10 @@ from pmd_mmaction.transforms.video_transforms import READERS
 
 FINE, NOTED = 'fine', 'fine, but the header is wrong'
 # Problems that may go away although the file is unchanged; these files are checked again.
-PASSING = ('missing', 'no permission', 'cannot be opened', 'decoder crash', 'decoder timeout')
+PASSING = (
+    *('missing', 'no permission', 'cannot be opened', 'cannot be read now'),
+    *('decoder crash', 'decoder timeout'),
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -125,7 +128,9 @@ def finding(outcome: Outcome) -> dict:
     if outcome.error in ('crash', 'timeout'):
         return dict(problem=f'decoder {outcome.error}', detail='', frames=0)
     if outcome.error is not None:
-        return dict(problem='not a video', detail=outcome.error, frames=0)
+        out_of_memory = outcome.error.startswith('MemoryError')
+        problem = 'cannot be read now' if out_of_memory else 'not a video'
+        return dict(problem=problem, detail=outcome.error, frames=0)
     return outcome.value._asdict()
 
 

@@ -34,6 +34,7 @@ def _repairs() -> tuple[Repair, ...]:
         data_loader,
         default_hooks,
         download,
+        drop_path,
         imports,
         loss_scale,
         multimodal,
@@ -44,7 +45,7 @@ def _repairs() -> tuple[Repair, ...]:
 
     first = imports, multimodal  # without them mmaction.models cannot be imported
     others = checkpoint, download, data_loader, cpu_launch, loss_scale, optimizer_state
-    others += tf32, default_hooks, package_bases
+    others += tf32, default_hooks, package_bases, drop_path
     return tuple(chain.from_iterable(module.REPAIRS for module in first + others))
 
 

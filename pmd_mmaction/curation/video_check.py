@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 from typing import NamedTuple
 
 import av
 
+from pmd_mmaction.datasets.read_error import is_passing
 from pmd_mmaction.readers.video_stream import VideoError, refuse_special_file
 from pmd_mmaction.readers.watched_decoding import WatchedDecoding
 from pmd_mmaction.transforms.video_transforms import READERS
-
-# What a disk or a full memory does to a good file.
-PASSING = errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE
 
 
 class VideoReport(NamedTuple):
@@ -75,8 +72,8 @@ def check_video(
 
 def _failed(error: av.FFmpegError, problem: str, frames: int = 0) -> VideoReport:
     """The report of an error of FFmpeg."""
-    passing = error.errno in PASSING
-    return VideoReport('cannot be read now' if passing else problem, error.strerror, frames)
+    problem = 'cannot be read now' if is_passing(error) else problem
+    return VideoReport(problem, error.strerror, frames)
 
 
 def _check_file(path: str) -> VideoReport | None:

@@ -1,6 +1,7 @@
 """Data sets that MMAction2 lacks, and their list files."""
 
 from pmd_mmaction.datasets.bad_videos import SubstituteBadVideos
+from pmd_mmaction.datasets.clip_collate import clip_collate
 from pmd_mmaction.datasets.path_list import PathListDataset, read_path_list
 from pmd_mmaction.datasets.readable_clips import ReadableClips
 from pmd_mmaction.datasets.repeat_aug import RepeatAugPathListDataset
@@ -16,6 +17,7 @@ __all__ = [
     'VideoWindows',
     'WholeStepBatchSampler',
     'Windows',
+    'clip_collate',
     'find_videos',
     'read_path_list',
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import torch
 
 from pmd_mmaction.arguments import Count, checked
-from pmd_mmaction.datasets.read_error import reason_of
+from pmd_mmaction.datasets.read_error import is_passing, reason_of
 from pmd_mmaction.functional import derive_seed
+
+PAUSES = 0.5, 2.0, 8.0  # seconds
 
 
 class SubstituteBadVideos:
@@ -20,6 +23,9 @@ class SubstituteBadVideos:
     chooses the same ones. The substitute has its own ``sample_idx`` and label; its metainfo
     ``bad_videos`` lists the videos that it replaces, as pairs (file name, reason). The pipeline
     has to end with ``PackActionInputs``.
+
+    An error of the disk or the network is no fault of the video, which is read again after a pause,
+    three times at most.
 
     ``BadVideoHook`` switches substitution on, so that no video is replaced without being
     reported. Otherwise, and always with ``test_mode=True``, a bad video is an error that names
@@ -59,7 +65,7 @@ class SubstituteBadVideos:
         for attempt in itertools.count():
             chosen = derive_seed(seed, epoch, idx, attempt) % len(self) if attempt else idx
             try:
-                data = super().__getitem__(chosen)
+                data = self._read(chosen)
             except Exception as error:
                 bad.append((self.get_data_info(chosen)['filename'], reason_of(error)))
                 if attempt == substitutes:
@@ -69,6 +75,17 @@ class SubstituteBadVideos:
                 first = data[0] if isinstance(data, list) else data  # repeated augmentation
                 first['data_samples'].set_metainfo(dict(bad_videos=bad))
             return data
+
+    def _read(self, index: int) -> dict | list[dict]:
+        """The packed sample of a video, read again after an error that may pass."""
+        for pause in PAUSES:
+            try:
+                return super().__getitem__(index)
+            except Exception as error:
+                if not is_passing(error):
+                    raise
+            time.sleep(pause)
+        return super().__getitem__(index)
 
 
 def _explain(bad: list[tuple[str, str]]) -> str:

@@ -22,7 +22,7 @@ class RepeatAugPathListDataset(PathListDataset):
 
     A video is opened and decoded once and gives ``num_repeats`` clips with the same
     ``sample_idx``. Each is drawn as :class:`PathListDataset` would draw it, with its own frames,
-    crop and flip. Needs ``collate_fn=dict(type='repeat_pseudo_collate')``; the batch size of the
+    crop and flip. Needs ``collate_fn=dict(type='clip_collate')``; the batch size of the
     data loader counts videos.
 
     The pipeline opens the file (``VideoInit``), samples frames in the step before ``VideoDecode``,

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,8 @@ from mmengine.runner import BaseLoop
 from pmd_mmaction.hooks.main_process import from_main_process
 
 NAME = '.lock'
+# A network file system keeps the lock of a node that went down for a while.
+PATIENCE, PAUSE = 120.0, 5.0  # seconds
 
 
 @HOOKS.register_module()
@@ -19,8 +22,8 @@ class WorkDirLockHook(Hook):
     """Refuses a training in a work directory that another one is writing to.
 
     Two of them, such as a job that was queued twice, would overwrite each other's checkpoints and
-    difficulty tables. The lock ends with the process, however it ends. Where a file system knows no
-    locks, nothing is refused.
+    difficulty tables. The lock ends with the process, however it ends; that of another node is
+    waited for, since it may be down. Where a file system knows no locks, nothing is refused.
 
     Raises:
         ValueError: in ``before_run`` of a training, naming the process that holds the lock.
@@ -35,12 +38,22 @@ class WorkDirLockHook(Hook):
         """Takes the lock; a test or a validation needs none."""
         if not isinstance(runner._train_loop, BaseLoop) or self._file is not None:
             return
-        holder = from_main_process(lambda: self._take(Path(runner.work_dir)))
+        holder = from_main_process(lambda: self._take_patiently(Path(runner.work_dir)))
         if holder is not None:
             raise ValueError(
                 f'another training, {holder}, is writing to {runner.work_dir}: stop it or wait for '
-                'its end, or choose another --work-dir'
+                'its end, or choose another --work-dir. If its node is gone, remove '
+                f'{Path(runner.work_dir, NAME)}'
             )
+
+    def _take_patiently(self, directory: Path) -> str | None:
+        """As `_take`, again and again while a process of another node has the lock."""
+        end = time.monotonic() + PATIENCE
+        while (holder := self._take(directory)) is not None:
+            if holder.endswith(f' on {platform.node()}') or time.monotonic() > end:
+                break
+            time.sleep(PAUSE)
+        return holder
 
     def _take(self, directory: Path) -> str | None:
         """Who has the lock; None: this process, or nobody can have it."""

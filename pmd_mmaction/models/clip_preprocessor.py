@@ -17,8 +17,8 @@ class ClipPreprocessor(ActionDataPreprocessor):
 
     All clips are copied to the device at once, as bytes, and normalised there, with the same
     result. Labels stay on the host, where heads and metrics fetch them. With ``pin_memory=True``
-    and ``collate_fn=dict(type='default_collate')`` the data loader prepares the batch for this
-    copy; otherwise the main process stacks and pins it.
+    and ``collate_fn=dict(type='clip_collate')`` the data loader prepares the batch for this copy;
+    otherwise the main process stacks and pins it.
 
     Args:
         mean: mean of each channel, in grey levels from 0 to 255.
@@ -43,9 +43,13 @@ class ClipPreprocessor(ActionDataPreprocessor):
         super().__init__(mean, std, to_rgb, True, blending, format_shape)
 
     def cast_data(self, data: dict | Sequence[dict]) -> dict | tuple[dict, ...]:
-        """Copies the data samples of a batch; nothing is moved to the device yet."""
+        """Copies the data samples of a batch, with labels; nothing is moved to the device yet."""
         if isinstance(data, Mapping):
-            return {**data, 'data_samples': [sample.new() for sample in data['data_samples']]}
+            data = {**data, 'data_samples': [sample.new() for sample in data['data_samples']]}
+            # of `clip_collate`, which takes them off the samples
+            for sample, label in zip(data['data_samples'], data.pop('labels', ())):
+                sample.set_gt_label(label)
+            return data
         return tuple(self.cast_data(part) for part in data)
 
     def preprocess(

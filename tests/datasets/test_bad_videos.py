@@ -1,5 +1,6 @@
 """Substitutes of videos that cannot be read."""
 
+import errno
 import re
 
 import numpy as np
@@ -8,6 +9,10 @@ import torch
 from mmaction.registry import DATASETS
 from mmaction.structures import ActionDataSample
 from torch.utils.data import DataLoader
+
+from pmd_mmaction.datasets import bad_videos
+from pmd_mmaction.datasets.read_error import is_passing
+from pmd_mmaction.readers.video_stream import VideoError
 
 pytestmark = pytest.mark.usefixtures('mmaction_scope')
 BAD = (2, 3, 7)
@@ -53,6 +58,33 @@ def test_a_substitute_is_a_sample_of_its_own_and_tells_what_it_stands_for(tmp_pa
             assert all(name.startswith('bad') for name in told)
         else:
             assert sample.sample_idx == i and 'bad_videos' not in sample.metainfo
+
+
+@pytest.mark.parametrize('failures, read', [(3, True), (4, False)])
+def test_an_error_of_the_disk_is_no_bad_video(tmp_path, monkeypatch, failures, read):
+    """As a server that does not answer for some seconds."""
+    pauses, calls = [], []
+    monkeypatch.setattr(bad_videos.time, 'sleep', pauses.append)
+
+    class Answer(Read):
+        def __call__(self, results):
+            calls.append(results['filename'])
+            if len(calls) <= failures:
+                raise VideoError('good_5: Input/output error') from OSError(errno.EIO, 'in/out')
+            return super().__call__(results)
+
+    dataset = _dataset(tmp_path, pipeline=[Answer()])
+    dataset.substitute_bad_videos(0, 0)
+    sample = dataset[5]['data_samples']
+    assert pauses == [0.5, 2.0, 8.0] and calls[:4] == ['good_5'] * 4
+    assert (sample.sample_idx == 5) == read == ('bad_videos' not in sample)
+
+
+@pytest.mark.parametrize('error', [MemoryError(), OSError(errno.ESTALE, 'stale')])
+def test_what_may_pass(error):
+    assert is_passing(error)
+    for other in (None, ValueError('x'), OSError(errno.ENOENT, 'gone'), OSError('no number')):
+        assert not is_passing(other)
 
 
 def test_the_substitute_is_a_function_of_seed_epoch_and_index(tmp_path):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from mmengine.runner import BaseLoop
 
-from pmd_mmaction.hooks import WorkDirLockHook
+from pmd_mmaction.hooks import WorkDirLockHook, work_dir_lock_hook
 
 
 class Loop(BaseLoop):
@@ -53,6 +53,31 @@ def test_a_second_training_is_refused_until_the_first_is_gone(tmp_path, other):
     hook.before_run(runner_in(tmp_path))
     assert (tmp_path / '.lock').read_text().startswith(f'process {os.getpid()} on ')
     hook.after_run(None)
+
+
+def test_the_lock_of_another_node_is_waited_for(tmp_path, other, monkeypatch):
+    """A server keeps the lock of a node that went down, for a while."""
+    (tmp_path / '.lock').write_text('process 1 on a-node-that-is-gone')
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.kill()
+            other.join()
+
+    monkeypatch.setattr(work_dir_lock_hook.time, 'sleep', wait)
+    hook = WorkDirLockHook()
+    hook.before_run(runner_in(tmp_path))
+    assert len(waits) == 3 and hook._file is not None
+    hook.after_run(None)
+
+
+def test_it_is_not_waited_for_without_end(tmp_path, other, monkeypatch):
+    (tmp_path / '.lock').write_text('process 1 on another-node')
+    monkeypatch.setattr(work_dir_lock_hook, 'PATIENCE', 0.0)
+    with pytest.raises(ValueError, match=r'If its node is gone, remove .*\.lock'):
+        WorkDirLockHook().before_run(runner_in(tmp_path))
 
 
 def test_a_lock_that_was_given_back_is_free(tmp_path):

@@ -27,7 +27,7 @@ def test_clips_steps_and_rates_are_those_of_the_stock_config(configs):
     stock, repeated = configs
     data = repeated.train_dataloader
     assert (data.dataset.type, data.dataset.num_repeats) == ('RepeatAugPathListDataset', 2)
-    assert data.collate_fn.type == 'repeat_pseudo_collate'
+    assert data.collate_fn.type == 'clip_collate'
     assert 2 * data.batch_size == stock.train_dataloader.batch_size
     assert data.dataset.pipeline == stock.train_dataloader.dataset.pipeline
     assert 2 * repeated.auto_scale_lr.base_batch_size == stock.auto_scale_lr.base_batch_size
@@ -55,7 +55,7 @@ def _train(clips: Path, work_dir: Path, stop: dict | None) -> None:
         train_dataloader__batch_size=2,
         train_dataloader__num_workers=1,
         train_dataloader__persistent_workers=True,
-        train_dataloader__collate_fn=dict(type='repeat_pseudo_collate'),
+        train_dataloader__collate_fn=dict(type='clip_collate'),
         train_dataloader__dataset__type='RepeatAugPathListDataset',
         train_dataloader__dataset__num_repeats=2,
         train_dataloader__dataset__ann_file=str(listed),

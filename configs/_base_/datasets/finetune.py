@@ -56,7 +56,7 @@ train_dataloader = dict(
     pin_memory=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='repeat_pseudo_collate'),
+    collate_fn=dict(type='clip_collate'),
     # Repeated augmentation: each video is decoded once, and its frames are augmented twice.
     dataset=dict(type='RepeatAugPathListDataset', num_repeats=2, sample_once=True),
 )
@@ -65,6 +65,7 @@ val_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,
+    collate_fn=dict(type='clip_collate'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='PathListDataset', test_mode=True),
 )
@@ -73,6 +74,7 @@ test_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,
+    collate_fn=dict(type='clip_collate'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='PathListDataset', test_mode=True),
 )

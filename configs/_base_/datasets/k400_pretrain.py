@@ -33,9 +33,9 @@ train_dataloader = dict(
     batch_size=64,
     num_workers=8,
     persistent_workers=True,
-    # one pinned tensor per batch, ready to be sent
+    # two pinned tensors per batch, ready to be sent
     pin_memory=True,
-    collate_fn=dict(type='default_collate'),
+    collate_fn=dict(type='clip_collate'),
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(

@@ -5,6 +5,5 @@ _base_ = './k400_pretrain_pillow.py'
 
 train_dataloader = dict(
     batch_size=16,
-    collate_fn=dict(type='repeat_pseudo_collate'),
     dataset=dict(type='RepeatAugPathListDataset', num_repeats=4, sample_once=True),
 )

@@ -4,6 +4,5 @@ _base_ = './k400_pretrain.py'
 
 train_dataloader = dict(
     batch_size=32,
-    collate_fn=dict(type='repeat_pseudo_collate'),
     dataset=dict(type='RepeatAugPathListDataset', num_repeats=2),
 )

@@ -150,14 +150,16 @@ def create_shared_table(
     name = [f'pmd-difficulty-{uuid.uuid4().hex}']
     broadcast_object_list(name)
     table, path = _create_first(scratch_directories(scratch_dir), name[0], sizes)
-    barrier()  # now the creator's file is complete
     created = table is not None
-    if table is None:
-        table = DifficultyTable.attach(path)
-    # Not the local rank: what counts is which ranks map the same file. Waits for all of them.
-    identities = all_gather_object(table.identity)
-    if created:
-        table.unlink()
+    try:
+        barrier()  # now the creator's file is complete
+        if table is None:
+            table = DifficultyTable.attach(path)
+        # Not the local rank: what counts is which ranks map the same file. Waits for all of them.
+        identities = all_gather_object(table.identity)
+    finally:
+        if created:
+            table.unlink()
     sharers = [rank for rank, other in enumerate(identities) if other == table.identity]
     return TableShare(table, sharers.index(get_rank()), len(sharers), path.parent)
 

@@ -1,10 +1,13 @@
-"""MMAction2's ViT block: with fused attention, split in two, and recomputed."""
+"""MMAction2's ViT layers: with fused attention, split in two, recomputed; a linear embedding."""
 
 import torch
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import Attention, Block
+from mmcv.cnn.bricks.transformer import PatchEmbed
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+from pmd_mmaction.functional import patchify
 
 
 def head_count(dims: int) -> int:
@@ -59,6 +62,35 @@ def fuse_attention(block: Block) -> None:
     """Switches a block's attention to the fused kernel; its parameters are kept."""
     # The subclass adds neither parameters nor state, so the object itself is kept.
     block.attn.__class__ = FusedAttention
+
+
+class LinearPatchEmbed(PatchEmbed):
+    """MMCV's ``PatchEmbed`` of clips as a matrix product.
+
+    Same parameters and, up to rounding, the same result. Convolutions of clips in bfloat16 are
+    several times slower with some versions of PyTorch and cuDNN.
+    """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int, int]]:
+        """Embeds all patches of clips.
+
+        Args:
+            x: ``(B, C, T, H, W)`` clips; what fills no patch at the end of a side is left out.
+
+        Returns:
+            ``(B, N, D)`` tokens, and how many there are along time, rows and columns.
+        """
+        kernel = self.projection
+        tubelet, patch, _ = kernel.kernel_size
+        t, h, w = (size // part for size, part in zip(x.shape[2:], kernel.kernel_size))
+        x = x[:, :, : t * tubelet, : h * patch, : w * patch]
+        patches = patchify(x, tubelet, patch)
+        return F.linear(patches, kernel.weight.flatten(1), kernel.bias), (t, h, w)
+
+
+def linear_embedding(embed: PatchEmbed) -> None:
+    """Switches a patch embedding to the matrix product; its parameters are kept."""
+    embed.__class__ = LinearPatchEmbed
 
 
 class SplitBlock(Block):

@@ -20,7 +20,11 @@ from pmd_mmaction.arguments import (
 )
 from pmd_mmaction.functional import gather_tokens, patchify, sincos_3d, sinusoid_1d
 from pmd_mmaction.functional.positions import POSITIONS as FIXED_POSITIONS
-from pmd_mmaction.models.backbones.blocks import fuse_attention, recompute_in_backward
+from pmd_mmaction.models.backbones.blocks import (
+    fuse_attention,
+    linear_embedding,
+    recompute_in_backward,
+)
 from pmd_mmaction.models.initialization import VIT_INIT, draw_tokens
 from pmd_mmaction.models.norm import LAYER_NORM, token_norm
 
@@ -140,6 +144,7 @@ class MaskedVisionTransformer(VisionTransformer):
         self.grid_size = self.token_grid[1:]
         self.position = position
         self._init_positions(position)
+        linear_embedding(self.patch_embed)
         for block in self.blocks:
             fuse_attention(block)
             if activation_checkpointing:

@@ -188,6 +188,16 @@ def test_nodes_are_told_apart_by_the_table_they_map(monkeypatch):
     assert share.directory == Path('/dev/shm')
 
 
+def test_a_start_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def lost():
+        raise RuntimeError('a rank is gone')
+
+    monkeypatch.setattr(shared_table, 'barrier', lost)
+    with pytest.raises(RuntimeError, match='a rank is gone'):
+        create_shared_table(*SIZES, str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
 def test_one_process_has_the_table_for_itself():
     share = create_shared_table(*SIZES, None)
     assert isinstance(share, TableShare)

@@ -18,6 +18,7 @@ import pickle
 import sys
 from collections.abc import Mapping
 from datetime import date
+from inspect import signature
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ from pmd_mmaction.convert import (
     model_card,
     write_folder,
 )
+from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.shipped import read_config
 from pmd_mmaction.storage.atomic_file import atomic_writer
 from pmd_mmaction.storage.atomic_folder import atomic_folder
@@ -192,12 +194,12 @@ def publish_folder(args: argparse.Namespace) -> HuggingFaceFolder:
     if 'backbone' not in model:
         raise ValueError(f'{args.config} has no model with a backbone: name the config of the run')
     backbone = model.backbone
-    found = EncoderSize.of(state)
+    found, defaults = EncoderSize.of(state), signature(MaskedVisionTransformer).parameters
     for key in ('embed_dims', 'depth', 'patch_size', 'tubelet_size'):
-        if backbone.get(key, getattr(found, key)) != getattr(found, key):
+        said, stored = backbone.get(key, defaults[key].default), getattr(found, key)
+        if said != stored:
             raise ValueError(
-                f'{args.src} has {key}={getattr(found, key)}, {args.config} {backbone[key]}: name '
-                'the config of the run'
+                f'{args.src} has {key}={stored}, {args.config} {said}: name the config of the run'
             )
     size = backbone.get('img_size', 224)
     sides = {size} if isinstance(size, int) else {*size}

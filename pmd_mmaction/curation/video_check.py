@@ -57,22 +57,22 @@ def check_video(
                 try:
                     sample = _decode(decoding)
                 except av.FFmpegError as error:
-                    return _failed(error, 'decode error', decoding.count)
+                    return _failed(path, error, 'decode error', decoding.count)
                 if decoding.damage:
                     return VideoReport(*decoding.damage, decoding.count)
     except VideoError as error:
         return VideoReport(str(error))
     except av.FFmpegError as error:
-        return _failed(error, 'not a video')
+        return _failed(path, error, 'not a video')
     report = _read(path, reader, sample, decoding.count if decode else None)
     if report.problem is None and report.frames < min_frames:
         return VideoReport('too short', f'{report.frames} of {min_frames} frames', report.frames)
     return report if report.problem else report._replace(detail=decoding.note)
 
 
-def _failed(error: av.FFmpegError, problem: str, frames: int = 0) -> VideoReport:
+def _failed(path: str, error: av.FFmpegError, problem: str, frames: int = 0) -> VideoReport:
     """The report of an error of FFmpeg."""
-    problem = 'cannot be read now' if is_passing(error) else problem
+    problem = 'cannot be read now' if is_passing(error, path) else problem
     return VideoReport(problem, error.strerror, frames)
 
 

@@ -24,8 +24,8 @@ class SubstituteBadVideos:
     ``bad_videos`` lists the videos that it replaces, as pairs (file name, reason). The pipeline
     has to end with ``PackActionInputs``.
 
-    An error of the disk or the network is no fault of the video, which is read again after a pause,
-    three times at most.
+    After an error of the disk or the network the video is read again, three times with pauses of
+    10.5 seconds in all, before it counts as bad.
 
     ``BadVideoHook`` switches substitution on, so that no video is replaced without being
     reported. Otherwise, and always with ``test_mode=True``, a bad video is an error that names
@@ -82,7 +82,7 @@ class SubstituteBadVideos:
             try:
                 return super().__getitem__(index)
             except Exception as error:
-                if not is_passing(error):
+                if not is_passing(error, self.get_data_info(index)['filename']):
                     raise
             time.sleep(pause)
         return super().__getitem__(index)

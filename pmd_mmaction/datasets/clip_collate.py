@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import FUNCTIONS
+from torch.utils.data import default_collate
 
 
 @FUNCTIONS.register_module()
@@ -13,7 +14,8 @@ def clip_collate(items: Sequence[dict | list[dict]]) -> dict:
 
     Each tensor that a worker sends costs the receiving process an open file and a handshake of
     about a millisecond, and MMAction2's samples have a label each, in pre-training too.
-    ``ClipPreprocessor`` gives them back.
+    ``ClipPreprocessor`` gives them back; other preprocessors need ``pseudo_collate``, or
+    ``repeat_pseudo_collate`` for repeated augmentation.
 
     Args:
         items: B packed samples, or lists of samples (repeated augmentation).
@@ -26,10 +28,10 @@ def clip_collate(items: Sequence[dict | list[dict]]) -> dict:
     samples = [s for item in items for s in (item if isinstance(item, list) else [item])]
     batch = pseudo_collate(samples)
     if _have_one_shape(batch['inputs']):
-        batch['inputs'] = torch.stack(batch['inputs'])
+        batch['inputs'] = default_collate(batch['inputs'])  # in a worker, into shared memory
     labels = [sample.get('gt_label') for sample in batch['data_samples']]
     if _have_one_shape(labels):
-        batch['labels'] = torch.stack(labels)
+        batch['labels'] = default_collate(labels)
         for sample in batch['data_samples']:
             del sample.gt_label
     return batch

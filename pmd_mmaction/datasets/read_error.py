@@ -1,6 +1,7 @@
 """Why a video cannot be read: in one line, and whether it may be readable soon."""
 
 import errno
+from pathlib import Path
 
 # What a disk, a network or a full memory does to a good file.
 PASSING = (
@@ -9,11 +10,27 @@ PASSING = (
 )
 
 
-def is_passing(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, says nothing about the file."""
+def is_passing(error: BaseException | None, path: str) -> bool:
+    """Whether an error, or what caused it, says nothing about the file.
+
+    An input/output error does only if the bytes of the file cannot be read either: FFmpeg reports
+    one for a Matroska file that ends early.
+    """
     if error is None or isinstance(error, MemoryError):
         return error is not None
-    return getattr(error, 'errno', None) in PASSING or is_passing(error.__cause__)
+    number = getattr(error, 'errno', None)
+    passing = number in PASSING and not (number == errno.EIO and _can_be_read(Path(path)))
+    return passing or is_passing(error.__cause__, path)
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        with path.open('rb') as file:
+            while file.read(2**20):
+                pass
+    except OSError:
+        return False
+    return True
 
 
 def reason_of(error: Exception) -> str:

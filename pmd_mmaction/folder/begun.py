@@ -9,6 +9,10 @@ from pmd_mmaction.storage.atomic_file import write_file
 
 FILE = 'begun.json'
 CONFIGS = 'image_teacher.py', 'video_teacher.py', 'pretrain.py', 'finetune.py'
+MADE = (
+    *('videos', 'train.txt', 'held_out.txt', 'classes.txt', 'left_out.csv', 'report.html'),
+    *('image_teacher', 'image_teacher.pth', 'video_teacher', 'pmd', 'finetune'),
+)
 WRITTEN = 'written by tools/pretrain_folder.py'  # in the first line of each
 Choices = dict[str, Any]
 
@@ -35,7 +39,7 @@ def require_no_foreign_files(out: Path) -> None:
     Raises:
         FolderError: naming the file.
     """
-    foreign = [out / name for name in ('train.txt', 'held_out.txt', 'videos')]
+    foreign = [out / name for name in MADE]
     foreign += [path for path in map(out.joinpath, CONFIGS) if path.is_file() and not _ours(path)]
     for path in foreign:
         if path.exists():

@@ -32,8 +32,8 @@ class DataTimeHook(Hook):
     """Warns after each epoch in which the steps waited for data for too long.
 
     Reads the ``data_time`` and ``time`` that ``IterTimerHook`` measures, and says how many cores
-    would be enough (:func:`workers_needed`). An iteration that starts the workers does not count:
-    the first of a run, or of each epoch without ``persistent_workers``.
+    would be enough (:func:`workers_needed`). The first iteration of an epoch does not count: it
+    starts the workers, or waits for one of them to load a whole batch, however many there are.
 
     Args:
         max_share: fraction of the time that may be spent waiting, in [0, 1].
@@ -47,13 +47,11 @@ class DataTimeHook(Hook):
     @checked
     def __init__(self, max_share: Share = 0.2) -> None:
         self.max_share = max_share
-        self._working = False
 
     def before_train_epoch(self, runner) -> None:
         """Resets the sums."""
         self.waited = self.total = 0.0
-        self._first = not (self._working and runner.train_dataloader.persistent_workers)
-        self._working = True
+        self._first = True
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Adds the times of the iteration."""

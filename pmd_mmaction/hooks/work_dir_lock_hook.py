@@ -38,7 +38,7 @@ class WorkDirLockHook(Hook):
         """Takes the lock; a test or a validation needs none."""
         if not isinstance(runner._train_loop, BaseLoop) or self._file is not None:
             return
-        holder = from_main_process(lambda: self._take_patiently(Path(runner.work_dir)))
+        holder = from_main_process(lambda: self._take_patiently(runner))
         if holder is not None:
             raise ValueError(
                 f'another training, {holder}, is writing to {runner.work_dir}: stop it or wait for '
@@ -46,12 +46,15 @@ class WorkDirLockHook(Hook):
                 f'{Path(runner.work_dir, NAME)}'
             )
 
-    def _take_patiently(self, directory: Path) -> str | None:
+    def _take_patiently(self, runner) -> str | None:
         """As `_take`, again and again while a process of another node has the lock."""
-        end = time.monotonic() + PATIENCE
-        while (holder := self._take(directory)) is not None:
-            if holder.endswith(f' on {platform.node()}') or time.monotonic() > end:
+        begin, waited = time.monotonic(), False
+        while (holder := self._take(Path(runner.work_dir))) is not None:
+            if holder.endswith(f' on {platform.node()}') or time.monotonic() > begin + PATIENCE:
                 break
+            if not waited:
+                runner.logger.info(f'Waiting up to {PATIENCE:.0f} s for the lock of {holder}')
+                waited = True
             time.sleep(PAUSE)
         return holder
 

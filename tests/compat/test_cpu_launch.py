@@ -64,7 +64,8 @@ def _set_device(backend, **kwargs):
 
 @no_gpu
 @pytest.mark.parametrize(('asked', 'used'), [('nccl', 'gloo'), ('gloo', 'gloo'), ('mpi', 'mpi')])
-def test_the_launcher_skips_the_device_and_keeps_a_backend_that_works(asked, used):
+def test_the_launcher_skips_the_device_and_keeps_a_backend_that_works(asked, used, monkeypatch):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
     original = torch.cuda.set_device
     cpu_launch._with_gloo(_set_device)(asked)
     assert _set_device.backend == used
@@ -74,7 +75,8 @@ def test_the_launcher_skips_the_device_and_keeps_a_backend_that_works(asked, use
 @no_gpu
 @pytest.mark.parametrize('name', ['CUDA_VISIBLE_DEVICES', 'SLURM_JOB_GPUS', 'SLURM_STEP_GPUS'])
 def test_a_node_that_lost_its_gpus_is_refused(monkeypatch, name):
-    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    for other in cpu_launch._GIVEN:
+        monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, '0,1')
     with pytest.raises(RuntimeError, match=f'sees no GPU here.*{name}=0,1 tells of one.*doctor'):
         cpu_launch._with_gloo(_set_device)('nccl')

@@ -7,6 +7,7 @@ import av
 import pytest
 
 from pmd_mmaction.curation.video_check import check_video
+from pmd_mmaction.datasets import read_error
 from pmd_mmaction.readers.watched_decoding import WatchedDecoding
 from tests.tools.videos import cut, write_sound, write_video
 
@@ -44,9 +45,20 @@ def test_what_the_disk_did_is_no_fault_of_the_file(tmp_path, monkeypatch, number
     def fail(self):
         raise av.error.FFmpegError(number, os.strerror(number))
 
+    monkeypatch.setattr(read_error, '_can_be_read', lambda path: False)
     monkeypatch.setattr(WatchedDecoding, place, fail)
     report = check_video(str(write_video(tmp_path / 'a.mp4')))
     assert report == ('cannot be read now', os.strerror(number), 0)
+
+
+@pytest.mark.parametrize('suffix, codec', [('.webm', 'libvpx-vp9'), ('.mkv', 'libx264')])
+def test_a_file_that_ends_early_is_no_fault_of_the_disk(tmp_path, suffix, codec):
+    """Of a Matroska file without its first frame FFmpeg reports an input/output error."""
+    whole = write_video(tmp_path / f'a{suffix}', codec=codec).read_bytes()
+    for length in range(100, 400, 50):
+        (tmp_path / f'cut{suffix}').write_bytes(whole[:length])
+        report = check_video(str(tmp_path / f'cut{suffix}'))
+        assert report == ('not a video', 'Input/output error', 0)
 
 
 def test_too_short(tmp_path):

@@ -63,7 +63,7 @@ def test_a_substitute_is_a_sample_of_its_own_and_tells_what_it_stands_for(tmp_pa
 @pytest.mark.parametrize('failures, read', [(3, True), (4, False)])
 def test_an_error_of_the_disk_is_no_bad_video(tmp_path, monkeypatch, failures, read):
     """As a server that does not answer for some seconds."""
-    pauses, calls = [], []
+    pauses, calls = [], []  # no file of that name can be read
     monkeypatch.setattr(bad_videos.time, 'sleep', pauses.append)
 
     class Answer(Read):
@@ -80,11 +80,15 @@ def test_an_error_of_the_disk_is_no_bad_video(tmp_path, monkeypatch, failures, r
     assert (sample.sample_idx == 5) == read == ('bad_videos' not in sample)
 
 
-@pytest.mark.parametrize('error', [MemoryError(), OSError(errno.ESTALE, 'stale')])
-def test_what_may_pass(error):
-    assert is_passing(error)
+def test_what_may_pass(tmp_path):
+    there = tmp_path / 'a.mp4'
+    there.touch()
+    for error in (MemoryError(), OSError(errno.ESTALE, 'stale')):
+        assert is_passing(error, str(there))
     for other in (None, ValueError('x'), OSError(errno.ENOENT, 'gone'), OSError('no number')):
-        assert not is_passing(other)
+        assert not is_passing(other, str(there))
+    assert not is_passing(OSError(errno.EIO, 'FFmpeg says so'), str(there))
+    assert is_passing(OSError(errno.EIO, 'the disk says so'), str(tmp_path / 'gone.mp4'))
 
 
 def test_the_substitute_is_a_function_of_seed_epoch_and_index(tmp_path):

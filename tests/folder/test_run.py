@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from pmd_mmaction.folder import FolderError, Options, configs, make_plan, plan, pretrain, run
+from pmd_mmaction.folder import begun as begun_file
 from pmd_mmaction.folder.begun import write_begun
 from pmd_mmaction.folder.configs import write_configs
 from pmd_mmaction.folder.preset import PRESETS, Machine
@@ -298,7 +299,7 @@ def test_copies_of_another_folder_are_not_taken(phone, tmp_path, monkeypatch):
         pretrain(tmp_path / 'other', tmp_path / 'out', TINY)
 
 
-@pytest.mark.parametrize('name', ['pretrain.py', 'train.txt', 'videos'])
+@pytest.mark.parametrize('name', ['pretrain.py', *begun_file.MADE])
 def test_files_of_the_user_are_not_overwritten_or_taken(phone, tmp_path, name):
     out = tmp_path / 'out'
     make_plan(phone, out, TINY)

@@ -15,9 +15,9 @@ from tests.integration.shipped import config_of
 class FakeRunner:
     """Iterations of a given time, some of it spent waiting."""
 
-    def __init__(self, name, persistent=False):
+    def __init__(self, name):
         self.message_hub = MessageHub.get_instance(name)
-        self.train_dataloader = SimpleNamespace(num_workers=8, persistent_workers=persistent)
+        self.train_dataloader = SimpleNamespace(num_workers=8)
         self.warnings = []
         self.logger = self
 
@@ -49,15 +49,6 @@ def test_it_is_silent_where_the_data_are_ready():
     runner.epoch(DataTimeHook(), [(9, 9)])
     runner.epoch(DataTimeHook(), [(9, 9), (0.2, 1)], done=450)  # resumed inside an epoch
     assert runner.warnings == []
-
-
-def test_workers_that_stay_are_started_once():
-    """At the end of an epoch they have nothing to do, so the next one begins with a wait."""
-    runner, hook = FakeRunner('stay', persistent=True), DataTimeHook()
-    runner.epoch(hook, [(9, 9), (0.2, 1)])
-    assert runner.warnings == []
-    runner.epoch(hook, [(2, 3), (0.2, 1)])
-    assert '55%' in runner.warnings[0]
 
 
 @pytest.mark.parametrize(

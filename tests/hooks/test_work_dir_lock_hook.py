@@ -20,7 +20,10 @@ class Loop(BaseLoop):
 
 
 def runner_in(directory, trains=True):
-    return SimpleNamespace(work_dir=str(directory), _train_loop=Loop() if trains else dict())
+    logger = SimpleNamespace(info=lambda text: None)
+    return SimpleNamespace(
+        work_dir=str(directory), _train_loop=Loop() if trains else dict(), logger=logger
+    )
 
 
 def _hold(directory, held):

@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from tests.integration.tiny import ROOT
 
 _context = multiprocessing.get_context('forkserver')
@@ -53,6 +55,8 @@ def run_ranks(function: Callable, log: Path, *args, ranks: int = 2) -> None:
         listener.bind(('127.0.0.1', 0))
         port = listener.getsockname()[1]
     world = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE=str(ranks))
+    if not torch.cuda.is_available():
+        world['CUDA_VISIBLE_DEVICES'] = ''  # chooses the CPU, whatever a job has set
     logs = [log.with_name(f'{log.name}.{rank}') for rank in range(ranks)]
     started = [
         start(function, logs[rank], *args, RANK=str(rank), LOCAL_RANK=str(rank), **world)

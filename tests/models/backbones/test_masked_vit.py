@@ -1,9 +1,12 @@
 """MaskedVisionTransformer against MMAction2's VisionTransformer."""
 
+import math
+
 import pytest
 import torch
 from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
+from mmcv.cnn.bricks.transformer import PatchEmbed
 
 from pmd_mmaction.functional import sincos_3d, sinusoid_1d
 from pmd_mmaction.models import MaskedVisionTransformer
@@ -141,12 +144,22 @@ def test_rectangular_clips(sizes, random_clips):
     clips = random_clips(height=8)
     positions = model.pos_embed
     assert torch.equal(positions, sinusoid_1d(16, 24))
-    expected = model.patch_embed(clips)[0] + positions
+    expected = PatchEmbed.forward(model.patch_embed, clips)[0] + positions
     torch.testing.assert_close(model.embed(clips), expected)
     feature_map = model(clips)
     assert feature_map.shape == (2, 24, 2, 2, 4)
     tokens = model.encode(clips).tokens
     torch.testing.assert_close(feature_map[1, :, 1, 0, 3], tokens[1, 8 + 3])
+
+
+@pytest.mark.parametrize('size', [(4, 16, 16), (4, 24, 12), (5, 19, 17)])
+def test_the_embedding_is_a_convolution(sizes, size):
+    """What fills no patch at the end of a side is left out."""
+    embed, clips = make(sizes).patch_embed, torch.randn(2, 3, *size)
+    expected, _ = PatchEmbed.forward(embed, clips)
+    found, grid = embed(clips)
+    torch.testing.assert_close(found, expected)
+    assert found.shape[1] == math.prod(grid)
 
 
 def test_sinusoid_is_the_default_position(sizes):
@@ -155,7 +168,7 @@ def test_sinusoid_is_the_default_position(sizes):
 
 def test_sincos_positions_are_added(sizes, random_clips):
     model, clips = make(sizes, position='sincos_3d'), random_clips()
-    expected = model.patch_embed(clips)[0] + sincos_3d((2, 4, 4), 24)
+    expected = PatchEmbed.forward(model.patch_embed, clips)[0] + sincos_3d((2, 4, 4), 24)
     torch.testing.assert_close(model.embed(clips), expected)
     assert 'pos_embed' in model.state_dict()
 

@@ -299,17 +299,17 @@ def test_copies_of_another_folder_are_not_taken(phone, tmp_path, monkeypatch):
         pretrain(tmp_path / 'other', tmp_path / 'out', TINY)
 
 
-@pytest.mark.parametrize('name', ['pretrain.py', *begun_file.MADE])
-def test_files_of_the_user_are_not_overwritten_or_taken(phone, tmp_path, name):
+def test_files_of_the_user_are_not_overwritten_or_taken(phone, tmp_path):
     out = tmp_path / 'out'
-    make_plan(phone, out, TINY)
     pretrain_folder.main([str(phone), '--out', str(out), '--dry-run'])  # begins nothing
-    pretrain_folder.main([str(phone), '--out', str(out), '--dry-run'])
-    (out / name).unlink(missing_ok=True)
-    (out / name).write_text('mine')
-    with pytest.raises(FolderError, match=f'{name} is not of an earlier call: choose another'):
-        make_plan(phone, out, TINY)
-    assert (out / name).read_text() == 'mine'
+    for name in (*begun_file.MADE, *begun_file.CONFIGS):
+        made = make_plan(phone, out, TINY)
+        (made.out / name).unlink(missing_ok=True)
+        (made.out / name).write_text('mine')
+        with pytest.raises(FolderError, match=f'{name} is not of an earlier call: choose another'):
+            make_plan(phone, out, TINY)
+        assert (made.out / name).read_text() == 'mine'
+        (made.out / name).unlink()
 
 
 def test_where_nothing_is_trained_other_settings_lose_nothing(begun):

@@ -27,18 +27,15 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def send_stacked(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Stacks host tensors and copies them to a device.
+    """Stacks host tensors and copies them to a device in one transfer.
 
     Args:
-        tensors: B host tensors of one shape. What a data loader has pinned is copied as it is, and
-            stacked on the device; the rest is stacked and pinned first.
+        tensors: B host tensors of one shape.
         device: Target device.
 
     Returns:
         (B, ...) on the device, of their promoted dtype.
     """
-    if _can_pin(device) and all(tensor.is_pinned() for tensor in tensors):
-        return torch.stack([tensor.to(device, non_blocking=True) for tensor in tensors])
     shape = (len(tensors), *tensors[0].shape)
     dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
     stacked = torch.empty(shape, dtype=dtype, pin_memory=_can_pin(device))

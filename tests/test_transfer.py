@@ -61,12 +61,6 @@ def test_a_stack_goes_over_in_one_copy(calls):
     assert calls == [('pin',), ('to', 'cuda', (5, 1, 3, 4), torch.uint8, True)]
 
 
-def test_pinned_clips_are_not_copied_on_the_host(calls, monkeypatch):
-    monkeypatch.setattr(torch.Tensor, 'is_pinned', lambda tensor: True)
-    assert torch.equal(send_stacked(CLIPS, torch.device('cuda')), torch.stack(CLIPS))
-    assert calls == [('to', 'cuda', (1, 3, 4), torch.uint8, True)] * len(CLIPS)
-
-
 def test_the_host_is_left_alone_without_a_gpu(calls):
     send(CLIPS[0], CPU)
     assert calls == [('to', 'cpu', (1, 3, 4), torch.uint8, True)]

@@ -12,8 +12,8 @@ from torch.utils.data import default_collate
 def clip_collate(items: Sequence[dict | list[dict]]) -> dict:
     """Stacks the clips and the labels of a batch.
 
-    Each tensor that a worker sends costs the receiving process an open file and a handshake of
-    about a millisecond, and MMAction2's samples have a label each, in pre-training too.
+    Each tensor that a worker sends costs the receiving process an open file and a handshake, and
+    MMAction2's samples have a label each, in pre-training too.
     ``ClipPreprocessor`` gives them back; other preprocessors need ``pseudo_collate``, or
     ``repeat_pseudo_collate`` for repeated augmentation.
 

@@ -353,9 +353,13 @@ COMPONENTS = {
     ],
     ('models/backbones/masked_vit.py', 'models/backbones/test_masked_vit.py'): [
         ('encoder: positions of other patches', 'positions = gather_tokens(positions.expand(len(visible_index), -1, -1), visible_index)', 'positions = positions[:, : visible_index.shape[1]]'),
-        ('encoder: positions subtracted', 'kernel.bias) + positions', 'kernel.bias) - positions'),
+        ('encoder: positions subtracted', 'project(patches) + positions', 'project(patches) - positions'),
         ('encoder: layer one late', 'if index in layers', 'if index - 1 in layers'),
         ('encoder: no last norm', 'EncoderOutput(self.norm(tokens)', 'EncoderOutput(tokens'),
+    ],
+    ('models/backbones/blocks.py', 'models/backbones/test_masked_vit.py'): [
+        ('embedding: no bias', 'kernel.weight.flatten(1), kernel.bias)', 'kernel.weight.flatten(1))'),
+        ('embedding: rest at the end kept', 'x = x[:, :, : t * tubelet, : h * patch, : w * patch]', 'x = x[:, :, -t * tubelet :, -h * patch :, -w * patch :]'),
     ],
     ('models/backbones/blocks.py', 'models/backbones/test_blocks.py'): [
         ('attention: scale', 'scale=self.scale', 'scale=1 / self.scale'),

@@ -80,12 +80,15 @@ class LinearPatchEmbed(PatchEmbed):
         Returns:
             ``(B, N, D)`` tokens, and how many there are along time, rows and columns.
         """
-        kernel = self.projection
-        tubelet, patch, _ = kernel.kernel_size
-        t, h, w = (size // part for size, part in zip(x.shape[2:], kernel.kernel_size))
+        tubelet, patch, _ = kernel = self.projection.kernel_size
+        t, h, w = (size // part for size, part in zip(x.shape[2:], kernel))
         x = x[:, :, : t * tubelet, : h * patch, : w * patch]
-        patches = patchify(x, tubelet, patch)
-        return F.linear(patches, kernel.weight.flatten(1), kernel.bias), (t, h, w)
+        return self.project(patchify(x, tubelet, patch)), (t, h, w)
+
+    def project(self, patches: Tensor) -> Tensor:
+        """``(B, N, C * tubelet * patch * patch)`` pixels of patches to ``(B, N, D)`` tokens."""
+        kernel = self.projection
+        return F.linear(patches, kernel.weight.flatten(1), kernel.bias)
 
 
 def linear_embedding(embed: PatchEmbed) -> None:

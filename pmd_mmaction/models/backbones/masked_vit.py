@@ -2,7 +2,6 @@
 
 from typing import Annotated, Iterator, NamedTuple, Sequence
 
-import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import VisionTransformer
 from mmaction.registry import MODELS
 from torch import Tensor
@@ -232,5 +231,4 @@ class MaskedVisionTransformer(VisionTransformer):
         if visible_index is not None:
             patches = gather_tokens(patches, visible_index)
             positions = gather_tokens(positions.expand(len(visible_index), -1, -1), visible_index)
-        kernel = self.patch_embed.projection
-        return F.linear(patches, kernel.weight.flatten(1), kernel.bias) + positions
+        return self.patch_embed.project(patches) + positions

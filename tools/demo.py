@@ -2,7 +2,7 @@
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed. Two run at a time: the teachers, then
-the PMD student and base, which has no PSD, DARE and CLFA, then probes.
+the PMD student and base, which has no PSD, DARE and CLFA; whichever core is free first probes.
 """
 
 import runpy
@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -74,16 +75,49 @@ class Demo:
             raise SystemExit(f'{self.work} has results of seed {known}: choose another --work-dir')
         note.write_text(known)
 
-    def run(self, result: Path | None, *command: str) -> None:
-        """Runs a Python command unless its result exists."""
-        if result and (ROOT / result).exists():
-            self.console.print(f'[green]have[/] {result}')
+    def run(self, result: Path | None, *command: str, quiet: bool = False) -> None:
+        """Runs a Python command unless its result exists; if quiet, its output goes to a file."""
+        if result and self._have(result):
             return
-        self.console.rule(shlex.join(('python', *command)))
         begin = time.perf_counter()
-        self._check(result, command, child_process.run(self._program(command), cwd=ROOT))
+        with self._started(result, command, quiet) as options:
+            status = child_process.run(self._program(command), cwd=ROOT, **options)
+        self._check(result, command, status, quiet)
         if result:
             self.console.print(f'[green]done[/] {result} in {time.perf_counter() - begin:.0f} s')
+
+    @contextmanager
+    def beside(self, result: Path, *command: str, quiet: bool = True) -> Iterator[None]:
+        """As :meth:`run`, while the body of the ``with`` runs."""
+        if self._have(result):
+            yield
+            return
+        with self._started(result, command, quiet) as options:
+            with child_process.running(self._program(command), cwd=ROOT, **options) as program:
+                yield
+                self.console.print(f'waiting for {result}')
+        self._check(result, command, program.returncode, quiet)
+
+    def _have(self, result: Path) -> bool:
+        exists = (ROOT / result).exists()
+        if exists:
+            self.console.print(f'[green]have[/] {result}')
+        return exists
+
+    @contextmanager
+    def _started(
+        self, result: Path | None, command: Sequence[str], quiet: bool
+    ) -> Iterator[dict[str, IO]]:
+        """Prints a command; yields where its output goes."""
+        self.console.rule(shlex.join(('python', *command)))
+        if not quiet:
+            yield {}
+            return
+        log = _log(result)
+        self.console.print(f'output: {log}')
+        (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
+        with (ROOT / log).open('a') as file:
+            yield dict(stdout=file, stderr=file)
 
     @staticmethod
     def _program(command: Sequence[str]) -> list[str]:
@@ -91,33 +125,14 @@ class Demo:
         ours = 'tools/', 'configs/'
         return [sys.executable, *(f'{SHIPPED / p}' if p.startswith(ours) else p for p in command)]
 
-    def _check(self, result: Path | None, command: Sequence[str], status: int) -> None:
+    def _check(self, result: Path | None, command: Sequence[str], status: int, quiet: bool) -> None:
         if status:
             self.console.print(f'[red]failed[/] with exit code {status}: {shlex.join(command)}')
+            if quiet:
+                self.console.print(f'its output: {_log(result)}')
             raise SystemExit(status)
         if result and not (ROOT / result).exists():
             raise SystemExit(f'{shlex.join(command)} ended without writing {result}')
-
-    @contextmanager
-    def beside(self, result: Path, *command: str) -> Iterator[None]:
-        """Runs a Python command, unless its result exists, while the body of the ``with`` runs.
-
-        Its output goes to a file.
-        """
-        if (ROOT / result).exists():
-            self.console.print(f'[green]have[/] {result}')
-            yield
-            return
-        log = result.with_suffix('.txt')
-        self.console.rule(shlex.join(('python', *command)))
-        self.console.print(f'runs beside what follows; output: {log}')
-        (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
-        with (ROOT / log).open('a') as output:
-            beside = self._program(command)
-            with child_process.running(beside, cwd=ROOT, stdout=output, stderr=output) as program:
-                yield
-                self.console.print(f'waiting for {result} (output: {log})')
-        self._check(result, command, program.returncode)
 
     def training(self, config: str, work_dir: Path, **options: Path) -> tuple[str, ...]:
         """The command that trains a config, or resumes an interrupted run."""
@@ -150,6 +165,10 @@ class Demo:
         return [f'{metrics[f"{labels}/acc/top1"]:.3f}' for labels in ('all', FEW)]
 
 
+def _log(result: Path) -> Path:
+    return result.with_suffix('.txt')
+
+
 def main(argv: list[str] | None = None) -> None:
     """Runs the tool."""
     args = parse_args(argv)
@@ -175,13 +194,13 @@ def main(argv: list[str] | None = None) -> None:
     student, base = work / 'pmd' / 'student.pth', work / 'pmd_base' / 'student.pth'
     config = 'configs/pmd/vit-tiny_demo_pretrain_8e.py'
     base_config = 'configs/pmd/ablations/vit-tiny_demo_pretrain_base_8e.py'
-    with demo.beside(base, *demo.training(base_config, base.parent, **teachers)):
-        demo.run(student, *demo.training(config, student.parent, **teachers))
-    with demo.beside(*demo.probing('base', str(base))):
+    with demo.beside(student, *demo.training(config, student.parent, **teachers), quiet=False):
+        demo.run(base, *demo.training(base_config, base.parent, **teachers), quiet=True)
+        demo.run(*demo.probing('base', str(base)), quiet=True)
+        demo.run(*demo.probing('video_teacher', str(video)), quiet=True)
+    picture = work / 'pmd' / 'pictures' / 'health.png'  # the last one
+    with demo.beside(picture, 'tools/visualize_pretraining.py', config, str(work / 'pmd')):
         demo.run(*demo.probing('student', str(student)))
-    curves = work / 'pmd' / 'pictures' / 'curves.png'
-    with demo.beside(curves, 'tools/visualize_pretraining.py', config, str(work / 'pmd')):
-        demo.run(*demo.probing('video_teacher', str(video)))
 
     table = Table(
         'encoder',

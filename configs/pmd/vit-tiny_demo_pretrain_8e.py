@@ -8,5 +8,7 @@ default_hooks = dict(
     difficulty=dict(stage_epochs=1),
     checkpoint=dict(interval=2),
 )
-train_cfg = dict(val_interval=2)
+train_cfg = dict(val_interval=4)
+# one tensor for a worker to hand over instead of one for each clip
+train_dataloader = dict(collate_fn=dict(type='clip_collate'))
 work_dir = 'work_dirs/demo/pmd_8e'

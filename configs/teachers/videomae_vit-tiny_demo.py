@@ -7,4 +7,6 @@ _base_ = [
     '../_base_/schedules/mae.py',
     '../_base_/default_runtime.py',
 ]
+# one tensor for a worker to hand over instead of one for each clip
+train_dataloader = dict(collate_fn=dict(type='clip_collate'))
 work_dir = 'work_dirs/demo/video_teacher'

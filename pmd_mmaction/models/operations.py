@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from unittest import mock
 
 import torch
@@ -26,10 +27,30 @@ FUSED_CPU = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 def count_operations(call: Callable[[], object]) -> int:
     """Floating point operations of a forward call (a multiplication and an addition are two)."""
+    return _count_within(call, {})[0]
+
+
+def _count_within(
+    call: Callable[[], object], modules: Mapping[str, torch.nn.Module]
+) -> tuple[int, dict[str, int]]:
+    """Operations of a forward call, and the share of each of some modules that it calls."""
+    within = dict.fromkeys(modules, 0)
     mapping = {FUSED_CPU: _attention_flops}
-    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=mapping) as counter:
+    with (
+        torch.no_grad(),
+        FlopCounterMode(display=False, custom_mapping=mapping) as counter,
+        ExitStack() as hooks,
+    ):
+
+        def add(name: str, sign: int, *_: object) -> None:
+            within[name] += sign * counter.get_total_flops()
+
+        for name, module in modules.items():
+            before, after = (functools.partial(add, name, sign) for sign in (-1, 1))
+            hooks.callback(module.register_forward_pre_hook(before).remove)
+            hooks.callback(module.register_forward_hook(after).remove)
         call()
-    return counter.get_total_flops()
+    return counter.get_total_flops(), within
 
 
 def build_without_weights(cfg: Mapping) -> torch.nn.Module:
@@ -77,24 +98,21 @@ def iteration_gflops(
     moved = {id(view): view.to(device) for view in drawn.values()}
     views = {name: moved[id(view)] for name, view in drawn.items()}  # shared ones stay shared
     clip = torch.zeros(clip.shape, device=device)
-    parts = {
-        f'{name} teacher': count_operations(lambda n=name: model.ask(n, clip, views))
-        for name in model.used_teachers
-    }
-    frozen = sum(parts.values())
-    encoder, student = model.backbone, views['student']
-    tokens = encoder.encode(clip, student.visible).tokens
-    parts['encoder'] = count_operations(lambda: encoder.encode(clip, student.visible))
-    parts['decoders'] = count_operations(
-        lambda: [decoder(tokens, *student) for decoder in model.decoders.values()]
-    )
-    trained = parts['encoder'] + parts['decoders']
-    parts['base step'] = frozen + 3 * trained
-    parts['auxiliary teacher'] = count_operations(lambda: model._auxiliary(clip, views))
+    encoder, visible = model.backbone, views['student'].visible
     table = torch.zeros(1, len(model.teachers), encoder.num_patches, device=device)
     history = None if model.dare is None else History(table, None)
-    whole = count_operations(lambda: model.distill(clip, views, history))
+    frozen = {f'{name} teacher': model.teachers[name] for name in model.used_teachers}
+    modules = frozen | dict(model.decoders.items())
+    if model.auxiliary_teacher is not None:
+        modules['auxiliary teacher'] = model.auxiliary_teacher
+    whole, within = _count_within(lambda: model.distill(clip, views, history), modules)
+    parts = {name: within[name] for name in frozen}
+    parts['encoder'] = count_operations(lambda: encoder.encode(clip, visible))
+    parts['decoders'] = sum(within[name] for name in model.decoders)
+    trained = parts['encoder'] + parts['decoders']
+    parts['base step'] = sum(within[name] for name in frozen) + 3 * trained
+    parts['auxiliary teacher'] = within.get('auxiliary teacher', 0)
     model.auxiliary_teacher = before
-    parts["terms' layers"] = whole - frozen - trained - parts['auxiliary teacher']
+    parts["terms' layers"] = whole - sum(within.values()) - parts['encoder']
     parts['step'] = parts['base step'] + parts['auxiliary teacher'] + 3 * parts["terms' layers"]
     return {name: value / 1e9 for name, value in parts.items()}

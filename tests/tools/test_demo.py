@@ -23,7 +23,7 @@ def programs(monkeypatch, tmp_path):
     """Each writes its result, if what it reads is there; their names, in the order they end."""
     ended = []
 
-    def execute(command, cwd):
+    def execute(command, cwd, **_):
         script, words = Path(command[1]).name, command[2:]
         after = dict(itertools.pairwise(words))
         read = [w.partition('=')[2] or w for w in words if w.endswith(('.pth', 'student.pth'))]
@@ -34,7 +34,7 @@ def programs(monkeypatch, tmp_path):
         elif script == 'linear_probe.py':
             written = Path(after['--json'])
         else:
-            written = Path('work/pmd/pictures/curves.png' if 'visualize' in script else 'report')
+            written = Path('work/pmd/pictures/health.png' if 'visualize' in script else 'report')
         missing = [path for path in read if not (cwd / path).exists()]
         assert not missing, (script, missing)
         (cwd / written).parent.mkdir(parents=True, exist_ok=True)

@@ -5,4 +5,5 @@ _base_ = './vit-tiny_demo_pretrain_base.py'
 
 default_hooks = dict(curriculum=dict(phases=[(0.90, 8)]))
 train_cfg = dict(val_interval=8)
+train_dataloader = dict(collate_fn=dict(type='clip_collate'))
 work_dir = 'work_dirs/demo/pmd_base_8e'

@@ -75,8 +75,8 @@ class DifficultySource(Protocol):
         """Reads the last smoothed losses and those at the end of the previous stage.
 
         Returns:
-            Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None in a
-            phase's first stage, where the weights are uniform.
+            Two ``(B, K, N)`` float32 CPU tensors for K teachers; the second is None while no
+            stage has ended, where the weights are uniform.
         """
 
 

@@ -1,4 +1,4 @@
-"""Runs the whole method on demo clips: data, two teachers, four phases, probe, pictures.
+"""Runs the whole method on demo clips: data, two teachers, four phases, probes, report.
 
 Every step is an ordinary command of this repository and is printed before it runs. A step whose
 result exists is skipped; one that was interrupted is resumed. Two run at a time: the teachers, then
@@ -198,9 +198,7 @@ def main(argv: list[str] | None = None) -> None:
         demo.run(base, *demo.training(base_config, base.parent, **teachers), quiet=True)
         demo.run(*demo.probing('base', str(base)), quiet=True)
         demo.run(*demo.probing('video_teacher', str(video)), quiet=True)
-    picture = work / 'pmd' / 'pictures' / 'health.png'  # the last one
-    with demo.beside(picture, 'tools/visualize_pretraining.py', config, str(work / 'pmd')):
-        demo.run(*demo.probing('student', str(student)))
+    demo.run(*demo.probing('student', str(student)))
 
     table = Table(
         'encoder',
@@ -219,8 +217,7 @@ def main(argv: list[str] | None = None) -> None:
     report = work / 'pmd' / 'report.html'
     demo.run(None, 'tools/report.py', str(work / 'pmd'), '--out', str(report))
     demo.console.print(
-        f'report: {ROOT / report}; pictures: {ROOT / work / "pmd" / "pictures"}; '
-        f'time of this call: {(time.perf_counter() - begin) / 60:.1f} min'
+        f'report: {ROOT / report}; time of this call: {(time.perf_counter() - begin) / 60:.1f} min'
     )
 
 

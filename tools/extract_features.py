@@ -124,8 +124,15 @@ def extract(
 
 
 def read_videos(args: argparse.Namespace) -> list[tuple[str, int | None]]:
-    """Names and labels of the videos."""
+    """Names and labels of the videos.
+
+    Raises:
+        ExtractionError: if a path on the command line does not exist.
+    """
     if args.videos:
+        for name in args.videos:
+            if not Path(name).exists():
+                raise ExtractionError(f'there is no video or folder {name}: check the path')
         found = ([*find_videos(name)] if Path(name).is_dir() else [name] for name in args.videos)
         return [(str(path), None) for paths in found for path in paths]
     return read_path_list(args.list, args.prefix, args.allow_outside)
@@ -208,9 +215,12 @@ def run_videos(args: argparse.Namespace, cfg: Config) -> int:
             for end, index, features, broken in extract(model, videos, args, start):
                 for i, reason in broken.items():
                     leave_out(names[i], reason, args)
-                parts.add(end, index, features, broken)
+                parts.add(end, index, features)
                 bar.update(end - bar.n)
     index, features = parts.merge()
+    if not index:
+        shutil.rmtree(parts.folder)
+        raise ExtractionError(f'none of {len(names)} videos can be read: {args.out} is not written')
     labels = [-1 if entries[i][1] is None else entries[i][1] for i in index]
     write_features(args.out, features, [names[i] for i in index], labels)
     shutil.rmtree(parts.folder)

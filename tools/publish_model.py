@@ -37,7 +37,7 @@ from pmd_mmaction.convert import (
 )
 from pmd_mmaction.models import MaskedVisionTransformer
 from pmd_mmaction.shipped import read_config
-from pmd_mmaction.storage.atomic_file import atomic_writer
+from pmd_mmaction.storage.atomic_file import write_file
 from pmd_mmaction.storage.atomic_folder import atomic_folder
 
 # What to keep: name to prefixes of the weights.
@@ -180,8 +180,7 @@ def publish(src: Path, prefix: Path, keep: str, raw: bool, day: str) -> tuple[Pa
     digest = hashlib.sha256(data).hexdigest()
     path = prefix.with_name(f'{prefix.name}_{day}-{digest[:8]}.pth')
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_writer(path) as file:
-        file.write(data)
+    write_file(path, data)
     _check(path, result)
     return path, result, left
 

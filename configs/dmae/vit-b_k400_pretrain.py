@@ -1,6 +1,6 @@
 # DMAE, a method for images, carried over to clips: ViT-B, Kinetics-400, 100 epochs. The teacher is
-# VideoMAE's ViT-L instead of MAE's, masks are tubes, the rest is DMAE's: the same 75 % masked for
-# both, batches of 4096, one aligned layer, plain pixels.
+# VideoMAE's ViT-L instead of MAE's, masks are tubes. DMAE's are: the same 75 % masked for both,
+# batches of 4096, one aligned layer, plain pixels. The rest: README.md.
 #   tools/dist_train.sh configs/dmae/vit-b_k400_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, eight times per step). Time and accuracy: not
 # yet run, and not in the paper.

@@ -1,4 +1,5 @@
-# VideoMAE, ViT-S, Something-Something V2, 2400 epochs (66.8 by its model zoo). Steps of 1024 clips.
+# VideoMAE, ViT-S, Something-Something V2, 2400 epochs (66.8 by its model zoo). Steps of 1024 clips,
+# as its script's comment says (32 GPUs); the script's command has 64, which would be 2048.
 #   tools/dist_train.sh configs/videomae/vit-s_ssv2_pretrain.py 8 --amp
 # Hardware: 8 GPUs of 80 GB assumed (64 clips each, twice per step). Time and accuracy: not yet run.
 _base_ = './vit-b_ssv2_pretrain.py'

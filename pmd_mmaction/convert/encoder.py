@@ -15,7 +15,7 @@ from pmd_mmaction.convert.layers import check_pairs, read_layers
 from pmd_mmaction.convert.rename import Conversion
 from pmd_mmaction.functional import position_table, resize_positions
 
-POSITIONS = 'backbone.pos_embed'
+POSITION_KEY = 'backbone.pos_embed'
 KERNEL = 'backbone.patch_embed.projection.weight'
 HEAD = 'cls_head.fc_cls.'
 WITH_BIAS = (KERNEL.removesuffix('.weight'), 'backbone.norm', 'backbone.fc_norm', 'cls_head.fc_cls')
@@ -97,10 +97,6 @@ class EncoderSize:
             layer_scale='gamma_1' in names,
         )
 
-    def num_heads(self, given: int | None) -> int:
-        """Number of attention heads, see :func:`attention_heads`."""
-        return attention_heads(self.embed_dims, given)
-
     def token_grid(self, clip: ClipSize) -> tuple[int, int, int]:
         """Tokens along (time, height, width).
 
@@ -169,17 +165,17 @@ def fit_positions(
     state, notes = dict(conversion.state_dict), []
     size = EncoderSize.of(state)
     grid = size.token_grid(source)
-    if POSITIONS not in state:
-        state[POSITIONS] = position_table(position, grid, size.embed_dims)
+    if POSITION_KEY not in state:
+        state[POSITION_KEY] = position_table(position, grid, size.embed_dims)
         notes.append(f'positions are not in the file: {position} of {source} added')
-    found, expected = state[POSITIONS].shape[1], grid[0] * grid[1] * grid[2]
+    found, expected = state[POSITION_KEY].shape[1], grid[0] * grid[1] * grid[2]
     if found != expected:
         raise ValueError(
             f'it has {found} positions, but {source} make {expected}: give the clips it was '
             'trained on with --source-frames and --source-size'
         )
     if source != target:
-        state[POSITIONS] = resize_positions(state[POSITIONS], grid, size.token_grid(target))
+        state[POSITION_KEY] = resize_positions(state[POSITION_KEY], grid, size.token_grid(target))
         notes.append(
             f'positions interpolated from {source} to {target} (bicubic in space, linear in time)'
         )

@@ -8,7 +8,7 @@ from typing import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pmd_mmaction.convert.encoder import HEAD, POSITIONS, ClipSize, EncoderSize
+from pmd_mmaction.convert.encoder import HEAD, POSITION_KEY, ClipSize, EncoderSize, attention_heads
 from pmd_mmaction.convert.huggingface_folder import (
     HuggingFaceFolder,
     label_names,
@@ -24,7 +24,7 @@ _ATTENTION = _LAYER + r'attention\.attention\.'
 _PATCHES = r'backbone.patch_embed.projection'
 _READ = [
     (_EMBEDDINGS + r'patch_embeddings\.projection\.(weight|bias)', _PATCHES + r'.\1'),
-    (_EMBEDDINGS + r'position_embeddings', POSITIONS),
+    (_EMBEDDINGS + r'position_embeddings', POSITION_KEY),
     (_ATTENTION + r'(query|key|value)\.weight', r'backbone.blocks.\1.attn.\2.weight'),
     # transformers 4 calls the biases q_bias and v_bias, transformers 5 query.bias and value.bias
     (_ATTENTION + r'(?:q_bias|query\.bias)', r'backbone.blocks.\1.attn.q_bias'),
@@ -132,7 +132,9 @@ def write_huggingface(
             'from_pretrained(..., trust_remote_code=True)'
         )
     conversion = _rename_for_huggingface(state_dict, classifies, pools, own_positions)
-    config = model_config(size, clip, size.num_heads(num_heads), classifies, pools)
+    config = model_config(
+        size, clip, attention_heads(size.embed_dims, num_heads), classifies, pools
+    )
     if classifies:
         config |= label_names(state_dict[f'{HEAD}bias'].shape[0], labels)
     elif labels is not None:
@@ -153,7 +155,7 @@ def write_huggingface(
 
 
 def _positions_differ(state: Mapping[str, Tensor]) -> bool:
-    table = state[POSITIONS]
+    table = state[POSITION_KEY]
     return not torch.allclose(table.float(), sinusoid_1d(*table.shape[1:]), atol=1e-5)
 
 

@@ -184,7 +184,7 @@ def mmaction_outputs(
         patch_size=size.patch_size,
         embed_dims=size.embed_dims,
         depth=size.depth,
-        num_heads=size.num_heads(num_heads),
+        num_heads=attention_heads(size.embed_dims, num_heads),
         mlp_ratio=size.mlp_dims / size.embed_dims,
         qkv_bias=size.qv_bias,
         init_values=float(size.layer_scale),

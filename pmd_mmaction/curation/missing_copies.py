@@ -20,7 +20,7 @@ class DiskFullError(OSError):
 def make_missing_copies(
     pairs: Collection[tuple[str, str]], settings: ResizeSettings, jobs: int, timeout: float
 ) -> Iterator[Outcome]:
-    """Makes the copies that are not there, under a progress bar.
+    """Makes the copies that are not there or older than their videos, under a progress bar.
 
     Args:
         pairs: video and copy of each; a copy that is there is taken for complete.
@@ -34,7 +34,7 @@ def make_missing_copies(
     Raises:
         DiskFullError: if one could not be written for want of space.
     """
-    rest = [pair for pair in pairs if not Path(pair[1]).is_file()]
+    rest = [pair for pair in pairs if not _is_there(*map(Path, pair))]
     outcomes = map_isolated(partial(resize_video, settings=settings), rest, jobs, timeout)
     done = len(pairs) - len(rest)
     for outcome in tqdm(outcomes, total=len(pairs), initial=done, unit='video', desc='copies'):
@@ -49,3 +49,12 @@ def make_missing_copies(
                     'same command goes on'
                 )
         yield outcome
+
+
+def _is_there(video: Path, copy: Path) -> bool:
+    """Whether there is a copy, made after the last change of the video."""
+    try:
+        made = copy.stat().st_mtime
+        return not video.is_file() or video.stat().st_mtime <= made
+    except OSError:
+        return False

@@ -15,6 +15,7 @@ import av
 from pmd_mmaction.curation.yuv_scaler import YUVScaler
 from pmd_mmaction.readers.video_stream import VideoError, open_video, orientation
 from pmd_mmaction.readers.watched_decoding import WatchedDecoding
+from pmd_mmaction.storage.atomic_file import atomic_writer
 
 _MAX_REORDER = 16  # frames by which a codec may shift one; the limit of H.264 and HEVC
 
@@ -61,24 +62,20 @@ def resize_video(paths: tuple[str, str], settings: ResizeSettings) -> int:
         av.FFmpegError: if it cannot be decoded.
     """
     source, target = paths
-    aside = os.path.abspath(f'{target}.tmp')
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with WatchedDecoding(source) as decoding, av.open(aside, 'w', format='mp4') as writer:
-            _copy(decoding, writer, settings)
-        if decoding.damage:
-            raise ValueError(': '.join(decoding.damage))
-        with open_video(aside) as result:
-            written = sum(packet.size > 0 for packet in result.demux(video=0))
-        if written != decoding.count:
-            raise ValueError(f'{decoding.count} frames read, {written} written')
-        with open(aside, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(aside, target)
+        with atomic_writer(target) as file:
+            aside = os.path.abspath(file.name)
+            with WatchedDecoding(source) as decoding, av.open(aside, 'w', format='mp4') as writer:
+                _copy(decoding, writer, settings)
+            if decoding.damage:
+                raise ValueError(': '.join(decoding.damage))
+            with open_video(aside) as result:
+                written = sum(packet.size > 0 for packet in result.demux(video=0))
+            if written != decoding.count:
+                raise ValueError(f'{decoding.count} frames read, {written} written')
     except VideoError as error:
         raise ValueError(str(error)) from error
-    finally:
-        Path(aside).unlink(missing_ok=True)
     return decoding.count
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from mmengine.dataset import Compose
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
@@ -99,11 +100,11 @@ class VideoWindows(IterableDataset):
             spans, clips = [], []
             for span, frames in self._cut(reader.frames(), self._offsets(reader.avg_fps)):
                 if len(clips) == self.at_a_time:
-                    yield self._pack(video, spans, clips, rate, False)
+                    yield _pack(video, spans, clips, rate, False)
                     spans, clips = [], []
                 spans.append(span)
-                clips.append(frames)
-            yield self._pack(video, spans, clips, rate, True)
+                clips.append(self._prepare(video, frames))  # at once: frames of a phone are large
+            yield _pack(video, spans, clips, rate, True)
 
     def _offsets(self, rate: float | None) -> Sequence[int]:
         """The frames of a window after its first, as ``SampleFrames`` takes them at this rate."""
@@ -118,37 +119,38 @@ class VideoWindows(IterableDataset):
     ) -> Iterator[tuple[tuple[int, int], list[np.ndarray]]]:
         """Begin and end, in frames, and the frames of each window."""
         kept: dict[int, np.ndarray] = {}
+        places = {offset % self.stride for offset in offsets}  # in the strides of a video
         start = number = 0
         for number, frame in enumerate(frames):
-            if number >= start:
+            if number >= start and number % self.stride in places:
                 kept[number] = frame
             if number == start + offsets[-1]:
                 yield (start, number + 1), [kept[start + offset] for offset in offsets]
                 start += self.stride
                 kept = {n: kept[n] for n in kept if n >= start}
         if not start:
-            yield (0, number + 1), [kept[min(offset, number)] for offset in offsets]
+            yield (0, number + 1), [kept.get(offset, frame) for offset in offsets]
 
-    def _pack(
-        self,
-        video: int,
-        spans: list[tuple[int, int]],
-        clips: list[list[np.ndarray]],
-        rate: float,
-        last: bool,
-    ) -> Windows:
-        height, width = clips[0][0].shape[:2]
+    def _prepare(self, video: int, frames: list[np.ndarray]) -> Tensor:
+        """``(crops, C, T, H, W)`` of one window."""
+        height, width = frames[0].shape[:2]
         results = dict(
             filename=self.paths[video],
             label=NO_LABEL,
             start_index=0,
             modality='RGB',
-            imgs=[frame for frames in clips for frame in frames],
+            imgs=frames,
             clip_len=self.length,
-            num_clips=len(clips),
+            num_clips=1,
             frame_interval=self.interval,
             original_shape=(height, width),
             img_shape=(height, width),
         )
-        times = (np.array(spans) / rate).astype(np.float32)
-        return Windows(video, self.transform(results)['inputs'], times, last)
+        return self.transform(results)['inputs']
+
+
+def _pack(
+    video: int, spans: list[tuple[int, int]], clips: list[Tensor], rate: float, last: bool
+) -> Windows:
+    times = (np.array(spans) / rate).astype(np.float32)
+    return Windows(video, torch.stack(clips, 1).flatten(0, 1), times, last)

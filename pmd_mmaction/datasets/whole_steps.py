@@ -11,9 +11,10 @@ from pmd_mmaction.arguments import Whole, checked
 
 @DATA_SAMPLERS.register_module()
 class WholeStepBatchSampler(BatchSampler):
-    """Drops the last batches of an epoch that do not complete a step, as MVD does.
+    """Drops the last batches of an epoch that do not complete a step.
 
-    Incomplete batches are dropped, too (``drop_last``). Different videos are dropped in each epoch.
+    In MVD's code their gradients join the first step of the next epoch. Incomplete batches are
+    dropped, too (``drop_last``). Different videos are dropped in each epoch.
 
     Args:
         sampler: sampler of the videos. The Runner fills it in.

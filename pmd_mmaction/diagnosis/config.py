@@ -18,8 +18,8 @@ from pmd_mmaction.contracts import DifficultyModel
 from pmd_mmaction.dare import TableLayout
 from pmd_mmaction.dare.scratch_file import scratch_directories
 from pmd_mmaction.datasets import read_path_list
-from pmd_mmaction.diagnosis.finding import Finding, first_line, in_gb, judge
-from pmd_mmaction.diagnosis.keys import examine_keys, number_or
+from pmd_mmaction.diagnosis.finding import Finding, at_least, first_line, in_gb, judge
+from pmd_mmaction.diagnosis.keys import examine_keys
 from pmd_mmaction.diagnosis.loading import examine_loading
 from pmd_mmaction.diagnosis.teacher_files import ELSE, command_for
 from pmd_mmaction.functional import PhaseSchedule
@@ -186,9 +186,9 @@ def _examine_disk(cfg: Config, checkpoint: int) -> Finding:
     """Checks that the kept checkpoints fit on the disk."""
     hook = _dict(_dict(cfg.get('default_hooks')).get('checkpoint'))
     # the one that is being written, and after preemptions the newest of the end of an epoch
-    kept, more = number_or(hook.get('max_keep_ckpts'), 0), 2
+    kept, more = at_least(hook.get('max_keep_ckpts'), 0), 2
     if kept < 1:
-        more, kept = 1, math.ceil(_epochs(cfg) / number_or(hook.get('interval'), 1))
+        more, kept = 1, math.ceil(_epochs(cfg) / at_least(hook.get('interval'), 1))
     work_dir = Path(cfg.get('work_dir') or 'work_dirs').absolute()
     there = next(place for place in (work_dir, *work_dir.parents) if place.is_dir())
     free, need = shutil.disk_usage(there).free, (kept + more) * checkpoint
@@ -210,7 +210,7 @@ def _epochs(cfg: Config) -> int:
                 return PhaseSchedule.of_hook(hook).total_epochs
             except (TypeError, ValueError):
                 return 1  # the hook's own finding says what is wrong
-    return number_or(given, 1)
+    return at_least(given, 1)
 
 
 def _datasets(cfg: dict | None) -> Iterator[dict]:

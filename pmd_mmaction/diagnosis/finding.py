@@ -32,3 +32,8 @@ def in_gb(size: float) -> str:
 def first_line(error: Exception) -> str:
     """First line of an error's message."""
     return str(error).strip().partition('\n')[0] or type(error).__name__
+
+
+def at_least(value: object, least: int) -> int:
+    """A whole number of a config, raised to ``least``; ``least`` for anything else."""
+    return max(value, least) if isinstance(value, int) else least

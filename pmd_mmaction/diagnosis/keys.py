@@ -42,11 +42,6 @@ def examine_keys(cfg: Mapping) -> Iterator[Finding]:
             yield from _misspelt(f'{path}.', section, known, cutoff=0.7)
 
 
-def number_or(value: object, least: int) -> int:
-    """A number in a config, or ``least`` if it is something else."""
-    return max(value, least) if isinstance(value, int) else least
-
-
 def _misspelt(where: str, section: Mapping, known: list[str], cutoff: float) -> Iterator[Finding]:
     for key in section:
         meant = get_close_matches(str(key), known, 1, cutoff)

@@ -117,10 +117,12 @@ def _overfit(scalars: Scalars) -> list[Finding]:
         if held_out and _end(values) - held_out[-1][1] > MAX_GAP:
             text = f'{key} is {_end(values):.2f}, and {held_out[-1][1]:.2f} on held-out clips'
             return [Finding('overfit', 'warning', text, 'more videos, or fewer epochs')]
-    for key in ('knn/top1', 'probe/top1'):
-        values = [value for _, value in sorted(scalars.get(key, {}).items())]
-        if len(values) > 1 and values[-1] < max(values) - MAX_FALL:
-            text = f'{key} fell from {max(values):.2f} to {values[-1]:.2f}'
+    for key in ('knn', 'probe'):
+        values = [value for _, value in sorted(scalars.get(f'{key}/top1', {}).items())]
+        queries = max(scalars.get(f'{key}/queries', {}).values(), default=math.inf)
+        # two standard errors: of few videos, one more that is wrong is no sign of anything
+        if len(values) > 1 and values[-1] < max(values) - max(MAX_FALL, 2 / math.sqrt(queries)):
+            text = f'{key}/top1 fell from {max(values):.2f} to {values[-1]:.2f}'
             return [Finding('overfit', 'warning', text, 'take the best checkpoint, or more videos')]
     return []
 

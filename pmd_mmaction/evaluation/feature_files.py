@@ -43,7 +43,7 @@ class Parts:
         notes = sorted(self.folder.glob('part_*.json'))
         return [json.loads(note.read_text(encoding='utf-8')) for note in notes]
 
-    def add(self, end: int, index: list[int], features: np.ndarray, broken: dict) -> None:
+    def add(self, end: int, index: list[int], features: np.ndarray) -> None:
         """Writes a batch; its note comes last and makes it count."""
         if not self.begun:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ class Parts:
             self.begun = True
         name = f'part_{end:09d}'
         write_file(self.folder / f'{name}.safetensors', save(dict(features=features)))
-        note = dict(end=end, index=index, broken=broken, file=f'{name}.safetensors')
+        note = dict(end=end, index=index, file=f'{name}.safetensors')
         write_file(self.folder / f'{name}.json', json.dumps(note).encode())
 
     def merge(self) -> tuple[list[int], np.ndarray]:
@@ -75,9 +75,8 @@ def write_features(out: Path, features: np.ndarray, names: list[str], labels: li
 def write_windows(out: Path, features: np.ndarray, times: np.ndarray, settings: dict) -> None:
     """Writes the windows of one video: ``features``, ``times`` in seconds, and the settings."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_writer(out) as file:
-        note = dict(settings=json.dumps(settings, sort_keys=True))
-        file.write(save(dict(features=features, times=times), metadata=note))
+    note = dict(settings=json.dumps(settings, sort_keys=True))
+    write_file(out, save(dict(features=features, times=times), metadata=note))
 
 
 def windows_are_finished(out: Path, settings: dict) -> bool:

@@ -54,7 +54,9 @@ class FrozenFeatureMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """The metric over all clips; NaN, with a warning, if a feature is not finite.
+        """The metric, and ``queries``, the number of clips that were classified.
+
+        The metric is NaN, with a warning, if a feature is not finite.
 
         Raises:
             ValueError: if there is nothing to learn from or to classify, or a label is missing.
@@ -82,7 +84,8 @@ class FrozenFeatureMetric(BaseMetric):
                 f'{type(self).__name__}: the features of {broken} of {len(results)} clips are not '
                 'finite, so there is no accuracy; a diverged student gives such features'
             )
-        return dict.fromkeys(metrics, math.nan) if broken else metrics
+            metrics = dict.fromkeys(metrics, math.nan)
+        return metrics | dict(queries=len(parts['query'][1]))
 
     @abstractmethod
     def score(

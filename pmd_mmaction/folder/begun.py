@@ -8,7 +8,7 @@ from pmd_mmaction.folder.videos import FolderError
 from pmd_mmaction.storage.atomic_file import write_file
 
 FILE = 'begun.json'
-CONFIGS = 'image_teacher.py', 'video_teacher.py', 'pretrain.py', 'finetune.py'
+CONFIG_FILES = 'image_teacher.py', 'video_teacher.py', 'pretrain.py', 'finetune.py'
 MADE = (
     *('videos', 'train.txt', 'held_out.txt', 'classes.txt', 'left_out.csv', 'report.html'),
     *('image_teacher', 'image_teacher.pth', 'video_teacher', 'pmd', 'finetune'),
@@ -40,14 +40,14 @@ def require_no_foreign_files(out: Path) -> None:
         FolderError: naming the file.
     """
     foreign = [out / name for name in MADE]
-    foreign += [path for path in map(out.joinpath, CONFIGS) if path.is_file() and not _ours(path)]
+    foreign += [p for p in map(out.joinpath, CONFIG_FILES) if p.is_file() and not _ours(p)]
     for path in foreign:
         if path.exists():
             raise FolderError(f'{path} is not of an earlier call: choose another --out')
 
 
 def _ours(config: Path) -> bool:
-    """Whether it is of a dry run, which begins nothing."""
+    """Whether this package wrote the file, as a dry run does."""
     with config.open('rb') as file:
         return WRITTEN.encode() in file.readline()
 

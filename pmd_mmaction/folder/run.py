@@ -32,6 +32,7 @@ from pmd_mmaction.folder.videos import (
 )
 from pmd_mmaction.shipped import TOOLS
 from pmd_mmaction.storage.atomic_file import write_file, write_table
+from pmd_mmaction.storage.directory_lock import DirectoryLock
 
 LEFT_OUT = 'left_out.csv'
 COSTS = dict(image=0.3, video=0.5, pretrain=1.0)  # of a step, that of the curriculum being 1
@@ -52,6 +53,13 @@ def pretrain(source: Path, out: Path, options: Options) -> Path:
         FolderError: if something cannot be run.
     """
     plan = make_plan(source, out, options)
+    out.mkdir(parents=True, exist_ok=True)
+    lock = DirectoryLock()  # ends with the process
+    holder = lock.take(out)
+    if holder is not None:
+        raise FolderError(
+            f'another call, {holder}, is writing to {out}: stop it or wait for its end'
+        )
     write_begun(plan.out, plan.choices)  # before the first copy: it names the folder of the videos
     if read_lists(out) is None:
         copy_and_split_videos(plan)
@@ -86,6 +94,7 @@ def copy_and_split_videos(plan: Plan) -> None:
     jobs, side = plan.machine.cores, plan.preset.short_side
     good, failed = copy_videos(plan.source, videos, plan.out / 'videos', side, jobs)
     left_out = {**left_out, **failed}
+    (plan.out / LEFT_OUT).unlink(missing_ok=True)  # of an earlier call
     if left_out:
         write_table(plan.out / LEFT_OUT, [('path', 'error'), *left_out.items()])
         print(f'{len(left_out)} videos are left out: {plan.out / LEFT_OUT} tells why')

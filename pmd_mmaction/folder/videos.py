@@ -104,10 +104,10 @@ def require_enough(source: Path, videos: list, beside: str = '') -> None:
 
 
 def class_names(source: Path, videos: Sequence[Path]) -> tuple[list[str], str]:
-    """The sub-folders that are classes, in order, and why they are none.
+    """The sub-folders that are classes, in order; if there are none, the reason.
 
-    They are if all videos lie in some, in several, in each two of them at the least. Without any
-    there is no reason to tell.
+    They are classes if every video lies in one, there are at least two, and each holds at least two
+    videos. The reason is empty if there are no sub-folders.
     """
     places = [path.relative_to(source).parts for path in videos]
     folders = Counter(place[0] for place in places if len(place) > 1)

@@ -1,18 +1,16 @@
 """One training at a time in a work directory."""
 
-import os
 import platform
 import time
 from pathlib import Path
-from typing import TextIO
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
 from pmd_mmaction.hooks.main_process import from_main_process
+from pmd_mmaction.storage.directory_lock import NAME, DirectoryLock
 
-NAME = '.lock'
 # A network file system keeps the lock of a node that went down for a while.
 PATIENCE, PAUSE = 120.0, 5.0  # seconds
 
@@ -32,11 +30,11 @@ class WorkDirLockHook(Hook):
     priority = 'VERY_HIGH'  # before hooks write anything
 
     def __init__(self) -> None:
-        self._file: TextIO | None = None
+        self._lock = DirectoryLock()
 
     def before_run(self, runner) -> None:
         """Takes the lock; a test or a validation needs none."""
-        if not isinstance(runner._train_loop, BaseLoop) or self._file is not None:
+        if not isinstance(runner._train_loop, BaseLoop) or self._lock.is_taken:
             return
         holder = from_main_process(lambda: self._take_patiently(runner))
         if holder is not None:
@@ -47,9 +45,9 @@ class WorkDirLockHook(Hook):
             )
 
     def _take_patiently(self, runner) -> str | None:
-        """As `_take`, again and again while a process of another node has the lock."""
+        """Takes the lock, trying again while a process of another node has it; who has it now."""
         begin, waited = time.monotonic(), False
-        while (holder := self._take(Path(runner.work_dir))) is not None:
+        while (holder := self._lock.take(Path(runner.work_dir))) is not None:
             if holder.endswith(f' on {platform.node()}') or time.monotonic() > begin + PATIENCE:
                 break
             if not waited:
@@ -58,31 +56,6 @@ class WorkDirLockHook(Hook):
             time.sleep(PAUSE)
         return holder
 
-    def _take(self, directory: Path) -> str | None:
-        """Who has the lock; None: this process, or nobody can have it."""
-        try:
-            import fcntl
-
-            file = (directory / NAME).open('a+')
-        except (ImportError, OSError):  # not on Windows; a directory that cannot be written to
-            return None  # is told by the hooks that write
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            file.seek(0)
-            with file:
-                return file.read() or 'of an unknown process'
-        except OSError:
-            file.close()
-            return None
-        file.truncate(0)
-        file.write(f'process {os.getpid()} on {platform.node()}')
-        file.flush()
-        self._file = file
-        return None
-
     def after_run(self, runner) -> None:
         """Gives the lock back."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._lock.release()

@@ -122,7 +122,6 @@ class VideoReader:
     def _open(self) -> None:
         self._container = open_video(self.path, self._content)
         stream = best_stream(self._container)
-        self.avg_fps = float(stream.average_rate or 0)
         self._codec, self._stream = stream.codec_context, stream
         self._size = self._codec.width, self._codec.height
         self._reformatter = av.video.reformatter.VideoReformatter()
@@ -131,6 +130,14 @@ class VideoReader:
         self._length = len(self._index.order) if self._index else self._count_if_whole()
         if not self._length:
             raise VideoError('no frame')
+        self.avg_fps = self._average_rate()
+
+    def _average_rate(self) -> float:
+        """Frames per second; FFmpeg guesses where the header does not count the frames (WebM)."""
+        if self._index is None or self._stream.frames or self._length < 2:
+            return float(self._stream.average_rate or 0)
+        first, last = (self._index.times[self._index.order[n]] for n in (0, -1))
+        return float((self._length - 1) / ((last - first) * self._stream.time_base))
 
     def _read(self, wanted: set[int]) -> dict[int, np.ndarray]:
         if self._index is not None:

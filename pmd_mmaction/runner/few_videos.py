@@ -1,9 +1,9 @@
-"""Checks that there are enough videos for a batch."""
+"""What to say when an epoch has no complete batch."""
 
 import math
 
 
-def few_videos(videos: int, batch: int, ranks: int, steps: int = 1) -> tuple[str, str]:
+def few_videos(videos: int, batch: int, ranks: int, steps: int) -> tuple[str, str]:
     """Problem and remedy if an epoch has no complete batch.
 
     Args:

@@ -18,7 +18,7 @@ class Attempt:
         by_epoch: validations, whose step is an epoch.
         begin: first iteration and epoch of the training that are logged; infinity without any.
         last: its last iteration.
-        epoch: and epoch.
+        epoch: the epoch of that iteration.
     """
 
     by_iteration: list[dict] = field(default_factory=list)

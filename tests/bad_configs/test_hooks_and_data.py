@@ -19,7 +19,7 @@ TABLE = [
     ('log_history_hook', 'window', 9, 'LogHistoryHook'),
     ('bad_video_hook', 'max_bad', 0.1, "BadVideoHook.*argument 'max_bad'"),
     ('compile_hook', 'backends', 'eager', "unknown key 'backends'; it takes backend, "),
-    ('checkpoint_hook', 'intervall', 1, "SafeCheckpointHook has no argument \\['intervall'\\]"),
+    ('checkpoint_hook', 'intervall', 1, "Hook: options has an unknown key 'intervall'"),
     # --- wrong types
     ('phase_hook', 'phases', dict(mask_ratio=0.9, epochs=2), 'phases is .*it must be a list of'),
     ('phase_hook', 'phases.0', 0.75, 'phase 1 is 0.75; it must be a dict of mask_ratio, epochs'),

@@ -5,6 +5,7 @@ import torch
 from mmaction.models.backbones.vit_mae import VisionTransformer
 
 from pmd_mmaction.convert import ClipSize, Conversion, EncoderSize, fit_positions
+from pmd_mmaction.convert.encoder import attention_heads
 from pmd_mmaction.functional import position_table, resize_positions
 
 CLIP = ClipSize(4, 32)
@@ -28,13 +29,13 @@ def test_sizes(state):
 
 @pytest.mark.parametrize('width, heads', [(384, 6), (768, 12), (1024, 16), (1280, 16)])
 def test_heads_of_published_widths(width, heads):
-    assert EncoderSize(width, 12, 0, 16, 2, True, False).num_heads(None) == heads
+    assert attention_heads(width, None) == heads
 
 
 @pytest.mark.parametrize('given, message', [(None, 'give it with --num-heads'), (5, '5 heads do')])
-def test_heads_that_cannot_be_told(state, given, message):
+def test_heads_that_cannot_be_told(given, message):
     with pytest.raises(ValueError, match=message):
-        EncoderSize.of(state).num_heads(given)
+        attention_heads(24, given)
 
 
 @pytest.mark.parametrize(

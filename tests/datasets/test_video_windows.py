@@ -1,5 +1,7 @@
 """Windows along a video are read as the pipeline reads it."""
 
+import weakref
+
 import pytest
 from mmaction.registry import TRANSFORMS
 
@@ -42,3 +44,25 @@ def test_a_window_spans_what_a_sampled_clip_spans(mmaction_scope, rate):
     window = VideoWindows(['a.mp4'], steps, stride=4)
     assert window._offsets(rate) == (frames - frames[0]).tolist()
     assert [*VideoWindows(['a.mp4'], steps, 4, interval=2)._offsets(rate)] == [*range(0, 16, 2)]
+
+
+@pytest.mark.parametrize(('stride', 'most'), [(8, 12), (3, 14), (32, 5)])
+def test_few_frames_are_held_at_a_time(stride, most):
+    """Those of a phone have 25 MB each."""
+    sampling = dict(type='SampleFrames', clip_len=4, frame_interval=4)
+    steps = [dict(type='VideoInit'), sampling, dict(type='VideoDecode')]
+    windows, alive, held = VideoWindows(['a.mp4'], steps, stride), weakref.WeakSet(), []
+
+    class Frame:
+        def __init__(self, number):
+            self.number = number
+            alive.add(self)
+            held.append(len(alive))
+
+    offsets, spans = windows._offsets(30.0), []
+    for span, frames in windows._cut(map(Frame, range(200)), offsets):
+        assert [frame.number for frame in frames] == [span[0] + offset for offset in offsets]
+        spans.append(span)
+        del frames
+    assert spans == [(n, n + 13) for n in range(0, 188, stride)]
+    assert max(held) <= most

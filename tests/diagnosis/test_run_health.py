@@ -8,6 +8,7 @@ from pmd_mmaction.diagnosis.run_health import judge_run
 from pmd_mmaction.evaluation import LinearProbeMetric
 
 PROBE = f'{LinearProbeMetric.default_prefix}/top1'
+KNN_FELL = {'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}
 STEPS = range(10, 1010, 10)
 
 
@@ -51,7 +52,9 @@ def _run(**changes):
         (dict(explained_img=None, explained_place_img=None), 'unknown', 'no explained'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.3), 'overfit', '0.45, and 0.20 on'),
         (dict(held_out_explained_img=lambda x: 0.5 * x - 0.1), 'healthy', ''),
-        ({'knn/top1': lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', 'from 0.70 to 0.50'),
+        (KNN_FELL, 'overfit', 'from 0.70 to 0.50'),
+        (KNN_FELL | {'knn/queries': lambda x: 400}, 'overfit', 'knn/top1 fell from 0.70'),
+        (KNN_FELL | {'knn/queries': lambda x: 25}, 'healthy', ''),
         (dict(time=lambda x: 2, data_time=lambda x: 0.3), 'healthy', ''),
         ({PROBE: lambda x: 0.7 if x < 0.5 else 0.5}, 'overfit', f'{PROBE} fell from 0.70'),
     ],

@@ -120,7 +120,7 @@ def test_the_metric_separates_bank_and_query():
     mixed = samples(BANK, LABELS, 'bank') + samples(BANK[:8] + 0.01, LABELS[:8], 'query')
     for start in range(0, len(mixed), 7):
         metric.process(None, mixed[start : start + 7])
-    assert metric.evaluate(len(mixed)) == {'knn/top1': 1.0}
+    assert metric.evaluate(len(mixed)) == {'knn/top1': 1.0, 'knn/queries': 8}
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def test_the_metric_is_the_probe():
         )
     weight, bias = fit_linear_probe(features[:40], labels[:40], c=0.5)
     right = (features[40:] @ weight.T + bias).argmax(1) == labels[40:]
-    assert metric.evaluate(60) == {'probe/top1': right.double().mean().item()}
+    expected = {'probe/top1': right.double().mean().item(), 'probe/queries': len(right)}
+    assert metric.evaluate(60) == expected
 
 
 def test_a_class_without_a_clip_in_the_bank_counts_as_wrong():

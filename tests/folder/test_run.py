@@ -2,8 +2,10 @@
 
 import csv
 import io
+import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +22,7 @@ from pmd_mmaction.folder.configs import write_configs
 from pmd_mmaction.folder.preset import PRESETS, Machine
 from pmd_mmaction.report.run import Run
 from pmd_mmaction.state_dicts import compare_backbone
+from pmd_mmaction.storage.directory_lock import DirectoryLock
 from pmd_mmaction.teacher_configs import leave_out_files
 from tests.integration.tiny import ROOT
 from tools import convert_checkpoint, pretrain_folder, report, train
@@ -302,7 +305,7 @@ def test_copies_of_another_folder_are_not_taken(phone, tmp_path, monkeypatch):
 def test_files_of_the_user_are_not_overwritten_or_taken(phone, tmp_path):
     out = tmp_path / 'out'
     pretrain_folder.main([str(phone), '--out', str(out), '--dry-run'])  # begins nothing
-    for name in (*begun_file.MADE, *begun_file.CONFIGS):
+    for name in (*begun_file.MADE, *begun_file.CONFIG_FILES):
         made = make_plan(phone, out, TINY)
         (made.out / name).unlink(missing_ok=True)
         (made.out / name).write_text('mine')
@@ -342,6 +345,45 @@ def test_videos_that_came_later_are_told(begun, capsys):
     (source / 'late.mov').write_bytes(first.read_bytes() + b'more')
     run.report_new_videos(made)
     assert capsys.readouterr().out.startswith('1 new videos are not used; to train on all')
+
+
+@pytest.fixture
+def first_call(tmp_path):
+    """Another process that writes there."""
+    fork = multiprocessing.get_context('fork')
+    held = fork.Event()
+
+    def hold():
+        lock = DirectoryLock()
+        assert lock.take(tmp_path) is None
+        held.set()
+        signal.pause()
+
+    process = fork.Process(target=hold)
+    process.start()
+    assert held.wait(60)
+    yield process
+    process.kill()
+    process.join()
+
+
+def test_two_calls_at_once(phone, tmp_path, first_call, monkeypatch):
+    """The second would take the copies of the first for unreadable videos."""
+    monkeypatch.setattr(run, 'copy_and_split_videos', lambda plan: pytest.fail('copied'))
+    with pytest.raises(FolderError, match=f'another call, process {first_call.pid} on .*writing'):
+        pretrain(phone, tmp_path, TINY)
+
+
+def test_nobody_reads_of_a_video_that_can_be_read_now(phone, tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    shutil.copytree(phone, source)
+    (source / 'broken.mov').write_bytes(b'no video')
+    copied(source, out)
+    assert 'broken.mov' in (out / 'left_out.csv').read_text()
+    (out / 'train.txt').unlink()  # as if the call had been interrupted
+    (source / 'broken.mov').write_bytes(next(phone.glob('*.mov')).read_bytes() + b'more')
+    copied(source, out)
+    assert not (out / 'left_out.csv').exists()
 
 
 def test_a_training_that_was_stopped_is_not_taken_for_finished(monkeypatch, tmp_path):

@@ -72,7 +72,7 @@ def test_the_lock_of_another_node_is_waited_for(tmp_path, other, monkeypatch):
     monkeypatch.setattr(work_dir_lock_hook.time, 'sleep', wait)
     hook = WorkDirLockHook()
     hook.before_run(runner_in(tmp_path))
-    assert len(waits) == 3 and hook._file is not None
+    assert len(waits) == 3 and hook._lock.is_taken
     hook.after_run(None)
 
 
@@ -88,7 +88,7 @@ def test_a_lock_that_was_given_back_is_free(tmp_path):
     first.before_run(runner_in(tmp_path))
     first.after_run(None)
     second.before_run(runner_in(tmp_path))
-    assert second._file is not None
+    assert second._lock.is_taken
     second.after_run(None)
 
 

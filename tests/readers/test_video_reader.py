@@ -136,3 +136,13 @@ def test_a_damaged_middle_is_an_error_and_never_another_frame(tmp_path):
         else:
             with pytest.raises(IndexError):
                 video.read([59])
+
+
+@pytest.mark.parametrize('name', ['a.webm', 'a.mkv', 'a.mp4'])
+def test_the_rate_is_the_average_and_not_that_of_the_header(tmp_path, name):
+    """As browsers record: 40 frames in 1.2 seconds, whatever the header says."""
+    codec = 'libvpx-vp9' if name == 'a.webm' else 'libx264'
+    times = [30 * i + 5 * (i % 3) for i in range(FRAMES)]
+    path = write_video(tmp_path / name, FRAMES, codec=codec, milliseconds=times)
+    with VideoReader(str(path)) as video:
+        assert video.avg_fps == pytest.approx(1000 / 30, rel=0.03)

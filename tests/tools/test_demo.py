@@ -34,7 +34,7 @@ def programs(monkeypatch, tmp_path):
         elif script == 'linear_probe.py':
             written = Path(after['--json'])
         else:
-            written = Path('work/pmd/pictures/health.png' if 'visualize' in script else 'report')
+            written = Path('report')
         missing = [path for path in read if not (cwd / path).exists()]
         assert not missing, (script, missing)
         (cwd / written).parent.mkdir(parents=True, exist_ok=True)

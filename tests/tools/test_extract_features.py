@@ -234,6 +234,17 @@ def test_a_broken_video_is_left_out_and_told(run, broken, capsys):
     assert 'left out: ' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('missing', ['inn', 'bad.mp4'])
+def test_features_are_not_replaced_by_none(run, broken, tmp_path, capsys, missing):
+    code, out = run('--skip-broken', source=broken)
+    before = out.read_bytes()
+    code, _ = run('--skip-broken', source=['--videos', str(tmp_path / missing)])
+    told = capsys.readouterr().err
+    assert code == 1 and out.read_bytes() == before
+    assert ('there is no video or folder' if missing == 'inn' else 'none of 1 videos') in told
+    assert not [path for path in tmp_path.iterdir() if path.is_dir() and 'parts' in path.name]
+
+
 @pytest.mark.parametrize(
     'options, message',
     [

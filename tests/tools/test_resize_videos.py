@@ -112,3 +112,24 @@ def test_every_suffix_and_what_was_not_looked_at(tmp_path, run, capsys):
     write_video(raw / 'b.mp4').rename(raw / 'b.clip')
     assert run() == 3
     assert 'b.clip: give them the suffix of a video' in capsys.readouterr().err
+
+
+def test_videos_of_another_origin_are_not_taken_for_copies(tmp_path, run, capsys):
+    write_video(tmp_path / 'raw' / 'a.mp4', size=(96, 64))
+    other = write_video(tmp_path / 'small' / 'a.mp4')
+    before = other.read_bytes()
+    assert run() == 1
+    assert 'holds videos that this tool did not make' in capsys.readouterr().err
+    assert other.read_bytes() == before
+
+
+def test_a_video_that_changed_is_copied_again(tmp_path, run):
+    for name in ('a.mp4', 'b.mp4'):
+        write_video(tmp_path / 'raw' / name, size=(96, 64))
+    assert run() == 0
+    copies = [tmp_path / 'small' / name for name in ('a.mp4', 'b.mp4')]
+    before = [copy.stat().st_mtime_ns for copy in copies]
+    later = copies[0].stat().st_mtime + 1
+    os.utime(tmp_path / 'raw' / 'a.mp4', (later, later))
+    assert run() == 0
+    assert [copy.stat().st_mtime_ns != time for copy, time in zip(copies, before)] == [True, False]

@@ -96,12 +96,17 @@ def check_settings(source: Path, target: Path, settings: ResizeSettings) -> None
     """Records the settings, and whose copies they are, in the target folder.
 
     Raises:
-        ValueError: if it has copies with other settings, or of another folder.
+        ValueError: if it has copies with other settings, or of another folder, or videos of
+            another origin.
     """
     note = target / SETTINGS
     text = json.dumps(dict(settings._asdict(), source=str(source.resolve())), indent=2)
-    other = note.is_file() and note.read_text(encoding='utf-8') != text
-    if other and any(target.rglob('*.mp4')):
+    known = note.read_text(encoding='utf-8') if note.is_file() else None
+    if known != text and any(target.rglob('*.mp4')):
+        if known is None:
+            raise ValueError(
+                f'{target} holds videos that this tool did not make: choose another target'
+            )
         raise ValueError(
             f'{target} holds copies with other settings or of another folder ({note}): choose '
             'another target, or the same settings; if the folder was only moved, delete that file'
@@ -116,13 +121,8 @@ def run(args: argparse.Namespace, pairs: dict[str, str]) -> tuple[int, dict[str,
     check_settings(args.source, args.target, settings)
     copies = make_missing_copies(pairs.items(), settings, args.jobs, args.timeout)
     failures = {copy.item[0]: copy.error for copy in copies if copy.error is not None}
-    write_failures(args.target / FAILURES, failures)
+    write_table(args.target / FAILURES, [('path', 'error'), *sorted(failures.items())])
     return len(pairs) - len(failures), failures
-
-
-def write_failures(path: Path, failures: dict[str, str]) -> None:
-    """Writes what could not be copied and why."""
-    write_table(path, [('path', 'error'), *sorted(failures.items())])
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -57,8 +57,8 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
 
     Args:
         work_dir: work directory of the run; checkpoints may be elsewhere if
-            ``last_checkpoint`` says so, and are found here if the directory was moved. Before its
-            own ones come that which it was told to go on from, and those before that.
+            ``last_checkpoint`` says so, and are found here if the directory was moved. Its own come
+            first, then the one that it was told to go on from and those before that.
     """
     work_dir = Path(work_dir)
     noted, begun = _pointer(work_dir / NOTE), _pointer(work_dir / BEGINNING)

@@ -8,7 +8,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 
-from pmd_mmaction.arguments import Check, Count, Options, Texts, require, whole
+from pmd_mmaction.arguments import Check, Count, Options, Texts, require_keys, whole
 from pmd_mmaction.hooks.checkpoints import atomic_backend, batch_change
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     can_be_found,
@@ -29,7 +29,7 @@ from pmd_mmaction.optim.resuming import regroup_schedulers
 from pmd_mmaction.storage.disk_full import remedy_if_disk_full
 
 KEPT = 'kept_checkpoints'
-# -1 is the last checkpoint only, and all of them
+# interval=-1 saves only the last, max_keep_ckpts=-1 keeps all
 _Number = Annotated[int, Check(whole().words, lambda value: value == -1 or whole().fits(value))]
 _Directory = Annotated[str | Path, Check('a directory', lambda x: isinstance(x, (str, Path)))]
 _Template = Annotated[
@@ -75,8 +75,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def __init__(self, **kwargs: Any) -> None:
         # The parent accepts anything, and fails or saves nothing hours later.
-        for name in filter(OPTIONS.get, kwargs):
-            require(self, OPTIONS[name], **{name: kwargs[name]})
+        require_keys(self, OPTIONS, options=kwargs)
         if '://' in str(kwargs.get('out_dir')):
             raise ValueError(
                 f'SafeCheckpointHook: out_dir is {kwargs["out_dir"]}, but a run is resumed from a '
@@ -86,8 +85,6 @@ class SafeCheckpointHook(CheckpointHook):
         if kwargs.get('backend_args') is None:
             kwargs['backend_args'] = dict(backend=atomic_backend.NAME)
         super().__init__(**kwargs)
-        if self.args:  # the parent would pass them on and fail at the first checkpoint
-            raise TypeError(f'SafeCheckpointHook has no argument {sorted(self.args)}')
         self._kept: list[str] = []
         self._beginning: Path | None = None
         self._saved_at: int | None = None

@@ -16,7 +16,7 @@ def table_name(epoch: int, iteration: int) -> str:
     return f'difficulty_epoch_{epoch}_iter_{iteration}.table'
 
 
-def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
+def prune_tables(directory: Path, keep: str | None = None) -> None:
     """Removes the tables whose checkpoints are gone.
 
     A table belongs to every ``*epoch_E.pth`` and ``*iter_I.pth`` of its epoch or iteration.
@@ -24,13 +24,9 @@ def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
     Args:
         directory: directory of the checkpoints and tables.
         keep: name of a table to keep: its checkpoint is about to be written.
-
-    Returns:
-        Paths of the removed tables.
     """
     found = (_CHECKPOINT.search(path.name) for path in directory.glob('*.pth'))
     kept = {match.groups() for match in found if match}
-    removed = []
     for path in directory.glob('difficulty_*.table'):
         match = _TABLE.fullmatch(path.name)
         if match is None or path.name == keep:
@@ -38,8 +34,6 @@ def prune_tables(directory: Path, keep: str | None = None) -> list[Path]:
         epoch, iteration = match.groups()
         if ('epoch', epoch) not in kept and ('iter', iteration) not in kept:
             path.unlink()
-            removed.append(path)
-    return removed
 
 
 def table_damage(path: Path, digest: str) -> str | None:

@@ -34,8 +34,8 @@ class EncoderOutput(NamedTuple):
     """Tokens of the last layer and of the requested layers.
 
     Attributes:
-        tokens: ``(B, V, D)`` after the final norm.
-        layers: ``(B, V, D)`` each, before the final norm, in the order of the layers.
+        tokens: ``(R, V, D)`` after the final norm, for R masks.
+        layers: ``(R, V, D)`` each, before the final norm, in the order of the layers.
     """
 
     tokens: Tensor

@@ -88,12 +88,12 @@ class FeatureDecoder(BaseModule):
         """Decodes the masked patches.
 
         Args:
-            tokens: ``(B, V, in_dims)`` encoded visible patches.
-            visible_index: ``(B, V)`` int64 patch indices of ``tokens``.
-            masked_index: ``(B, M)`` int64 patch indices to decode.
+            tokens: ``(R, V, in_dims)`` encoded visible patches of R masks.
+            visible_index: ``(R, V)`` int64 patch indices of ``tokens``.
+            masked_index: ``(R, M)`` int64 patch indices to decode.
 
         Returns:
-            ``(B, M, out_dims)`` predictions.
+            ``(R, M, out_dims)`` predictions.
         """
         positions = self.positions.expand(tokens.shape[0], -1, -1)
         visible = self.embed(tokens) + gather_tokens(positions, visible_index)

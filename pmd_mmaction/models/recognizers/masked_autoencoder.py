@@ -5,7 +5,6 @@ from torch import nn
 
 from pmd_mmaction.arguments import checked
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
-from pmd_mmaction.models.recognizers.part_building import load_old_keys
 
 
 @MODELS.register_module()
@@ -57,4 +56,3 @@ class MaskedAutoencoder(MaskedDistillation):
             num_masks=num_masks,
             data_preprocessor=data_preprocessor,
         )
-        load_old_keys(self, 'decoder.', 'decoders.pixel.')

@@ -1,11 +1,10 @@
 """Builds the parts of a recognizer from their configs and checks that they fit together."""
 
-from functools import partial
 from typing import Any, Mapping, Sequence
 
 from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
-from torch import Tensor, nn
+from torch import nn
 
 from pmd_mmaction.arguments import Config, Configs, Options, argument_names, require, require_keys
 from pmd_mmaction.models.teachers import FeatureTeacher
@@ -157,24 +156,6 @@ def build_terms(model: nn.Module, configs: Sequence[dict]) -> ModuleDict:
                 )
         terms[term.name] = term
     return terms
-
-
-def load_old_keys(model: nn.Module, old: str, new: str) -> None:
-    """Lets a model load checkpoints in which a part had another name.
-
-    Args:
-        model: the model.
-        old: the prefix of the keys in these checkpoints.
-        new: the prefix now.
-    """
-    model.register_load_state_dict_pre_hook(partial(_rename_keys, old, new))  # can be pickled
-
-
-def _rename_keys(
-    old: str, new: str, model: nn.Module, state: dict[str, Tensor], prefix: str, *_: object
-) -> None:
-    for key in [key for key in state if key.startswith(prefix + old)]:
-        state[prefix + new + key.removeprefix(prefix + old)] = state.pop(key)
 
 
 def _check_size(name: str, teacher: FeatureTeacher, student: nn.Module) -> None:

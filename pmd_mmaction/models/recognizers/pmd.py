@@ -6,7 +6,6 @@ from mmaction.registry import MODELS
 
 from pmd_mmaction.arguments import Config, Options, checked, require_keys
 from pmd_mmaction.models.recognizers.distillation import MaskedDistillation
-from pmd_mmaction.models.recognizers.part_building import load_old_keys
 
 # How a config names a teacher in loss_weight, and how the log does.
 WEIGHTS = dict(image='img', video='vid')
@@ -80,7 +79,6 @@ class PMDRecognizer(MaskedDistillation):
             teacher_dtype=teacher_dtype,
             data_preprocessor=data_preprocessor,
         )
-        load_old_keys(self, 'neck.', 'terms.al.')
 
 
 def _terms(

@@ -27,11 +27,12 @@ class AuxiliaryTeacher(FrozenTeacher):
 
         Args:
             clips: ``(B, C, T, H, W)`` float clips.
-            visible_index: ``(B, V)`` int64 patches that the auxiliary teacher sees.
-            masked_index: ``(B, M)`` int64 patches that it decodes.
+            visible_index: ``(R, V)`` int64 patches that the auxiliary teacher sees; R is B, or B
+                times the masks of a clip.
+            masked_index: ``(R, M)`` int64 patches that it decodes.
 
         Returns:
-            Teacher name to ``(B, M, D)`` features.
+            Teacher name to ``(R, M, D)`` features.
         """
         with self.precision(clips.device):
             tokens = self.network['backbone'].encode(clips, visible_index).tokens

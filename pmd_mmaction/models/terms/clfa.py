@@ -10,7 +10,6 @@ from torch.nn.functional import layer_norm
 from pmd_mmaction.arguments import NonNegative, TokenGrid, Whole, Widths, checked
 from pmd_mmaction.functional import GroupStatistics, alignment_distance, layer_groups
 from pmd_mmaction.functional.positions import position_table
-from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.norm import LAYER_NORM
 from pmd_mmaction.models.terms.masked_token_completion import MaskedTokenCompletion
@@ -47,7 +46,6 @@ class CLFATerm(Term):
         group_sizes: triples of (shallow, medium, deep) layer counts; each applies to student and
             teachers whose depth is its sum: ``[(4, 3, 3)]`` for 10 layers. Other encoders are
             divided into thirds.
-        init_cfg: mmengine initialisation; None means Xavier.
         **term: arguments of :class:`Term`; ``loss_weight`` is lambda_al.
 
     Raises:
@@ -72,10 +70,9 @@ class CLFATerm(Term):
         fc_std: NonNegative | None = None,
         channel_reduction: ChannelReduction = 'mean',
         group_sizes: Sequence[Sequence[int]] = (),
-        init_cfg: dict | list | None = None,
         **term,
     ) -> None:
-        super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
+        super().__init__(**term)
         self.group_sizes = group_sizes
         shallow, medium, deep = layer_groups(student_depth, self.group_sizes)
         self.student_groups = (shallow, medium, deep) if align_deepest else (shallow, medium)

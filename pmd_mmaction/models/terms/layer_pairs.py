@@ -10,7 +10,6 @@ from torch import Tensor
 from pmd_mmaction.arguments import Check, NonNegative, Options, TokenGrid, Whole, Widths, checked
 from pmd_mmaction.functional import gather_tokens, masked_mean, patch_distance, split_mask
 from pmd_mmaction.models.heads import FeatureGenerator
-from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import is_among, positions_within
 from pmd_mmaction.models.terms.projections import project_layers
 from pmd_mmaction.models.terms.step import Step
@@ -51,7 +50,6 @@ class LayerPairTerm(Term):
         generation_weight: factor of the generation loss beside ``loss_weight``, which is that of
             the direct one, at least 0.
         distance: ``'l2'`` or ``'smooth_l1'``.
-        init_cfg: mmengine initialisation; None means Xavier.
         **term: arguments of :class:`Term`.
 
     Raises:
@@ -71,10 +69,9 @@ class LayerPairTerm(Term):
         generator: Options | None = None,
         generation_weight: NonNegative = 1.0,
         distance: Distance = 'l2',
-        init_cfg: dict | list | None = None,
         **term,
     ) -> None:
-        super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
+        super().__init__(**term)
         self.pairs = tuple(map(tuple, pairs))
         self.student_layers = tuple(sorted({layer for layer, _ in self.pairs}))
         self.generation_weight = generation_weight

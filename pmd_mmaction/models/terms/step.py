@@ -14,8 +14,8 @@ class History(NamedTuple):
 
     Attributes:
         last: ``(B, K, N)`` float32, the latest for K teachers; 0 where never masked.
-        stage: ``(B, K, N)`` float32, those at the end of the previous stage; None in the first
-            stage of a phase.
+        stage: ``(B, K, N)`` float32, those at the end of the previous stage; None while
+            there was none.
     """
 
     last: Tensor

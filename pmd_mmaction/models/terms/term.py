@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pmd_mmaction.arguments import Configs, NonNegative, Text, Texts, checked, one_of, require
 from pmd_mmaction.functional.patch_loss import CHANNEL_REDUCTIONS, DISTANCES
+from pmd_mmaction.models.initialization import VIT_INIT
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
 
@@ -27,7 +28,7 @@ class Term(BaseModule):
         loss_weight: factor of the term, >= 0, or a dict of teacher name to factor.
         name: name of the term in the log, ``loss_<name>_<teacher>``; None: the class's default.
         teachers: names of the teachers it learns from; None: all.
-        init_cfg: mmengine initialisation of the term's own layers.
+        init_cfg: mmengine initialisation of the term's own layers; None: Xavier, as the encoder.
 
     Attributes:
         name: see above.
@@ -61,7 +62,7 @@ class Term(BaseModule):
         teachers: Texts | None = None,
         init_cfg: Configs | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(VIT_INIT if init_cfg is None else init_cfg)
         if isinstance(loss_weight, Mapping):
             own = {f'loss_weight.{key}': weight for key, weight in loss_weight.items()}
             require(self, NonNegative, **own)

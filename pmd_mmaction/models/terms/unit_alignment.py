@@ -7,8 +7,7 @@ from mmaction.registry import MODELS
 from mmengine.model import ModuleDict
 from torch import Tensor, nn
 
-from pmd_mmaction.arguments import Configs, Count, Whole, Widths, checked
-from pmd_mmaction.models.initialization import VIT_INIT
+from pmd_mmaction.arguments import Count, Whole, Widths, checked
 from pmd_mmaction.models.maskers import View
 from pmd_mmaction.models.terms.step import Step
 from pmd_mmaction.models.terms.term import Term
@@ -31,7 +30,6 @@ class UnitAlignmentTerm(Term):
         student_layer: layer of the student, from 0; None: the one at three quarters of its depth
             (8 of 12), as DMAE.
         teacher_layer: layer of each teacher, from 0; None: likewise (17 of 24).
-        init_cfg: mmengine initialisation; None means Xavier.
         **term: arguments of :class:`Term`.
 
     Raises:
@@ -49,10 +47,9 @@ class UnitAlignmentTerm(Term):
         teacher_dims: Widths,
         student_layer: Count | None = None,
         teacher_layer: Count | None = None,
-        init_cfg: Configs | None = None,
         **term,
     ) -> None:
-        super().__init__(init_cfg=VIT_INIT if init_cfg is None else init_cfg, **term)
+        super().__init__(**term)
         self.student_layers = (_three_quarters(student_depth, student_layer),)
         self.teacher_layer = teacher_layer
         self.projections = ModuleDict(

@@ -12,9 +12,9 @@ from pmd_mmaction.models import Masker, ObjectTubeMasker
 GRID, CLIP = (2, 4, 4), (3, 4, 16, 16)
 
 
-def draw(boxes, ratio=0.75, seed=0, grid=GRID, clip=CLIP):
+def draw(boxes, ratio=0.75, seed=0, grid=GRID, clip=CLIP, **options):
     """``(B, N)`` mask."""
-    masker = ObjectTubeMasker(grid, clip)
+    masker = ObjectTubeMasker(grid, clip, **options)
     generator = torch.Generator().manual_seed(seed)
     order = masker.order(len(boxes), generator, object_boxes=boxes)
     view = masker.view(order, ratio)
@@ -30,8 +30,27 @@ def still(*box, frames=4):
 
 @pytest.mark.parametrize('ratio', [0.3, 0.5, 0.75, 0.8, 0.9])
 @pytest.mark.parametrize('box', [(-9, -9, -5, -5), (0, 0, 1, 1), (3, 5, 12, 13), (0, 0, 16, 16)])
-def test_the_number_of_masked_patches_is_that_of_tubes(ratio, box):
-    assert draw(still(*box), ratio).sum() == 2 * int(16 * ratio)
+@pytest.mark.parametrize('tube_ratio', [None, 0.8])
+def test_the_number_of_masked_patches_is_that_of_tubes(ratio, box, tube_ratio):
+    assert draw(still(*box), ratio, tube_ratio=tube_ratio).sum() == 2 * int(16 * ratio)
+
+
+@pytest.mark.parametrize('box', [(0, 0, 200, 120), (16, 0, 150, 150)])
+def test_single_patches_are_exchanged_at_the_ratio_of_the_tubes(box):
+    """As in SMILE's code: a random choice of those that the tubes mask, and of no others."""
+    grid, clip, seeds = (8, 14, 14), (3, 16, 224, 224), 20
+    boxes = still(*box, frames=16)
+    objects = object_tokens(boxes, grid, clip[2:])[0].view(8, 196)
+    exchanged = torch.zeros(8, 196)
+    for seed in range(seeds):
+        mask = draw(boxes, 0.8, seed, grid, clip, tube_ratio=0.8)[0].view(8, 196)
+        place = torch.rand(196, generator=torch.Generator().manual_seed(seed)).argsort().argsort()
+        tubes = (place >= 40).expand(8, 196)  # what they mask
+        assert not mask[~tubes & ~objects].any()
+        exchanged += ~mask & tubes & ~objects
+    of_step = exchanged.sum(1)
+    assert 0 < of_step.max() < 1.5 * of_step.min()  # no step is preferred
+    assert exchanged.std(0).mean() > 0.5 * exchanged.mean(0).sqrt().mean()  # nor a tube
 
 
 def test_without_objects_it_is_a_tube_mask():
@@ -72,6 +91,11 @@ def test_wider_views_contain_the_students():
     order = masker.order(3, generator, object_boxes=boxes)
     narrow, wide = masker.view(order, 0.75).visible, masker.view(order, 0.5).visible
     assert all(set(n.tolist()) < set(w.tolist()) for n, w in zip(narrow, wide))
+
+
+def test_a_ratio_that_masks_no_tube_is_refused():
+    with pytest.raises(ValueError, match='no masked patch among the 16 of a group'):
+        ObjectTubeMasker(GRID, CLIP, tube_ratio=0.05)
 
 
 @pytest.mark.parametrize('kept', [-0.1, 1.5, None])

@@ -216,13 +216,3 @@ def test_a_model_in_training_can_be_copied_and_pickled(make_recognizer):
     model.attach_difficulty(None)
     again = pickle.loads(pickle.dumps(model))
     assert tiny.same(again.state_dict(), model.state_dict())
-
-
-def test_checkpoints_that_call_clfa_a_neck_load(make_recognizer):
-    model = make_recognizer()
-    changed = {key: value + 1 for key, value in model.state_dict().items()}
-    old = {key.replace('terms.al.', 'neck.'): value for key, value in changed.items()}
-    assert any(key.startswith('neck.projections.img') for key in old)
-    model.load_state_dict(old)
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, changed[key]), key

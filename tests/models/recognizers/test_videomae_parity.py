@@ -74,7 +74,7 @@ def load(model, encoder, decoder):
     state = convert(encoder, 'videomae', 'mmaction', options).conversion.state_dict
     for key, value in decoder.items():
         key = key.replace('mlp.fc1', 'mlp.layers.0.0').replace('mlp.fc2', 'mlp.layers.1')
-        state[f'decoder.{key}'] = channels_first(value) if key.startswith('head.') else value
+        state[f'decoders.pixel.{key}'] = channels_first(value) if key.startswith('head.') else value
     missing, unexpected = model.load_state_dict(state, strict=False)
     assert not unexpected and not missing
     return model
@@ -184,7 +184,7 @@ def test_losses_are_those_of_transformers(randomize, normalize):
     options = Options(source_clip=ClipSize(4, 32))
     result = convert(encoder, 'huggingface', 'mmaction', options).conversion.state_dict
     own = decoder_of_transformers(state)
-    model.load_state_dict(result | {f'decoder.{key}': value for key, value in own.items()})
+    model.load_state_dict(result | {f'decoders.pixel.{key}': value for key, value in own.items()})
     loss = model.loss(clips[:, None], [])['loss_pixel']
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 

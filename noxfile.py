@@ -1,4 +1,4 @@
-"""The suite, run on the wheel, for each supported Python and for the oldest dependencies.
+"""Most of the tests, run on the wheel, for each supported Python and for the oldest dependencies.
 
 pip install nox
 nox                     # everything; Python 3.10 to 3.13 must be on the PATH

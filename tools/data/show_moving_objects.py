@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     ]
     np.random.seed(args.seed)
     info = dict(filename=args.video, start_index=0, modality='RGB')
-    masker = ObjectTubeMasker(GRID, (3, FRAMES, SIDE, SIDE), kept=0.2)  # as SMILE's configs
+    masker = ObjectTubeMasker(GRID, (3, FRAMES, SIDE, SIDE), tube_ratio=0.8)  # as SMILE's configs
     try:
         masker.check_ratio(args.mask_ratio)
         results = Compose([TRANSFORMS.build(step) for step in steps])(info)

@@ -170,7 +170,9 @@ COMPONENTS = {
     ],
     ('models/maskers/object_tube.py', 'models/maskers/test_object_tube.py'): [
         ('object masker: the ratio of all patches', 'return self.token_grid[1] * self.token_grid[2]', 'return self.group_shape[1]'),
-        ('object masker: further masks are no tubes', 'noise = torch.where(objects, noise, tube.repeat(1, t))', 'pass'),
+        ('object masker: further masks are no tubes', 'others = (tube / places).repeat(1, t)', 'others = noise'),
+        ('object masker: tubes of another ratio', 'tube >= visible_count(places, self.tube_ratio)', 'tube >= visible_count(places, self.tube_ratio / 2)'),
+        ('object masker: whole tubes are exchanged', '(masked.repeat(1, t) + noise) / 2', '(masked.repeat(1, t) + tube.repeat(1, t) / places) / 2'),
     ],
     ('transforms/motion/pasting.py', 'transforms/motion/test_motion_golden.py'): [
         ('pasting: anticlockwise', '-int(angle)', 'int(angle)'),

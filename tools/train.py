@@ -25,6 +25,9 @@ from pmd_mmaction.hooks.checkpoints.checkpoint_files import list_checkpoints
 from pmd_mmaction.local_rank import set_local_rank
 from pmd_mmaction.shipped import read_config
 
+# how often a launcher has started this job again
+RESTARTS = 'TORCHELASTIC_RESTART_COUNT', 'SLURM_RESTART_COUNT'
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line, which is that of MMAction2's tools/train.py."""
@@ -129,7 +132,7 @@ def _use_amp(cfg: Config) -> None:
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:
-    restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
+    restarted = any(int(os.environ.get(name) or 0) > 0 for name in RESTARTS)
     if restarted and list_checkpoints(Path(cfg.work_dir)):
         checkpoint = 'auto'  # after a lost process: on from there, not from where it began
     if checkpoint == 'auto':

@@ -18,6 +18,7 @@ def remembered(name, train=6, val=None, iterations=40, **processor):
     runner = SimpleNamespace(
         message_hub=MessageHub.get_instance(name),
         log_processor=LogProcessor(**processor),
+        epoch=0,
         train_loop=loops[0],
         val_loop=loops[1],
     )
@@ -58,6 +59,23 @@ def test_a_long_history_of_a_resumed_run_is_shortened(request):
     for i in range(100):
         hub.update_scalar('train/loss', i)
     assert remembered(request.node.name, iterations=12) == [10, 2]
+
+
+def test_what_a_resumed_run_no_longer_logs_is_dropped(request):
+    hub = MessageHub.get_instance(request.node.name)
+    for key in ('train/loss', 'train/loss_psd', 'train/skipped_steps', 'val/knn/top1'):
+        hub.update_scalar(key, 1.0)
+    loop = SimpleNamespace(dataloader=range(2))
+    runner = SimpleNamespace(
+        message_hub=hub, log_processor=LogProcessor(), epoch=4, train_loop=loop, val_loop=None
+    )
+    hook = LogHistoryHook()
+    hook.before_train(runner)
+    for runner.epoch in (4, 5, 6):
+        assert ('train/loss_psd' in hub.log_scalars) == (runner.epoch < 6)
+        hub.update_scalar('train/loss', 2.0)
+        hook.after_train_epoch(runner)
+    assert set(hub.log_scalars) == {'train/loss', 'train/skipped_steps', 'val/knn/top1'}
 
 
 def test_every_config_has_it_and_the_log_is_the_same(clips, tmp_path):

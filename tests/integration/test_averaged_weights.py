@@ -36,6 +36,14 @@ class Averages(Hook):
         )
 
 
+@HOOKS.register_module(force=True)
+class Beginning(Hook):
+    """Notes the weights before the training."""
+
+    def before_train(self, runner) -> None:
+        self.weights = {key: value.clone() for key, value in runner.model.state_dict().items()}
+
+
 def _config(clips, work_dir, **options):
     hooks = dict(type='EMAHook', momentum=MOMENTUM), dict(type='Averages')
     return poisoned_config(clips, work_dir, *hooks, **options)
@@ -65,6 +73,18 @@ def test_a_rollback_takes_the_average_back_too(clips, tmp_path):
     assert tiny.same(dict(saved['state_dict']), average)
     trained = {k.removeprefix('module.'): v for k, v in saved['ema_state_dict'].items()}
     assert all(torch.equal(trained[key], weights[key]) for key in weights)
+
+
+def test_a_run_that_leaves_the_average_out_goes_on_from_the_trained_weights(clips, tmp_path):
+    cfg = _config(clips, tmp_path, epochs=2)
+    tiny.train(cfg)
+    path = tmp_path / 'epoch_1.pth'
+    saved, resumed = tiny.read_checkpoint(path), tiny.resumed(cfg, path)
+    resumed.custom_hooks = [h for h in cfg.custom_hooks if h.type not in ('EMAHook', 'Averages')]
+    resumed.custom_hooks.append(dict(type='Beginning'))
+    begun = tiny.hook_of(tiny.train(resumed), Beginning).weights
+    assert all(torch.equal(saved['ema_state_dict'][f'module.{k}'], w) for k, w in begun.items())
+    assert not tiny.same(dict(saved['state_dict']), begun)
 
 
 @pytest.mark.parametrize('resume', [True, False])

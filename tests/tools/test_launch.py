@@ -120,12 +120,13 @@ def test_resume_from_a_path(tmp_path):
         _train({}, '--resume', str(tmp_path / 'c.pth'))
 
 
-def test_a_restart_after_a_lost_process_goes_on_where_it_stopped(tmp_path, monkeypatch):
+@pytest.mark.parametrize('count', ['TORCHELASTIC_RESTART_COUNT', 'SLURM_RESTART_COUNT'])
+def test_a_restart_after_a_lost_process_goes_on_where_it_stopped(tmp_path, monkeypatch, count):
     (tmp_path / 'a.pth').touch()
     (tmp_path / 'epoch_7.pth').touch()
     options = ['--work-dir', str(tmp_path), '--resume', str(tmp_path / 'a.pth')]
     for restarts, expected in (('0', 'a.pth'), ('1', 'epoch_7.pth')):
-        monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', restarts)
+        monkeypatch.setenv(count, restarts)
         assert _train({}, *options).load_from == str(tmp_path / expected)
     (tmp_path / 'epoch_7.pth').unlink()  # lost before the first checkpoint
     assert _train({}, *options).load_from == str(tmp_path / 'a.pth')

@@ -43,13 +43,27 @@ def note_checkpoint(work_dir: Path, path: Path) -> None:
 def note_beginning(work_dir: Path, path: Path | None) -> None:
     """Writes which checkpoint a run was told to go on from; None: it begins from scratch.
 
-    Earlier files in its directory are of another attempt.
+    The checkpoints that are there are noted too: until this run overwrites them
+    (:func:`claim_checkpoint`), they are of another attempt.
     """
+    work_dir = Path(work_dir)
     if path is None:
-        (Path(work_dir) / BEGINNING).unlink(missing_ok=True)
+        (work_dir / BEGINNING).unlink(missing_ok=True)
         return
-    _point(Path(work_dir) / BEGINNING, path)
+    found = {file.name for folder in (work_dir, path.parent) for file in folder.glob('*.pth')}
+    _write_beginning(work_dir, os.path.relpath(path, work_dir), found)
     note_checkpoint(work_dir, path)
+
+
+def claim_checkpoint(work_dir: Path, name: str) -> None:
+    """Notes that this run has written a checkpoint, if another attempt had one of that name."""
+    begun, *foreign = _text(Path(work_dir) / BEGINNING).split('\n')
+    if name in foreign:
+        _write_beginning(Path(work_dir), begun, {*foreign} - {name})
+
+
+def _write_beginning(work_dir: Path, begun: str, foreign: set[str]) -> None:
+    write_file(work_dir / BEGINNING, os.fsencode('\n'.join([begun, *sorted(foreign)])))
 
 
 def list_checkpoints(work_dir: Path) -> list[Path]:
@@ -65,11 +79,9 @@ def list_checkpoints(work_dir: Path) -> list[Path]:
     own = _up_to(noted, [work_dir, *([noted.parent] if noted else [])])
     if begun is None or not begun.is_file():
         return own
-    earlier = _up_to(begun, [begun.parent])
-    if noted is None or noted.resolve() == begun.resolve():
-        return earlier
-    first = _position(begun) or (0, 0)
-    return [path for path in own if (_position(path) or first) > first] + earlier
+    foreign = _text(work_dir / BEGINNING).split('\n')[1:]
+    own = [path for path in own if path.name not in foreign]
+    return own + [path for path in _up_to(begun, [begun.parent]) if path not in own]
 
 
 def _up_to(last: Path | None, directories: list[Path]) -> list[Path]:
@@ -91,7 +103,7 @@ def _point(note: Path, path: Path) -> None:
 
 
 def _pointer(note: Path) -> Path | None:
-    text = _text(note)
+    text = _text(note).partition('\n')[0]
     return note.parent / text if text else None  # an absolute path stays as it is
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
+    claim_checkpoint,
     file_damage,
     list_checkpoints,
     newest_complete,
@@ -69,6 +70,30 @@ def test_a_run_that_began_in_another_directory_goes_on_from_there(tmp_path, earl
     assert [path.resolve() for path in list_checkpoints(tmp_path / 'a')] == [own, *there]
     note_beginning(tmp_path / 'a', None)
     assert tmp_path / 'b' / 'epoch_5.pth' not in list_checkpoints(tmp_path / 'a')
+
+
+def test_files_of_an_attempt_that_was_given_up_are_never_taken(tmp_path):
+    """Not even where this one noted the same name and could not write it (a full disk)."""
+    for name in (*(f'epoch_{n}.pth' for n in range(20, 24)), 'epoch_23_iter_5000.pth'):
+        _save(tmp_path / name)
+    note_beginning(tmp_path, tmp_path / 'epoch_20.pth')
+    note_checkpoint(tmp_path, tmp_path / 'epoch_21.pth')
+    assert _names(tmp_path) == ['epoch_20.pth']
+    for name in ('epoch_21.pth', 'epoch_22.pth'):
+        note_checkpoint(tmp_path, tmp_path / name)
+        claim_checkpoint(tmp_path, name)
+    note_checkpoint(tmp_path, tmp_path / 'epoch_24.pth')
+    assert _names(tmp_path) == ['epoch_22.pth', 'epoch_21.pth', 'epoch_20.pth']
+
+
+def test_own_checkpoints_may_have_smaller_numbers(tmp_path):
+    """Iterations are counted in larger batches now."""
+    _save(tmp_path / 'iter_9380.pth')
+    note_beginning(tmp_path, tmp_path / 'iter_9380.pth')
+    for name in ('iter_5000.pth', 'iter_6000.pth'):
+        note_checkpoint(tmp_path, _save(tmp_path / name) or tmp_path / name)
+        claim_checkpoint(tmp_path, name)
+    assert _names(tmp_path) == ['iter_6000.pth', 'iter_5000.pth', 'iter_9380.pth']
 
 
 @pytest.mark.parametrize('missing', ['optimizer', 'param_schedulers', 'epoch'])

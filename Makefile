@@ -82,7 +82,7 @@ $(STAMP): requirements/lock.txt setup.py pyproject.toml
 	    echo "$(PYTHON) is missing or not Python 3.10 to 3.13." \
 	      "Name one that is: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	  $(PYTHON) -m venv --clear $(VENV); }
-	$(RUN) -m pip install --no-deps --require-hashes -r requirements/lock.txt
+	$(RUN) -m pip install --no-compile --no-deps --require-hashes -r requirements/lock.txt
 	@# Builds of OpenCV overwrite each other; one left from an earlier installation has to go.
 	@if $(RUN) -m pip show --quiet $(GUI_OPENCV) 2>/dev/null; then \
 	  $(RUN) -m pip uninstall --yes $(GUI_OPENCV) && \

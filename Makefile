@@ -83,6 +83,8 @@ $(STAMP): requirements/lock.txt setup.py pyproject.toml
 	      "Name one that is: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	  $(PYTHON) -m venv --clear $(VENV); }
 	$(RUN) -m pip install --no-compile --no-deps --require-hashes -r requirements/lock.txt
+	@# pip would compile one file after the other; files of templates cannot be compiled.
+	@$(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@# Builds of OpenCV overwrite each other; one left from an earlier installation has to go.
 	@if $(RUN) -m pip show --quiet $(GUI_OPENCV) 2>/dev/null; then \
 	  $(RUN) -m pip uninstall --yes $(GUI_OPENCV) && \

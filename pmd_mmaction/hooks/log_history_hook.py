@@ -3,7 +3,7 @@
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-# of what seldom happens
+# they may not change for many epochs
 COUNTERS = 'train/skipped_steps', 'train/scale_steps', 'train/bad_videos'
 
 

@@ -45,7 +45,7 @@ class WorkDirLockHook(Hook):
             )
 
     def _take_patiently(self, runner) -> str | None:
-        """Takes the lock, trying again while a process of another node has it; who has it now."""
+        """Takes the lock, waiting while a process of another node has it; None, or who has it."""
         begin, waited = time.monotonic(), False
         while (holder := self._lock.take(Path(runner.work_dir))) is not None:
             if holder.endswith(f' on {platform.node()}') or time.monotonic() > begin + PATIENCE:

@@ -26,7 +26,7 @@ PAGES = sorted(
 SHELL = {'dist_train.sh': 'tools/train.py', 'dist_test.sh': 'tools/test.py'}
 # Commands whose tests are elsewhere, and those tests.
 ELSEWHERE = {
-    'make demo': 'tests/tools/test_demo.py',  # with stand-ins; the whole takes over ten minutes
+    'make demo': 'tests/tools/test_demo.py',  # with stand-ins; the whole takes some ten minutes
     'make test': '.ci/run',
     'make env': '.ci/run',
     'source .venv/bin/activate': '.ci/run',

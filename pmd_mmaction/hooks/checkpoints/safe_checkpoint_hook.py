@@ -308,7 +308,7 @@ class SafeCheckpointHook(CheckpointHook):
 
 
 def _restore_trained_weights(checkpoint: dict, runner) -> None:
-    """Undoes what ``EMAHook`` did in an earlier run: it saves the average in place of the weights."""
+    """Undoes what ``EMAHook`` did in an earlier run: it saves the average as the weights."""
     if 'ema_state_dict' not in checkpoint or find_hook(runner, EMAHook) is not None:
         return
     average, trained = checkpoint['state_dict'], checkpoint.pop('ema_state_dict')

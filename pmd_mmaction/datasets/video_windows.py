@@ -119,7 +119,7 @@ class VideoWindows(IterableDataset):
     ) -> Iterator[tuple[tuple[int, int], list[np.ndarray]]]:
         """Begin and end, in frames, and the frames of each window."""
         kept: dict[int, np.ndarray] = {}
-        places = {offset % self.stride for offset in offsets}  # in the strides of a video
+        places = {offset % self.stride for offset in offsets}  # windows begin at whole strides
         start = number = 0
         for number, frame in enumerate(frames):
             if number >= start and number % self.stride in places:

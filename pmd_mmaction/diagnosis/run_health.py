@@ -120,7 +120,7 @@ def _overfit(scalars: Scalars) -> list[Finding]:
     for key in ('knn', 'probe'):
         values = [value for _, value in sorted(scalars.get(f'{key}/top1', {}).items())]
         queries = max(scalars.get(f'{key}/queries', {}).values(), default=math.inf)
-        # two standard errors: of few videos, one more that is wrong is no sign of anything
+        # two standard errors: with few videos, one more mistake means nothing
         if len(values) > 1 and values[-1] < max(values) - max(MAX_FALL, 2 / math.sqrt(queries)):
             text = f'{key}/top1 fell from {max(values):.2f} to {values[-1]:.2f}'
             return [Finding('overfit', 'warning', text, 'take the best checkpoint, or more videos')]

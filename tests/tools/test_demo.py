@@ -67,3 +67,16 @@ def test_what_is_there_is_not_done_again(programs, capsys):
     demo.main(['--work-dir', 'work'])
     assert programs == ['make_demo_dataset.py', 'report.py']  # which look for themselves
     assert 'PMD student' in capsys.readouterr().out
+
+
+def test_a_quiet_step_that_fails_names_its_log(programs, monkeypatch, capsys):
+    execute = demo.child_process.run
+    monkeypatch.setattr(
+        demo.child_process,
+        'run',
+        lambda command, **options: 'base_8e' in str(command) or execute(command, **options),
+    )
+    with pytest.raises(SystemExit):
+        demo.main(['--work-dir', 'work'])
+    told = capsys.readouterr().out
+    assert 'failed' in told and 'its output: work/pmd_base/student.txt' in told

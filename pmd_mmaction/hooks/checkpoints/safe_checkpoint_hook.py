@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from mmengine.dist import get_world_size, is_main_process, master_only
-from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, FlexibleRunner
 
 from pmd_mmaction.arguments import Check, Count, Options, Texts, require_keys, whole
-from pmd_mmaction.contracts import find_hook
 from pmd_mmaction.hooks.checkpoints import atomic_backend, batch_change
+from pmd_mmaction.hooks.checkpoints.averaged_weights import restore_trained_weights
 from pmd_mmaction.hooks.checkpoints.checkpoint_files import (
     can_be_found,
     claim_checkpoint,
@@ -171,7 +171,7 @@ class SafeCheckpointHook(CheckpointHook):
         """
         if runner._resume:
             require_training_state(checkpoint, runner)
-            _restore_trained_weights(checkpoint, runner)
+            restore_trained_weights(checkpoint, runner)
             regroup_schedulers(checkpoint, runner)
             batch_change.adapt_checkpoint(checkpoint, runner)
             adapt_schedulers(checkpoint, runner)
@@ -305,16 +305,3 @@ class SafeCheckpointHook(CheckpointHook):
         best = {getattr(self, 'best_ckpt_path', None)}
         best |= set(getattr(self, 'best_ckpt_path_dict', {}).values())
         self._remove([path for path in waiting if str(path) not in best])
-
-
-def _restore_trained_weights(checkpoint: dict, runner) -> None:
-    """Undoes what ``EMAHook`` did in an earlier run: it saves the average as the weights."""
-    if 'ema_state_dict' not in checkpoint or find_hook(runner, EMAHook) is not None:
-        return
-    average, trained = checkpoint['state_dict'], checkpoint.pop('ema_state_dict')
-    for key in average:
-        average[key] = trained.get(f'module.{key}', average[key])
-    runner.logger.warning(
-        'The checkpoint is of a run with EMAHook, which this config leaves out: the run goes on '
-        'from the trained weights, and their average is dropped'
-    )
